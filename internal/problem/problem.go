@@ -1,0 +1,172 @@
+// Package problem is the small, closed set of errors that vizpost tells its
+// users about. A [Error] keeps the text for people apart from the cause: the
+// text says what happened and what to do next, the cause goes to the log.
+//
+// An error that is no problem is internal: the user learns that something went
+// wrong inside and nothing more.
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kind says what sort of problem it is. It decides the HTTP status, and
+// nothing else does.
+type Kind int
+
+// The kinds, with the HTTP status that the API gives them.
+const (
+	Internal        Kind = iota // 500: a defect or a failing part of vizpost itself
+	BadRequest                  // 400: the request cannot be read at all
+	Unauthenticated             // 401: no or no valid sign-in to vizpost
+	Forbidden                   // 403: signed in, not allowed
+	NotFound                    // 404
+	Conflict                    // 409: true of the request, but not with what is stored
+	Stale                       // 412: the version named in If-Match is no longer the current one
+	TooLarge                    // 413
+	Invalid                     // 422: a field is wrong
+	TooMany                     // 429: to be tried again later
+	Unavailable                 // 503: a part that vizpost needs does not answer
+	Timeout                     // 504: Tableau did not answer in time; nothing was changed
+)
+
+// Codes that callers and pages decide by. They never change their meaning.
+const (
+	CodeInternal            = "internal"
+	CodeBadRequest          = "bad_request"
+	CodeUnauthenticated     = "unauthenticated"
+	CodeForbidden           = "forbidden"
+	CodeNotFound            = "not_found"
+	CodeConflict            = "conflict"
+	CodeStale               = "stale_version"
+	CodeTooLarge            = "body_too_large"
+	CodeInvalid             = "invalid"
+	CodeTooMany             = "too_many_requests"
+	CodeUnavailable         = "unavailable"
+	CodeTableauTimeout      = "tableau_timeout"
+	CodeTableauUnreachable  = "tableau_unreachable"
+	CodeCredentialsRejected = "credentials_rejected"
+	CodeTokenInUse          = "token_in_use"
+	CodeInUse               = "in_use"
+	CodeIdentityChange      = "identity_change"
+	CodeViewNotFound        = "view_not_found"
+)
+
+// Field is one wrong field of a request.
+type Field struct {
+	Name    string // path in the request, such as "schedule.cron" or "content[0].view"
+	Message string // what is wrong and what would be right; never the value
+}
+
+// Error is a problem that is told to the user.
+type Error struct {
+	Kind    Kind
+	Code    string        // stable, one of the Code constants or one of Tableau's causes
+	Message string        // a whole sentence for people: what happened, what to do next
+	Fields  []Field       // wrong fields; only with Invalid and Conflict
+	After   time.Duration // when to try again, with TooMany and Unavailable; 0 if not known
+	Err     error         // the cause, for the log only; may be nil
+}
+
+// Error gives the text for logs: the message, the fields and the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for _, f := range e.Fields {
+		fmt.Fprintf(&b, " [%s: %s]", f.Name, f.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes a problem.
+func New(kind Kind, code, message string) *Error {
+	return &Error{Kind: kind, Code: code, Message: message}
+}
+
+// Newf is [New] with a formatted message. No argument may hold a secret.
+func Newf(kind Kind, code, format string, args ...any) *Error {
+	return New(kind, code, fmt.Sprintf(format, args...))
+}
+
+// InvalidField makes the problem of one wrong field. The message says what is
+// wrong and what would be right, and does not repeat the value.
+func InvalidField(name, message string) *Error {
+	return &Error{Kind: Invalid, Code: CodeInvalid, Message: "The request has a field that cannot be used.",
+		Fields: []Field{{Name: name, Message: message}}}
+}
+
+// Missing makes the problem of a thing that does not exist. What is a noun
+// with its article, such as "a connection".
+func Missing(what, id string) *Error {
+	return Newf(NotFound, CodeNotFound, "There is no %s with the id %q.", what, id)
+}
+
+// From finds the problem in an error's chain.
+func From(err error) (*Error, bool) {
+	var p *Error
+	if errors.As(err, &p) {
+		return p, true
+	}
+	return &Error{Kind: Internal, Code: CodeInternal,
+		Message: "Something went wrong inside vizpost. The log has the details.", Err: err}, false
+}
+
+// KindOf gives the kind of an error: that of the problem in its chain, else
+// [Internal].
+func KindOf(err error) Kind {
+	p, _ := From(err)
+	return p.Kind
+}
+
+// Fields collects wrong fields, so that a request is told all of them at once.
+// The zero value is ready to use.
+type Fields []Field
+
+// Add notes a wrong field.
+func (f *Fields) Add(name, format string, args ...any) {
+	*f = append(*f, Field{Name: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// AddErr notes the fields of an [Invalid] problem under a prefix such as
+// "schedule"; any other error becomes the message of the prefix itself.
+func (f *Fields) AddErr(prefix string, err error) {
+	var p *Error
+	if errors.As(err, &p) && len(p.Fields) > 0 {
+		for _, field := range p.Fields {
+			name := prefix
+			if field.Name != "" && prefix != "" {
+				name = prefix + "." + field.Name
+			} else if prefix == "" {
+				name = field.Name
+			}
+			*f = append(*f, Field{Name: name, Message: field.Message})
+		}
+		return
+	}
+	if errors.As(err, &p) {
+		*f = append(*f, Field{Name: prefix, Message: p.Message})
+		return
+	}
+	*f = append(*f, Field{Name: prefix, Message: err.Error()})
+}
+
+// Err gives the problem of all noted fields, or nil if there are none.
+func (f Fields) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	message := "The request has a field that cannot be used."
+	if len(f) > 1 {
+		message = fmt.Sprintf("The request has %d fields that cannot be used.", len(f))
+	}
+	return &Error{Kind: Invalid, Code: CodeInvalid, Message: message, Fields: f}
+}
