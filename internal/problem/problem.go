@@ -104,8 +104,26 @@ func InvalidField(name, message string) *Error {
 		Fields: []Field{{Name: name, Message: message}}}
 }
 
+// Is reports whether there is a problem of a kind in an error's chain.
+func Is(err error, kind Kind) bool {
+	var p *Error
+	return errors.As(err, &p) && p.Kind == kind
+}
+
+// HasCode reports whether there is a problem with a code in an error's chain.
+func HasCode(err error, code string) bool {
+	var p *Error
+	return errors.As(err, &p) && p.Code == code
+}
+
+// Changed makes the problem of an edit that somebody else's edit overtook.
+// What is a noun without article, such as "connection".
+func Changed(what string) *Error {
+	return Newf(Stale, CodeStale, "The %s was changed in between. Read it again and repeat the change.", what)
+}
+
 // Missing makes the problem of a thing that does not exist. What is a noun
-// with its article, such as "a connection".
+// without article, such as "connection".
 func Missing(what, id string) *Error {
 	return Newf(NotFound, CodeNotFound, "There is no %s with the id %q.", what, id)
 }
@@ -142,11 +160,9 @@ func (f *Fields) AddErr(prefix string, err error) {
 	var p *Error
 	if errors.As(err, &p) && len(p.Fields) > 0 {
 		for _, field := range p.Fields {
-			name := prefix
-			if field.Name != "" && prefix != "" {
+			name := prefix + field.Name // also of an item of a list: notify[0]
+			if prefix != "" && field.Name != "" && field.Name[0] != '[' {
 				name = prefix + "." + field.Name
-			} else if prefix == "" {
-				name = field.Name
 			}
 			*f = append(*f, Field{Name: name, Message: field.Message})
 		}

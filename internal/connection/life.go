@@ -1,0 +1,85 @@
+package connection
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+const (
+	// keepAliveAfter is how long a token may go without a sign-in before one
+	// is made for its own sake: half of what Tableau allows.
+	keepAliveAfter = 7 * 24 * time.Hour
+
+	// A rejected credential is tried once a day, since an administrator may
+	// have mended it in Tableau.
+	rejectedProbe = 24 * time.Hour
+)
+
+// unreachableProbes are the pauses between tries of a server that does not
+// answer; the last one goes on.
+var unreachableProbes = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+
+func unreachableProbe(probes int) time.Duration {
+	return unreachableProbes[min(probes, len(unreachableProbes)-1)]
+}
+
+// used notes a sign-in, and the end that Tableau gave with it.
+func (l TokenLife) used(method tableau.Method, now time.Time, expiresIn time.Duration) TokenLife {
+	l.LastUsedAt = now
+	if method == tableau.PersonalAccessToken && expiresIn > 0 {
+		l.ExpiresAt, l.Source = now.Add(expiresIn), ExpiryTableau
+	}
+	return l
+}
+
+// KeepAliveDue reports whether the connection's token needs a sign-in so as not
+// to die of idleness.
+func (c Connection) KeepAliveDue(now time.Time) bool {
+	return c.Auth.Method == tableau.PersonalAccessToken && c.State.Works() &&
+		!now.Before(c.TokenLife.LastUsedAt.Add(keepAliveAfter))
+}
+
+// Warning is a message about a token's coming end. Each kind is said once for
+// a credential.
+type Warning struct {
+	Kind    string // such as "expires_in_7_days"
+	Subject string
+	Text    string
+}
+
+// warnDays are the days before a token's end on which people are warned.
+var warnDays = [...]int{1, 7, 14, 30}
+
+// Warn gives the warning that is due for the connection's token: that of the
+// nearest threshold already crossed. The second result is false when there is
+// none, or the token has ended already: then the next run finds out and says
+// so.
+func (c Connection) Warn(now time.Time) (Warning, bool) {
+	end := c.TokenLife.ExpiresAt
+	if c.Auth.Method != tableau.PersonalAccessToken || end.IsZero() || !now.Before(end) {
+		return Warning{}, false
+	}
+	for _, days := range warnDays {
+		if now.Before(end.AddDate(0, 0, -days)) {
+			continue
+		}
+		left := int(end.Sub(now).Hours()) / 24
+		when := fmt.Sprintf("in %d days", left)
+		switch left {
+		case 0:
+			when = "within a day"
+		case 1:
+			when = "in a day"
+		}
+		return Warning{
+			Kind:    fmt.Sprintf("expires_in_%d_days", days),
+			Subject: fmt.Sprintf("The Tableau token of %q ends %s", c.Name, when),
+			Text: fmt.Sprintf("The personal access token %q, with which vizpost signs in for the connection %q (%s, site %q), ends on %s UTC.\n\n"+
+				"%s\n\nUntil then nothing changes. After it, reports are held until there is a new token; none is lost.\n",
+				c.Auth.TokenName, c.Name, c.ServerURL, c.Site, end.UTC().Format("2 January 2006 at 15:04"), newToken),
+		}, true
+	}
+	return Warning{}, false
+}

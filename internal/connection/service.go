@@ -1,0 +1,790 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// Service makes, edits, tries and uses connections. Its fields are set before
+// its first use and not changed after it; it is safe for concurrent use.
+type Service struct {
+	Store Store
+	Vault Vault
+	Holds Holds
+
+	// Dial gives a client for a server.
+	Dial func(serverURL string) (*tableau.Client, error)
+
+	// CheckServer says why vizpost does not call a server, before its address
+	// is stored and before anything is sent there. An error's text is shown.
+	CheckServer func(ctx context.Context, serverURL string) error
+
+	Now    func() time.Time
+	NewID  func() string
+	Random io.Reader
+	Log    *slog.Logger
+
+	memory memory
+}
+
+// Holds keeps the runs that wait for broken connections.
+type Holds interface {
+	// Prepare makes sure that what the connection holds is looked at within
+	// minutes, also if the caller dies now.
+	Prepare(ctx context.Context, c Connection) error
+
+	// Release has it looked at now.
+	Release(ctx context.Context, c Connection) error
+}
+
+// Settings are what somebody enters to make or try a connection.
+type Settings struct {
+	Name       string
+	ServerURL  string // also as pasted from a browser
+	Site       string
+	Credential tableau.Credential
+	Notify     []string
+	ExpiresAt  time.Time // end of the token as a person entered it; zero when unknown
+}
+
+// Edit says what to change; what is nil stays.
+type Edit struct {
+	Name       *string
+	ServerURL  *string
+	Site       *string
+	Notify     *[]string
+	Credential *tableau.Credential
+	ExpiresAt  *time.Time
+
+	AcceptIdentityChange bool  // another user or site than before is meant
+	IfVersion            int64 // the version that is edited; 0 for whichever there is
+}
+
+// TestResult is what a try of a connection showed.
+type TestResult struct {
+	Identity  Identity
+	Server    Server
+	TokenLife TokenLife
+}
+
+const (
+	// maxAttempts bounds the tries of credentials that Tableau refused, for a
+	// server and user: nine lock the account.
+	maxAttempts   = 5
+	attemptWindow = 10 * time.Minute
+
+	maxEdits = 8 // how often an edit is begun anew because of somebody else's
+)
+
+// Get reads a connection. NotFound when there is none.
+func (s *Service) Get(ctx context.Context, id string) (Connection, error) {
+	return s.Store.Connection(ctx, id)
+}
+
+// List reads connections in order of id, beginning behind the id after. The
+// second result is the id to go on behind, "" at the end.
+func (s *Service) List(ctx context.Context, after string, limit int) ([]Connection, string, error) {
+	return s.Store.Connections(ctx, after, limit)
+}
+
+// Create signs in with the settings and, if that works, stores them as a new
+// connection. Stale when the id exists; Conflict when the token belongs to
+// another connection; Invalid when a field or the credential is wrong.
+func (s *Service) Create(ctx context.Context, id string, in Settings) (Connection, error) {
+	now := s.Now()
+	in, err := s.check(ctx, in, true)
+	if err != nil {
+		return Connection{}, err
+	}
+	c := Connection{
+		ID: id, Name: in.Name, ServerURL: in.ServerURL, Site: in.Site, Notify: in.Notify,
+		State: Connected, Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	t, err := s.try(ctx, c, in.Credential)
+	if err != nil {
+		return Connection{}, err
+	}
+	c = t.connection
+	c.TokenLife = c.TokenLife.entered(in.ExpiresAt)
+	if err := s.store(ctx, t, c, s.Store.CreateConnection); err != nil {
+		return Connection{}, err
+	}
+	return s.Store.Connection(ctx, id)
+}
+
+// Edit changes a connection. A new credential, server or site is tried first;
+// if it does not work, nothing is changed.
+func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, error) {
+	old, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return Connection{}, err
+	}
+	if e.IfVersion != 0 && e.IfVersion != old.Version {
+		return Connection{}, problem.Changed("connection")
+	}
+	if e.Credential == nil {
+		return s.editPlain(ctx, old, e)
+	}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential}
+	set(&in.Name, e.Name)
+	set(&in.ServerURL, e.ServerURL)
+	if e.ServerURL != nil && e.Site == nil {
+		in.Site = "" // that of the pasted address, if it names one
+	}
+	set(&in.Site, e.Site)
+	set(&in.Notify, e.Notify)
+	if in, err = s.check(ctx, in, true); err != nil {
+		return Connection{}, err
+	}
+	if e.ServerURL != nil && e.Site == nil && in.Site == "" {
+		in.Site = old.Site
+	}
+
+	c := old.Clone()
+	c.Name, c.ServerURL, c.Site, c.Notify = in.Name, in.ServerURL, in.Site, in.Notify
+	t, err := s.try(ctx, c, in.Credential)
+	if err != nil {
+		return Connection{}, err
+	}
+	if !e.AcceptIdentityChange {
+		if p := identityChange(old, t.connection); p != nil {
+			return Connection{}, errors.Join(p, t.abandon(ctx, s))
+		}
+	}
+	c = t.connection
+	if e.ExpiresAt != nil {
+		c.TokenLife = c.TokenLife.entered(*e.ExpiresAt)
+	}
+	c.State, c.Problem, c.ProbeAt, c.Probes = Connected, nil, time.Time{}, 0
+	c.Version, c.UpdatedAt = old.Version+1, s.Now()
+
+	if err := s.Holds.Prepare(ctx, old); err != nil {
+		return Connection{}, errors.Join(fmt.Errorf("preparing to release held runs: %w", err), t.abandon(ctx, s))
+	}
+	if err := s.store(ctx, t, c, func(ctx context.Context, c Connection, session *Session) error {
+		return s.replace(ctx, old, c, session)
+	}); err != nil {
+		return Connection{}, err
+	}
+	s.forget(id)
+	// The new credential is in force: what follows is tidying up, and does not
+	// turn a success into a failure.
+	if err := s.Vault.DropSecret(ctx, vaultOwner(id), old.CredentialVersion); err != nil {
+		s.Log.Warn("the replaced credential was not dropped", "connection", id, "error", err)
+	}
+	if err := s.Holds.Release(ctx, old); err != nil {
+		s.Log.Warn("held runs are released by the next tick", "connection", id, "error", err)
+	}
+	return s.Store.Connection(ctx, id)
+}
+
+// replace stores an edited connection. What the machine wrote in between is of
+// the old credential and gives way; what a person wrote does not.
+func (s *Service) replace(ctx context.Context, old, c Connection, session *Session) error {
+	for range maxEdits {
+		err := s.Store.UpdateConnection(ctx, c, session)
+		if !problem.Is(err, problem.Stale) {
+			return err
+		}
+		now, readErr := s.Store.Connection(ctx, c.ID)
+		if readErr != nil {
+			return readErr
+		}
+		if now.Version != old.Version || now.CredentialVersion != old.CredentialVersion {
+			return problem.Changed("connection")
+		}
+		c.Rev = now.Rev
+	}
+	return problem.Changed("connection")
+}
+
+// editPlain changes what needs no sign-in.
+func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connection, error) {
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify}
+	set(&in.Name, e.Name)
+	set(&in.ServerURL, e.ServerURL)
+	set(&in.Site, e.Site)
+	set(&in.Notify, e.Notify)
+	in, err := s.check(ctx, in, false)
+	if err != nil {
+		return Connection{}, err
+	}
+	var fields problem.Fields
+	if in.ServerURL != old.ServerURL || !strings.EqualFold(in.Site, old.Site) {
+		fields.Add("auth", "enter the credential together with another server or site: a stored secret is never sent to a new address")
+	}
+	if err := fields.Err(); err != nil {
+		return Connection{}, err
+	}
+	base := old
+	for range maxEdits {
+		c := base.Clone()
+		if e.Name != nil {
+			c.Name = in.Name
+		}
+		if e.Notify != nil {
+			c.Notify = in.Notify
+		}
+		if e.ExpiresAt != nil {
+			c.TokenLife = c.TokenLife.entered(*e.ExpiresAt)
+		}
+		c.Version, c.UpdatedAt = base.Version+1, s.Now()
+		err := s.Store.UpdateConnection(ctx, c, nil)
+		if err == nil {
+			return s.Store.Connection(ctx, old.ID)
+		}
+		if !problem.Is(err, problem.Stale) {
+			return Connection{}, err
+		}
+		if base, err = s.Store.Connection(ctx, old.ID); err != nil {
+			return Connection{}, err
+		}
+		if e.IfVersion != 0 && e.IfVersion != base.Version {
+			return Connection{}, problem.Changed("connection")
+		}
+	}
+	return Connection{}, problem.Changed("connection")
+}
+
+// Delete removes a connection and its secret. Conflict while reports use it.
+func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error {
+	for range maxEdits {
+		c, err := s.Store.Connection(ctx, id)
+		if err != nil {
+			return err
+		}
+		if ifVersion != 0 && ifVersion != c.Version {
+			return problem.Changed("connection")
+		}
+		err = s.Store.DeleteConnection(ctx, id, c.Rev)
+		if problem.Is(err, problem.Stale) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.forget(id)
+		if err := s.Vault.RemoveSecret(ctx, vaultOwner(id)); err != nil {
+			return fmt.Errorf("removing the connection's secret: %w", err)
+		}
+		return nil
+	}
+	return problem.Changed("connection")
+}
+
+// Test tries a stored connection. It uses the session that there is, so it
+// disturbs no export; success restores a broken connection.
+func (s *Service) Test(ctx context.Context, id string) (TestResult, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return TestResult{}, err
+	}
+	attempt := func(ctx context.Context) error { return s.tryExplicitly(ctx, c) }
+	if c.State == NeedsCredentials {
+		err = s.attempt(ctx, c, attempt)
+	} else {
+		err = attempt(ctx)
+	}
+	if err != nil {
+		return TestResult{}, s.answer(err, c)
+	}
+	if c, err = s.Store.Connection(ctx, id); err != nil {
+		return TestResult{}, err
+	}
+	return TestResult{Identity: c.Identity, Server: c.Server, TokenLife: c.TokenLife}, nil
+}
+
+// Probe tries a broken connection of the vizpost's own accord and reports
+// whether it works. If it does not, it notes when to try again.
+func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	if c.State.Works() {
+		return true, nil
+	}
+	tryErr := s.tryExplicitly(ctx, c)
+	if tryErr == nil {
+		return true, nil
+	}
+	err = s.change(ctx, c, func(c *Connection) bool {
+		if c.State.Works() {
+			return false
+		}
+		c.Probes++
+		pause := unreachableProbe(c.Probes)
+		if c.State == NeedsCredentials {
+			pause = rejectedProbe
+		}
+		c.ProbeAt = s.Now().Add(pause)
+		return true
+	})
+	if err != nil {
+		return false, err
+	}
+	s.Log.Info("a connection is still broken", "connection", id, "error", tryErr)
+	return false, nil
+}
+
+func (s *Service) tryExplicitly(ctx context.Context, c Connection) error {
+	return s.do(ctx, c.ID, true, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		_, err := client.User(ctx, session, session.UserID)
+		return err
+	})
+}
+
+// Unreachable notes that the connection's server does not answer, and gives the
+// connection as it is stored. Its runs are held until a probe succeeds.
+func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connection, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return Connection{}, err
+	}
+	broken := c
+	err = s.change(ctx, c, func(c *Connection) bool {
+		if c.State.Works() {
+			now := s.Now()
+			c.State, c.Problem, c.Probes = Unreachable, unreachable(*c, why, now), 0
+			c.ProbeAt = now.Add(unreachableProbe(0))
+		}
+		broken = *c
+		return true
+	})
+	return broken, err
+}
+
+// KeepAlive makes a sign-in for the token's own sake, if one is due. The
+// session before it ends; those who use it take the new one.
+func (s *Service) KeepAlive(ctx context.Context, id string) error {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !c.KeepAliveDue(s.Now()) {
+		return nil
+	}
+	row, err := s.Store.SignIn(ctx, c.Fingerprint)
+	if err != nil {
+		return fmt.Errorf("looking for a session: %w", err)
+	}
+	_, err = s.session(ctx, c, row.Session.Generation, false)
+	return err
+}
+
+// TestSettings tries settings that are not stored. A token that a connection
+// has is tried through that connection's session, since a sign-in of its own
+// would end it.
+func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, error) {
+	in, err := s.check(ctx, in, true)
+	if err != nil {
+		return TestResult{}, err
+	}
+	c := Connection{ID: s.NewID(), Name: in.Name, ServerURL: in.ServerURL, Site: in.Site}
+	fp, err := fingerprint(in.Credential, s.NewID())
+	if err != nil {
+		return TestResult{}, err
+	}
+	owner, err := s.Store.FingerprintOwner(ctx, fp)
+	switch {
+	case err == nil:
+		known, err := s.Store.Connection(ctx, owner)
+		if err != nil {
+			return TestResult{}, err
+		}
+		if known.SiteKey() != c.SiteKey() || known.Auth.TokenName != in.Credential.TokenName {
+			return TestResult{}, tokenInUse(known)
+		}
+		return s.Test(ctx, owner)
+	case !problem.Is(err, problem.NotFound):
+		return TestResult{}, fmt.Errorf("looking for the token's connection: %w", err)
+	}
+	t, err := s.try(ctx, c, in.Credential)
+	if err != nil {
+		return TestResult{}, err
+	}
+	result := TestResult{Identity: t.connection.Identity, Server: t.connection.Server, TokenLife: t.connection.TokenLife}
+	return result, t.abandon(ctx, s)
+}
+
+// trial is a credential that has just worked, before it is stored.
+type trial struct {
+	connection Connection // with what was learned
+	credential sealed
+	session    tableau.Session
+	record     Session // the session, sealed for the connection
+	fence      int64   // of the sign-in lease; 0 when there was no sign-in
+	client     *tableau.Client
+}
+
+// try signs in with a credential for c, which need not be stored. When the
+// credential is the one that c has and its session lives, that is used.
+func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credential) (trial, error) {
+	version := s.NewID()
+	fp, err := fingerprint(entered, version)
+	if err != nil {
+		return trial{}, err
+	}
+	credential, err := newSealed(entered, s.Random)
+	if err != nil {
+		return trial{}, err
+	}
+	if owner, err := s.Store.FingerprintOwner(ctx, fp); err == nil && owner != c.ID {
+		known, err := s.Store.Connection(ctx, owner)
+		if err != nil {
+			return trial{}, err
+		}
+		return trial{}, tokenInUse(known)
+	} else if err != nil && !problem.Is(err, problem.NotFound) {
+		return trial{}, fmt.Errorf("looking for the token's connection: %w", err)
+	}
+
+	stored := c // as it is known so far, to find its session
+	c.CredentialVersion, c.Fingerprint = version, fp
+	c.Auth = Auth{Method: entered.Method, TokenName: entered.TokenName, Username: entered.Username}
+	c.TokenLife = TokenLife{Source: ExpiryUnknown}
+	if stored.Fingerprint == fp {
+		c.TokenLife = stored.TokenLife
+	}
+
+	if t, ok := s.tryShared(ctx, stored, c, credential); ok {
+		return t, nil
+	}
+
+	t := trial{connection: c, credential: credential}
+	err = s.attempt(ctx, c, func(ctx context.Context) error {
+		lease, err := s.leaseSignIn(ctx, fp)
+		if err != nil {
+			return err
+		}
+		t.fence = lease.Fence
+		if t.client, err = s.Dial(c.ServerURL); err != nil {
+			return errors.Join(err, s.Store.ReleaseSignIn(ctx, fp, lease.Fence, false))
+		}
+		signInCtx, cancel := context.WithTimeout(ctx, signInDeadline)
+		defer cancel()
+		t.session, err = t.client.SignIn(signInCtx, entered, c.Site)
+		if err != nil {
+			return errors.Join(err, s.Store.ReleaseSignIn(context.WithoutCancel(ctx), fp, lease.Fence, false))
+		}
+		t.record.Generation = lease.Session.Generation + 1
+		return nil
+	})
+	if err != nil {
+		return trial{}, s.answer(err, c)
+	}
+	now := s.Now()
+	t.record.SignedInAt = now
+	t.connection.TokenLife = t.connection.TokenLife.used(entered.Method, now, t.session.TokenExpiresIn)
+	return s.learn(ctx, t)
+}
+
+// tryShared tries a credential through the session that it has already, if
+// there is one that lives.
+func (s *Service) tryShared(ctx context.Context, stored, c Connection, credential sealed) (trial, bool) {
+	if stored.Fingerprint != c.Fingerprint || stored.SiteKey() != c.SiteKey() || stored.Auth != c.Auth {
+		return trial{}, false
+	}
+	old, err := s.credential(ctx, stored)
+	if err != nil {
+		return trial{}, false
+	}
+	row, err := s.Store.SignIn(ctx, stored.Fingerprint)
+	if err != nil {
+		return trial{}, false
+	}
+	l, ok := s.open(stored, old, row.Session, 0)
+	if !ok {
+		return trial{}, false
+	}
+	client, err := s.Dial(l.session.ServerURL)
+	if err != nil {
+		return trial{}, false
+	}
+	t, err := s.learn(ctx, trial{connection: c, credential: credential, session: l.session, client: client,
+		record: Session{Generation: row.Session.Generation + 1, SignedInAt: row.Session.SignedInAt}})
+	return t, err == nil
+}
+
+// learn asks who the session belongs to and seals it for the connection.
+func (s *Service) learn(ctx context.Context, t trial) (trial, error) {
+	user, err := t.client.User(ctx, t.session, t.session.UserID)
+	if err == nil {
+		t.connection.Identity = Identity{SiteID: t.session.SiteID, UserID: t.session.UserID, UserName: user.Name}
+		t.connection.Server = Server{ProductVersion: t.session.ProductVersion, RESTAPIVersion: t.session.APIVersion}
+		t.record.ConnectionID, t.record.CredentialVersion = t.connection.ID, t.connection.CredentialVersion
+		t.record, err = t.credential.sealSession(t.session, t.record, s.Random)
+	}
+	if err != nil {
+		return trial{}, errors.Join(s.answer(err, t.connection), t.abandon(ctx, s))
+	}
+	return t, nil
+}
+
+// store keeps a trial's credential and then the connection that names it, in
+// this order: a crash between them leaves the old credential in force.
+func (s *Service) store(ctx context.Context, t trial, c Connection, write func(context.Context, Connection, *Session) error) error {
+	value, err := t.credential.encode()
+	if err != nil {
+		return errors.Join(fmt.Errorf("encoding the credential: %w", err), t.abandon(ctx, s))
+	}
+	if err := ctx.Err(); err != nil {
+		return errors.Join(&problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
+			Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}, t.abandon(ctx, s))
+	}
+	ctx = context.WithoutCancel(ctx) // from here on it is ours to finish
+	if err := s.Vault.PutSecret(ctx, vaultOwner(c.ID), c.CredentialVersion, value); err != nil {
+		return errors.Join(fmt.Errorf("storing the credential: %w", err), t.abandon(ctx, s))
+	}
+	if err := write(ctx, c, &t.record); err != nil {
+		return errors.Join(err, s.Vault.DropSecret(ctx, vaultOwner(c.ID), c.CredentialVersion), t.abandon(ctx, s))
+	}
+	if t.fence != 0 {
+		if err := s.Store.ReleaseSignIn(ctx, c.Fingerprint, t.fence, true); err != nil {
+			s.Log.Warn("the sign-in lease runs its course", "connection", c.ID, "error", err)
+		}
+	}
+	return nil
+}
+
+// abandon ends a trial that is not stored. A session that others use is left
+// alone.
+func (t trial) abandon(ctx context.Context, s *Service) error {
+	if t.fence == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInDeadline)
+	defer cancel()
+	if err := t.client.SignOut(ctx, t.session); err != nil {
+		s.Log.Info("a tried session ends by itself", "error", err)
+	}
+	return s.Store.ReleaseSignIn(ctx, t.connection.Fingerprint, t.fence, false)
+}
+
+// leaseSignIn waits for the right to sign in with a credential.
+func (s *Service) leaseSignIn(ctx context.Context, fingerprint string) (SignIn, error) {
+	for {
+		now := s.Now()
+		lease, err := s.Store.LeaseSignIn(ctx, fingerprint, s.NewID(), now, now.Add(signInLease))
+		if !errors.Is(err, ErrLeaseHeld) {
+			return lease, err
+		}
+		if sleep(ctx, leasePoll) != nil {
+			return SignIn{}, busy()
+		}
+	}
+}
+
+// attempt runs a try of a credential that Tableau may refuse, within the bound
+// that keeps the account from being locked. Only refusals count.
+func (s *Service) attempt(ctx context.Context, c Connection, try func(context.Context) error) error {
+	key := c.SiteKey() + "/" + string(c.Auth.Method) + "/" + strings.ToLower(c.Auth.Name())
+	now := s.Now()
+	err := s.Store.CountAttempt(ctx, key, now, now.Add(-attemptWindow), maxAttempts)
+	if problem.Is(err, problem.TooMany) {
+		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, After: attemptWindow, Err: err,
+			Message: "This credential was refused five times within ten minutes. Further tries could lock the account: wait ten minutes, and check it in Tableau meanwhile."}
+	}
+	if err != nil {
+		return fmt.Errorf("counting the attempt: %w", err)
+	}
+	err = try(ctx)
+	var t *tableau.Error
+	if errors.As(err, &t) && t.Cause == tableau.CredentialsRejected {
+		return err
+	}
+	return errors.Join(err, s.Store.ForgetAttempt(context.WithoutCancel(ctx), key))
+}
+
+// answer makes of what went wrong in a try the problem that its user gets.
+func (s *Service) answer(err error, c Connection) error {
+	var known *problem.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var busy *BusyError
+	if errors.As(err, &busy) {
+		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: busy.Message, After: busy.After, Err: err}
+	}
+	var t *tableau.Error
+	if errors.As(err, &t) {
+		return asProblem(t, c, s.Now())
+	}
+	var broken *BrokenError
+	if errors.As(err, &broken) {
+		return brokenProblem(broken)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
+			Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}
+	}
+	return err
+}
+
+func brokenProblem(e *BrokenError) *problem.Error {
+	p := &problem.Error{Kind: problem.Conflict, Code: "connection_broken", Err: e,
+		Message: fmt.Sprintf("The connection %q does not work at present.", e.Connection.Name)}
+	if why := e.Connection.Problem; why != nil {
+		p.Code = why.Code
+		p.Message += " " + why.Message
+		if len(why.Causes) > 0 {
+			p.Message += " " + why.Causes[0].Remedy
+		}
+	}
+	return p
+}
+
+func tokenInUse(owner Connection) error {
+	return &problem.Error{Kind: problem.Conflict, Code: problem.CodeTokenInUse,
+		Message: fmt.Sprintf("The connection %q (%s) uses this token already. A token allows one session, so two connections would keep ending each other's: "+
+			"use that connection, or make a second token in Tableau.", owner.Name, owner.ID),
+		Fields: []problem.Field{{Name: "auth.token_secret", Message: fmt.Sprintf("belongs to the connection %q", owner.Name)}}}
+}
+
+// identityChange says what it means that a new credential is of another user
+// or site than the one before; nil when it is of the same.
+func identityChange(old, c Connection) *problem.Error {
+	was, is := old.Identity, c.Identity
+	if was.UserID == "" || was == is || (was.UserID == is.UserID && was.SiteID == is.SiteID) {
+		return nil
+	}
+	what := fmt.Sprintf("The credential signs in as %s; so far the connection signed in as %s.", is.UserName, was.UserName)
+	if was.SiteID != is.SiteID {
+		what = fmt.Sprintf("The credential signs in to another site (%q) than so far (%q), as %s.", c.Site, old.Site, is.UserName)
+	}
+	return &problem.Error{Kind: problem.Conflict, Code: problem.CodeIdentityChange,
+		Message: what + " Its reports would show what this user may see, and views that are not there would fail. " +
+			"Nothing was changed. If this is meant, send accept_identity_change: true with the same request."}
+}
+
+// entered notes the end of a token that a person gave; Tableau's own word
+// stands above it.
+func (l TokenLife) entered(expiresAt time.Time) TokenLife {
+	if expiresAt.IsZero() || l.Source == ExpiryTableau {
+		return l
+	}
+	l.ExpiresAt, l.Source = expiresAt.UTC(), ExpiryEntered
+	return l
+}
+
+// check validates settings and puts them in their stored form. All wrong
+// fields are told at once, and no value is repeated.
+func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (Settings, error) {
+	var fields problem.Fields
+	in.Name = strings.TrimSpace(in.Name)
+	checkText(&fields, "name", in.Name, 200)
+
+	server, site, err := tableau.NormalizeServerURL(in.ServerURL)
+	if err != nil {
+		fields.AddErr("", fieldNamed("server_url", err))
+	} else if withCredential { // which would be sent there
+		if err := s.CheckServer(ctx, server); err != nil {
+			fields.AddErr("", fieldNamed("server_url", err))
+		}
+	}
+	in.ServerURL = server
+	in.Site = strings.TrimSpace(in.Site)
+	if in.Site == "" {
+		in.Site = site
+	}
+	if len(in.Site) > 255 || strings.ContainsAny(in.Site, "/?#\\ ") || hasControl(in.Site) {
+		fields.Add("site", "must be the site's part of the address in the browser, between /site/ and the next slash; leave it empty for the default site")
+	}
+	if in.Notify, err = Recipients(in.Notify); err != nil {
+		fields.AddErr("notify", err)
+	}
+	if withCredential {
+		checkCredential(&fields, in.Credential)
+	}
+	return in, fields.Err()
+}
+
+func checkCredential(fields *problem.Fields, c tableau.Credential) {
+	text := func(name, value string) {
+		switch {
+		case value == "":
+			fields.Add("auth."+name, "is missing")
+		case len(value) > 1024 || !utf8.ValidString(value) || hasControl(value):
+			fields.Add("auth."+name, "must be one line of at most 1024 bytes")
+		}
+	}
+	switch c.Method {
+	case tableau.PersonalAccessToken:
+		text("token_name", c.TokenName)
+		text("token_secret", c.Secret.Reveal())
+	case tableau.UsernamePassword:
+		text("username", c.Username)
+		text("password", c.Secret.Reveal())
+	default:
+		fields.Add("auth.method", "must be %q or %q", tableau.PersonalAccessToken, tableau.UsernamePassword)
+	}
+}
+
+// Recipients checks addresses that are told of problems and drops doubles.
+func Recipients(addresses []string) ([]string, error) {
+	const most = 20
+	var fields problem.Fields
+	var out []string
+	for i, a := range addresses {
+		a = strings.TrimSpace(a)
+		parsed, err := mail.ParseAddress(a)
+		if err != nil || parsed.Name != "" || parsed.Address != a || hasControl(a) || len(a) > 320 {
+			fields.Add(fmt.Sprintf("[%d]", i), "must be a plain email address, such as ana@example.com")
+			continue
+		}
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	if len(out) > most {
+		fields.Add("", "at most %d addresses", most)
+	}
+	return out, fields.Err()
+}
+
+func checkText(fields *problem.Fields, name, value string, limit int) {
+	switch {
+	case value == "":
+		fields.Add(name, "is missing")
+	case utf8.RuneCountInString(value) > limit:
+		fields.Add(name, "must have at most %d characters", limit)
+	case !utf8.ValidString(value) || hasControl(value):
+		fields.Add(name, "must be one line of text")
+	}
+}
+
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+// fieldNamed puts the text of an error under a field.
+func fieldNamed(name string, err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		if len(p.Fields) > 0 {
+			return problem.InvalidField(name, p.Fields[0].Message)
+		}
+		return problem.InvalidField(name, p.Message)
+	}
+	var m interface{ Message() string }
+	if errors.As(err, &m) {
+		return problem.InvalidField(name, m.Message())
+	}
+	return problem.InvalidField(name, err.Error())
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}

@@ -1,0 +1,428 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// One personal access token has one session: Tableau ends the earlier one at
+// each sign-in (Tableau help, Personal Access Tokens). So everyone who needs a
+// session gets the same, and only the holder of the sign-in lease makes one.
+const (
+	signInDeadline = 15 * time.Second
+	signInLease    = 30 * time.Second
+	leasePoll      = 100 * time.Millisecond
+
+	// What signs in with the token outside of vizpost ends our session each
+	// time. Going on forever would end theirs each time.
+	signInWindow = 10 * time.Minute
+	maxSignIns   = 3
+)
+
+// BrokenError is returned instead of a session while a connection is known not
+// to work. Runs that meet it are held.
+type BrokenError struct {
+	Connection Connection // as it is stored, with its problem
+}
+
+// Error gives the text for logs.
+func (e *BrokenError) Error() string {
+	if e.Connection.Problem != nil {
+		return fmt.Sprintf("connection %s: %s", e.Connection.State, e.Connection.Problem.Message)
+	}
+	return fmt.Sprintf("connection %s", e.Connection.State)
+}
+
+// BusyError says that a session cannot be had right now although nothing is
+// broken. It is transient.
+type BusyError struct {
+	Message string        // for people
+	After   time.Duration // when to try again
+}
+
+// Error gives the text for logs.
+func (e *BusyError) Error() string { return e.Message }
+
+func busy() error {
+	return &BusyError{Message: "Another part of vizpost is signing in with this credential. Try again in a moment.", After: time.Second}
+}
+
+// Call uses a session. It must not keep it.
+type Call func(ctx context.Context, client *tableau.Client, session tableau.Session) error
+
+// live is a session that is known in this process.
+type live struct {
+	connectionID string
+	version      string
+	generation   int64
+	session      tableau.Session
+}
+
+// memory is what a process remembers between calls, so that a session costs no
+// look-up in store and vault each time. All of it can be lost.
+type memory struct {
+	mu          sync.Mutex
+	sessions    map[string]live          // by connection id
+	credentials map[string]sealed        // by connection id and version
+	renewals    map[string]chan struct{} // by fingerprint: one renewal at a time in a process
+	views       map[string]viewList      // by connection id and version
+}
+
+// memoryLimit bounds each part of memory; what is over is forgotten at random.
+const memoryLimit = 256
+
+func remember[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	for k := range *m {
+		if len(*m) < memoryLimit {
+			break
+		}
+		delete(*m, k)
+	}
+	(*m)[key] = value
+}
+
+// renewal gives a lock with room for one, which can be waited for under a
+// context.
+func (m *memory) renewal(fingerprint string) chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if lock, ok := m.renewals[fingerprint]; ok {
+		return lock
+	}
+	lock := make(chan struct{}, 1)
+	remember(&m.renewals, fingerprint, lock)
+	return lock
+}
+
+// Do runs a call with the session that all users of the connection share,
+// signing in only if there is none. When Tableau says that the session has
+// ended, Do takes the one that somebody else made since, or makes one, and
+// repeats the call once.
+//
+// Errors: a [BrokenError] while the connection does not work, also when it is
+// this call that found out; a [BusyError] when signing in must wait; NotFound
+// when the connection is gone; otherwise what the call returned.
+func (s *Service) Do(ctx context.Context, id string, call Call) error {
+	return s.do(ctx, id, false, call)
+}
+
+// do is Do; explicit says that a person or a probe asks, so that a connection
+// that is known to be broken is tried nevertheless.
+func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) error {
+	var dead int64 // generation that Tableau has ended
+	for attempt := 0; ; attempt++ {
+		c, err := s.Store.Connection(ctx, id)
+		if err != nil {
+			return fmt.Errorf("reading the connection: %w", err)
+		}
+		if !explicit && !c.State.Works() {
+			return &BrokenError{Connection: c}
+		}
+		l, err := s.session(ctx, c, dead, explicit)
+		if errors.Is(err, ErrFenced) && attempt < 2 {
+			continue // the credential was edited meanwhile: begin again with the new one
+		}
+		if err != nil {
+			return err
+		}
+		client, err := s.Dial(l.session.ServerURL)
+		if err != nil {
+			return fmt.Errorf("preparing the call to Tableau: %w", err)
+		}
+		err = call(ctx, client, l.session)
+		var t *tableau.Error
+		if errors.As(err, &t) && t.Cause == tableau.SessionEnded && dead == 0 {
+			dead = l.generation
+			continue
+		}
+		if err == nil && !c.State.Works() {
+			if err := s.mended(ctx, c); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+}
+
+// session gives a session of the connection's credential later than the
+// generation dead.
+func (s *Service) session(ctx context.Context, c Connection, dead int64, explicit bool) (live, error) {
+	if l, ok := s.remembered(c, dead); ok {
+		return l, nil
+	}
+	credential, err := s.credential(ctx, c)
+	if err != nil {
+		return live{}, err
+	}
+
+	// Waiting here rather than at the store's lease lets the callers of this
+	// process through the moment there is a session.
+	lock := s.memory.renewal(c.Fingerprint)
+	select {
+	case lock <- struct{}{}:
+		defer func() { <-lock }()
+	case <-ctx.Done():
+		return live{}, busy()
+	}
+	if l, ok := s.remembered(c, dead); ok {
+		return l, nil
+	}
+
+	for {
+		row, err := s.Store.SignIn(ctx, c.Fingerprint)
+		if err != nil {
+			return live{}, fmt.Errorf("looking for a session: %w", err)
+		}
+		if l, ok := s.open(c, credential, row.Session, dead); ok {
+			return l, nil
+		}
+		now := s.Now()
+		if wait, ok := tooManySignIns(row.Recent, now); ok {
+			if err := s.change(ctx, c, func(c *Connection) bool {
+				if c.Problem != nil {
+					return false
+				}
+				c.Problem = usedElsewhere(now)
+				return true
+			}); err != nil {
+				return live{}, err
+			}
+			return live{}, &BusyError{Message: usedElsewhere(now).Message, After: wait}
+		}
+		lease, err := s.Store.LeaseSignIn(ctx, c.Fingerprint, s.NewID(), now, now.Add(signInLease))
+		if errors.Is(err, ErrLeaseHeld) {
+			if err := sleep(ctx, leasePoll); err != nil {
+				return live{}, busy()
+			}
+			continue
+		}
+		if err != nil {
+			return live{}, fmt.Errorf("leasing the sign-in: %w", err)
+		}
+		if l, ok := s.open(c, credential, lease.Session, dead); ok {
+			return l, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false)
+		}
+		// Whoever had the lease before may have found the credential rejected,
+		// and trying it once more for each of us would lock the account.
+		latest, err := s.Store.Connection(ctx, c.ID)
+		switch {
+		case err != nil:
+			err = fmt.Errorf("reading the connection: %w", err)
+		case latest.CredentialVersion != c.CredentialVersion:
+			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
+		case !explicit && !latest.State.Works():
+			err = &BrokenError{Connection: latest}
+		}
+		if err != nil {
+			return live{}, errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+		}
+		// A sign-in is finished even if its caller has gone: others wait for it.
+		return s.signIn(context.WithoutCancel(ctx), latest, credential, lease, dead)
+	}
+}
+
+// signIn makes a session. The caller holds the lease.
+func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64) (live, error) {
+	client, err := s.Dial(c.ServerURL)
+	if err != nil {
+		return live{}, errors.Join(fmt.Errorf("preparing the sign-in: %w", err), s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+	}
+	signInCtx, cancel := context.WithTimeout(ctx, signInDeadline)
+	session, err := client.SignIn(signInCtx, credential.Credential, c.Site)
+	cancel()
+	if err != nil {
+		return live{}, s.signInFailed(ctx, c, lease, err)
+	}
+	now := s.Now()
+	record, err := credential.sealSession(session, Session{ConnectionID: c.ID, CredentialVersion: c.CredentialVersion,
+		Generation: max(lease.Session.Generation, dead) + 1, SignedInAt: now}, s.Random)
+	if err != nil {
+		return live{}, err
+	}
+	if err := s.Store.StoreSession(ctx, c.Fingerprint, lease.Fence, record); err != nil {
+		return live{}, fmt.Errorf("keeping the session: %w", err)
+	}
+	if err := s.change(ctx, c, func(c *Connection) bool {
+		c.TokenLife = c.TokenLife.used(c.Auth.Method, now, session.TokenExpiresIn)
+		c.Server = Server{ProductVersion: session.ProductVersion, RESTAPIVersion: session.APIVersion}
+		if c.Problem != nil && c.Problem.Code == CodeTokenUsedElsewhere && len(lease.Recent) <= 1 {
+			c.Problem = nil
+		}
+		return true
+	}); err != nil {
+		return live{}, err
+	}
+	l := live{connectionID: c.ID, version: c.CredentialVersion, generation: record.Generation, session: session}
+	s.memory.mu.Lock()
+	remember(&s.memory.sessions, c.ID, l)
+	s.memory.mu.Unlock()
+	return l, nil
+}
+
+// signInFailed notes a refusal, which is never tried again by itself since nine
+// of them lock the account, and ends the lease if it is known that no session
+// was made.
+func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
+	var t *tableau.Error
+	if !errors.As(err, &t) {
+		return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+	}
+	if t.Cause == tableau.CredentialsRejected {
+		broken := c
+		changeErr := s.change(ctx, c, func(c *Connection) bool {
+			if c.State != NeedsCredentials {
+				now := s.Now()
+				c.State, c.Problem, c.Probes = NeedsCredentials, rejected(*c, now), 0
+				c.ProbeAt = now.Add(rejectedProbe)
+			}
+			broken = *c
+			return true
+		})
+		s.forget(c.ID)
+		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
+	}
+	if t.Status == 0 && t.Cause != tableau.Unreachable && t.Cause != tableau.Blocked && t.Cause != tableau.Certificate {
+		// Tableau may have made a session that nobody knows: the lease runs
+		// its course, so that the next sign-in does not overlap with it.
+		return err
+	}
+	return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, t.Cause == tableau.CredentialsRejected))
+}
+
+// remembered gives the session that this process knows, if it is of the
+// connection's present credential and later than dead.
+func (s *Service) remembered(c Connection, dead int64) (live, bool) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	l, ok := s.memory.sessions[c.ID]
+	return l, ok && l.version == c.CredentialVersion && l.generation > dead
+}
+
+// open gives the stored session, on the same conditions.
+func (s *Service) open(c Connection, credential sealed, stored Session, dead int64) (live, bool) {
+	if stored.Generation <= dead || stored.ConnectionID != c.ID || stored.CredentialVersion != c.CredentialVersion {
+		return live{}, false
+	}
+	session, err := credential.openSession(stored)
+	if err != nil {
+		s.Log.Warn("the stored session is of no use; signing in anew", "connection", c.ID, "error", err)
+		return live{}, false
+	}
+	l := live{connectionID: c.ID, version: c.CredentialVersion, generation: stored.Generation, session: session}
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	remember(&s.memory.sessions, c.ID, l)
+	return l, true
+}
+
+func (s *Service) forget(id string) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	delete(s.memory.sessions, id)
+}
+
+// credential reads the connection's credential from the vault. A version never
+// changes, so it is read once.
+func (s *Service) credential(ctx context.Context, c Connection) (sealed, error) {
+	key := c.ID + "/" + c.CredentialVersion
+	s.memory.mu.Lock()
+	known, ok := s.memory.credentials[key]
+	s.memory.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	b, err := s.Vault.Secret(ctx, vaultOwner(c.ID), c.CredentialVersion)
+	if problem.Is(err, problem.NotFound) {
+		// Dropped after an edit: whoever asks has an old row.
+		return sealed{}, fmt.Errorf("the credential was replaced: %w", ErrFenced)
+	}
+	if err != nil {
+		return sealed{}, fmt.Errorf("reading the credential: %w", err)
+	}
+	credential, err := decodeSealed(b)
+	if err != nil {
+		return sealed{}, err
+	}
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	remember(&s.memory.credentials, key, credential)
+	return credential, nil
+}
+
+// change writes what was learned with c's credential, unless the connection has
+// another credential by now: then [ErrFenced]. The edit says whether there is
+// anything to write; it may run more than once.
+func (s *Service) change(ctx context.Context, c Connection, edit func(*Connection) bool) error {
+	for {
+		now, err := s.Store.Connection(ctx, c.ID)
+		if err != nil {
+			return fmt.Errorf("reading the connection: %w", err)
+		}
+		if now.CredentialVersion != c.CredentialVersion {
+			return fmt.Errorf("noting the connection's state: %w", ErrFenced)
+		}
+		if !edit(&now) {
+			return nil
+		}
+		err = s.Store.UpdateConnection(ctx, now, nil)
+		if problem.Is(err, problem.Stale) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("noting the connection's state: %w", err)
+		}
+		return nil
+	}
+}
+
+// mended notes that a broken connection works and has its runs released.
+func (s *Service) mended(ctx context.Context, c Connection) error {
+	if err := s.Holds.Prepare(ctx, c); err != nil {
+		return fmt.Errorf("preparing to release held runs: %w", err)
+	}
+	if err := s.change(ctx, c, func(c *Connection) bool {
+		c.State, c.Problem, c.ProbeAt, c.Probes = Connected, nil, time.Time{}, 0
+		return true
+	}); err != nil {
+		return err
+	}
+	if err := s.Holds.Release(ctx, c); err != nil {
+		return fmt.Errorf("releasing held runs: %w", err)
+	}
+	return nil
+}
+
+// tooManySignIns tells how long to wait when the credential has signed in as
+// often as it may.
+func tooManySignIns(recent []time.Time, now time.Time) (time.Duration, bool) {
+	var within []time.Time
+	for _, t := range recent {
+		if now.Sub(t) < signInWindow {
+			within = append(within, t)
+		}
+	}
+	if len(within) < maxSignIns {
+		return 0, false
+	}
+	return within[len(within)-maxSignIns].Add(signInWindow).Sub(now), true
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,113 @@
+package connection
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps connections and the state of their sessions. All methods are
+// safe for concurrent use by many processes; what they return is the caller's.
+//
+// Where a comment names NotFound, Stale, Conflict or TooMany, the error is a
+// [problem.Error] of that kind.
+type Store interface {
+	// CreateConnection stores a new connection with Rev 1 and, when session is
+	// not nil, its first session, in one transaction. A connection with a
+	// personal access token claims its fingerprint: Conflict with
+	// [problem.CodeTokenInUse] when another connection has it. Stale when the
+	// id exists.
+	CreateConnection(ctx context.Context, c Connection, session *Session) error
+
+	// Connection reads one, consistently. NotFound when there is none.
+	Connection(ctx context.Context, id string) (Connection, error)
+
+	// Connections lists in order of id, beginning behind the id after. The
+	// second result is the id to go on behind, "" at the end.
+	Connections(ctx context.Context, after string, limit int) ([]Connection, string, error)
+
+	// UpdateConnection replaces the stored connection if its Rev is still
+	// c.Rev, and stores Rev+1. In the same transaction it moves the claim on
+	// the fingerprint if that changed, forgets the session of the old
+	// fingerprint, and stores the session if one is given. Stale when Rev
+	// moved on, NotFound when the connection is gone, Conflict with
+	// [problem.CodeTokenInUse] when the new fingerprint is another's.
+	UpdateConnection(ctx context.Context, c Connection, session *Session) error
+
+	// DeleteConnection removes a connection, its claim and its session if its
+	// Rev is still rev. Conflict with [problem.CodeInUse] while reports use it,
+	// also when such a report is being made at the same time; Stale, NotFound.
+	DeleteConnection(ctx context.Context, id string, rev int64) error
+
+	// FingerprintOwner gives the id of the connection that claimed a
+	// fingerprint. NotFound when none did.
+	FingerprintOwner(ctx context.Context, fingerprint string) (string, error)
+
+	// SignIn reads what is known of a fingerprint's sign-in, consistently. One
+	// that was never seen gives an empty SignIn with its name: there is no
+	// difference between "never" and "nothing left".
+	SignIn(ctx context.Context, fingerprint string) (SignIn, error)
+
+	// LeaseSignIn takes the right to sign in until the time given. Each
+	// success raises the fence, and notes now among the recent sign-ins, of
+	// which it keeps those of the last ten minutes. [ErrLeaseHeld] while
+	// another holder's lease runs.
+	LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (SignIn, error)
+
+	// StoreSession stores a session under the fingerprint and ends the lease,
+	// if fence is the current one and the connection still names the session's
+	// credential version. [ErrFenced] when either is not so.
+	StoreSession(ctx context.Context, fingerprint string, fence int64, session Session) error
+
+	// ReleaseSignIn ends a lease early; with counted false it takes its
+	// sign-in off the recent ones. A fence that is not the current one changes
+	// nothing.
+	ReleaseSignIn(ctx context.Context, fingerprint string, fence int64, counted bool) error
+
+	// CountAttempt notes an attempt under a key, unless limit attempts are
+	// noted since the time given: then TooMany.
+	CountAttempt(ctx context.Context, key string, now, since time.Time, limit int) error
+
+	// ForgetAttempt takes back the newest attempt under a key; none is no
+	// error.
+	ForgetAttempt(ctx context.Context, key string) error
+}
+
+// Session is a Tableau session as it is stored: sealed, and bound to the
+// credential that made it.
+type Session struct {
+	ConnectionID      string
+	CredentialVersion string
+	Generation        int64 // rises with each sign-in of the fingerprint
+	Sealed            []byte
+	SignedInAt        time.Time
+}
+
+// SignIn is the state of a fingerprint: who may sign in, and the session that
+// there is.
+type SignIn struct {
+	Fingerprint string
+	Fence       int64
+	Holder      string
+	LeaseUntil  time.Time
+	Recent      []time.Time // sign-ins of the last ten minutes, oldest first
+	Session     Session     // empty (Generation 0) when there is none
+}
+
+// Vault keeps secrets by owner and version. On AWS it is Secrets Manager, with
+// a version label for each version.
+type Vault interface {
+	// PutSecret stores value as a version of the owner's secret beside those
+	// that exist. The value is kept whole or not at all.
+	PutSecret(ctx context.Context, owner, version string, value []byte) error
+
+	// Secret reads a version. A NotFound problem when the owner has no such
+	// version or was removed.
+	Secret(ctx context.Context, owner, version string) ([]byte, error)
+
+	// DropSecret forgets a version; one that does not exist is no error.
+	DropSecret(ctx context.Context, owner, version string) error
+
+	// RemoveSecret removes all versions of an owner's secret; an owner without
+	// any is no error. An operator can recover them within 30 days.
+	RemoveSecret(ctx context.Context, owner string) error
+}

@@ -1,0 +1,156 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// viewsFresh is how long a site's list of views is taken from memory.
+const viewsFresh = 5 * time.Minute
+
+type viewList struct {
+	views []tableau.View
+	read  time.Time
+}
+
+// Views lists the views that the connection's user can see, in the order of
+// workbook and view, those whose name, workbook or project contains the search
+// if it is not "". The list may be some minutes old.
+func (s *Service) Views(ctx context.Context, id, search string) ([]tableau.View, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.views(ctx, c)
+	if err != nil {
+		return nil, s.answer(err, c)
+	}
+	search = strings.ToLower(strings.TrimSpace(search))
+	var found []tableau.View
+	for _, v := range all {
+		if search == "" || strings.Contains(strings.ToLower(v.Name+"\n"+v.WorkbookName+"\n"+v.ProjectName+"\n"+v.ContentURL), search) {
+			found = append(found, v)
+		}
+	}
+	return found, nil
+}
+
+func (s *Service) views(ctx context.Context, c Connection) ([]tableau.View, error) {
+	key := c.ID + "/" + c.CredentialVersion
+	s.memory.mu.Lock()
+	known, ok := s.memory.views[key]
+	s.memory.mu.Unlock()
+	if ok && s.Now().Sub(known.read) < viewsFresh {
+		return known.views, nil
+	}
+	list := viewList{read: s.Now()}
+	err := s.Do(ctx, c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		list.views = nil
+		for v, err := range client.AllViews(ctx, session) {
+			if err != nil {
+				return err
+			}
+			list.views = append(list.views, v)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of views: %w", err)
+	}
+	slices.SortFunc(list.views, func(a, b tableau.View) int {
+		return strings.Compare(a.WorkbookName+"\n"+a.Name+"\n"+a.ID, b.WorkbookName+"\n"+b.Name+"\n"+b.ID)
+	})
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	remember(&s.memory.views, key, list)
+	return list.views, nil
+}
+
+// Preview writes a small picture (PNG) of a view.
+func (s *Service) Preview(ctx context.Context, id, viewID string, w io.Writer) error {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	all, err := s.views(ctx, c)
+	if err != nil {
+		return s.answer(err, c)
+	}
+	i := slices.IndexFunc(all, func(v tableau.View) bool { return v.ID == viewID })
+	if i < 0 {
+		return problem.Missing("view", viewID)
+	}
+	err = s.Do(ctx, id, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		return client.PreviewImage(ctx, session, all[i].WorkbookID, viewID, w)
+	})
+	if err != nil {
+		return s.answer(err, c)
+	}
+	return nil
+}
+
+// ResolveView finds the view that a pasted address, or a content URL such as
+// Superstore/sheets/Overview, means on the connection's site. Invalid, with the
+// field "view", when it means none or one of another server or site.
+func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error) {
+	fail := func(format string, args ...any) (tableau.View, tableau.Address, error) {
+		return tableau.View{}, tableau.Address{}, problem.InvalidField("view", fmt.Sprintf(format, args...))
+	}
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return tableau.View{}, tableau.Address{}, err
+	}
+	address, err := tableau.ParseAddress(pasted)
+	if err != nil {
+		return tableau.View{}, tableau.Address{}, fieldNamed("view", err)
+	}
+	if address.ServerURL != "" && !sameHost(address.ServerURL, c.ServerURL) {
+		return fail("lies on another server than the connection %q, which is of %s", c.Name, c.ServerURL)
+	}
+	if address.SiteKnown && !strings.EqualFold(address.Site, c.Site) {
+		return fail("lies on another site than the connection %q, which is of site %q", c.Name, c.Site)
+	}
+	if address.CustomView != "" {
+		return fail("names a custom view; only published views can be exported. Open the view without the custom view and copy that address")
+	}
+	if address.ContentURL == "" {
+		return fail("names no view: open the view itself in Tableau and copy its address")
+	}
+
+	all, err := s.views(ctx, c)
+	if err != nil {
+		return tableau.View{}, tableau.Address{}, s.answer(err, c)
+	}
+	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
+		for _, v := range all {
+			if same(v.ContentURL, address.ContentURL) {
+				return v, address, nil
+			}
+		}
+	}
+	// It may have been published since the list was read.
+	var view tableau.View
+	err = s.Do(ctx, id, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		view, err = client.FindView(ctx, session, address.ContentURL)
+		return err
+	})
+	var t *tableau.Error
+	if errors.As(err, &t) && (t.Cause == tableau.ViewNotFound || t.Cause == tableau.WorkbookNotFound) {
+		return fail("is not a view of this site that %s can see: check the address, and that this user has permission to view it", c.Identity.UserName)
+	}
+	if err != nil {
+		return tableau.View{}, tableau.Address{}, s.answer(err, c)
+	}
+	return view, address, nil
+}
+
+// sameHost compares server addresses; a typed http:// means the same server.
+func sameHost(a, b string) bool { return SiteKey(a, "") == SiteKey(b, "") }

@@ -1,0 +1,110 @@
+// Package report is about what is sent when and to whom: the content of a
+// report, its schedule, its destinations, and what is due.
+package report
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// DefaultDeadline is how long a run of a report is tried.
+const DefaultDeadline = 4 * time.Hour
+
+// Report is what to export, when, and to whom.
+type Report struct {
+	ID           string
+	Name         string
+	ConnectionID string
+	Enabled      bool
+	Content      []Content
+	Schedule     *Schedule // nil: it runs only when it is asked to
+	Destinations []Destination
+	Notify       []string // addresses that are told when a run fails
+
+	// NextRunAt is the next occurrence; zero when there is none, when the
+	// report is paused and when it has no schedule. Only reports that have one
+	// are in the store's due index.
+	NextRunAt time.Time
+
+	Version   int64 // counts edits by people
+	Rev       int64 // counts all writes; the store's optimistic lock
+	CreatedAt time.Time
+	UpdatedAt time.Time // of the last edit by people
+}
+
+// Content is one export of a view.
+type Content struct {
+	View          string // content URL, such as "Superstore/sheets/Overview"
+	ViewID        string // the view's LUID when the report was saved
+	ViewName      string
+	WorkbookName  string
+	Format        tableau.Format
+	Filters       map[string][]string // field caption, or Parameters.Name, to values
+	PDF           tableau.PDFOptions
+	Image         tableau.ImageOptions
+	MaxAgeMinutes int
+	FileName      string // template, without the extension; "" for the view's name
+}
+
+// The types of a [Destination].
+const (
+	Email = "email"
+	Slack = "slack"
+)
+
+// Destination is to whom a report goes: recipients of email, or a named
+// destination that is kept with its secret.
+type Destination struct {
+	ID   string // of the report's choosing, unique in the report
+	Type string
+
+	// Email.
+	To       []string
+	Cc       []string // only with Together
+	Bcc      []string // only with Together
+	Together bool     // one message to all, rather than one each
+	Subject  string   // template
+	Body     string   // template
+
+	// Slack.
+	DestinationID string // the named destination
+	Text          string // template
+}
+
+// Clone gives a copy that shares nothing with the original.
+func (r Report) Clone() Report {
+	r.Content = CloneContent(r.Content)
+	r.Destinations = CloneDestinations(r.Destinations)
+	r.Notify = slices.Clone(r.Notify)
+	if r.Schedule != nil {
+		s := *r.Schedule
+		r.Schedule = &s
+	}
+	return r
+}
+
+// CloneContent copies a report's content.
+func CloneContent(content []Content) []Content {
+	content = slices.Clone(content)
+	for i := range content {
+		filters := maps.Clone(content[i].Filters)
+		for field, values := range filters {
+			filters[field] = slices.Clone(values)
+		}
+		content[i].Filters = filters
+	}
+	return content
+}
+
+// CloneDestinations copies a report's destinations.
+func CloneDestinations(destinations []Destination) []Destination {
+	destinations = slices.Clone(destinations)
+	for i := range destinations {
+		d := &destinations[i]
+		d.To, d.Cc, d.Bcc = slices.Clone(d.To), slices.Clone(d.Cc), slices.Clone(d.Bcc)
+	}
+	return destinations
+}

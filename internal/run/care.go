@@ -1,0 +1,93 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+// Care looks after the tokens once a day: it queues a sign-in for those that
+// idleness would end, and warns of those that come to their expiry.
+type Care struct {
+	Store       Store
+	Connections interface {
+		// Connections lists in order of id, beginning behind the id after. The
+		// second result is the id to go on behind, "" at the end.
+		Connections(ctx context.Context, after string, limit int) ([]connection.Connection, string, error)
+	}
+	Bell Bell
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Run makes the day's round. What fails for one connection does not stop the
+// others; the errors come joined.
+func (c *Care) Run(ctx context.Context) error {
+	now := c.Now()
+	var failures []error
+	after := ""
+	for {
+		page, next, err := c.Connections.Connections(ctx, after, 100)
+		if err != nil {
+			return errors.Join(append(failures, fmt.Errorf("reading connections: %w", err))...)
+		}
+		for _, conn := range page {
+			if err := c.look(ctx, conn, now); err != nil {
+				failures = append(failures, fmt.Errorf("connection %s: %w", conn.ID, err))
+			}
+		}
+		if next == "" {
+			return errors.Join(failures...)
+		}
+		after = next
+	}
+}
+
+func (c *Care) look(ctx context.Context, conn connection.Connection, now time.Time) error {
+	work := false
+	if conn.KeepAliveDue(now) {
+		if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: KeepAlive, Ref: conn.ID, NotBefore: now}); err != nil {
+			return fmt.Errorf("queueing a sign-in: %w", err)
+		}
+		work = true
+	}
+	if !conn.State.Works() {
+		// A broken connection is probed even if no run waits for it.
+		if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: Probe, Ref: conn.ID, NotBefore: conn.ProbeAt}); err != nil {
+			return fmt.Errorf("queueing a probe: %w", err)
+		}
+	}
+	if w, ok := conn.Warn(now); ok {
+		if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, conn.CredentialVersion, w.Kind, conn.Notify,
+			Notice{Subject: w.Subject, Text: w.Text}, c.Now); err != nil {
+			return fmt.Errorf("writing a warning: %w", err)
+		}
+		work = true
+	}
+	if !work {
+		return nil
+	}
+	return c.Bell.Ring(ctx, conn.SiteKey())
+}
+
+// createNotices makes the deliveries of a notice, one to each address.
+func createNotices(ctx context.Context, store Store, lease *Lease, site, what, version, kind string, to []string, n Notice, clock func() time.Time) error {
+	if len(to) == 0 {
+		return nil
+	}
+	now := clock()
+	deliveries := make([]Delivery, len(to))
+	for i, address := range to {
+		deliveries[i] = Delivery{Key: NoticeKey(what, version, kind, address), Site: site, Type: report.Email,
+			To: []string{address}, Notice: &n, State: Waiting, NotBefore: now, CreatedAt: now}
+	}
+	if err := store.CreateDeliveries(ctx, lease, deliveries); err != nil {
+		return fmt.Errorf("writing a notice: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,350 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/secret"
+)
+
+const (
+	siteLease = 60 * time.Second
+	siteRenew = 20 * time.Second
+
+	// DefaultExports is how many exports run at once on a site. Tableau Cloud
+	// answers 429 above 20.
+	DefaultExports = 8
+
+	// maxResumed is how often a run is taken up again that was in hand when a
+	// drain died: one that kills its drain each time must not do so forever.
+	maxResumed = 3
+)
+
+// Drain works off the open work of sites: it exports, delivers, and records
+// what became of it. Its fields are set before its first use and not changed
+// after it; it is safe for concurrent use.
+type Drain struct {
+	Store        Store
+	Reports      Reports
+	Connections  Connections
+	Destinations Destinations
+	Files        Files
+	Bell         Bell
+
+	Mail   deliver.Mailer
+	Emails *deliver.EmailBuilder
+	Slack  SlackPoster
+	// MailRepeats says that sending the same email again does no harm, since
+	// its carrier names what it stores by the delivery's key.
+	MailRepeats bool
+	MailFrom    string
+	Unsubscribe string // address that takes mails which ask to leave a report; "" if there is none
+
+	Exports int    // at once on a site; 0 means DefaultExports
+	TempDir string // for exports before they are checked; "" means the system's
+
+	// Reserve is what must be left until the context's deadline for a run to
+	// be begun.
+	Reserve time.Duration
+
+	Now    func() time.Time
+	NewID  func() string
+	Jitter func(time.Duration) time.Duration // a random duration below the one given
+	Log    *slog.Logger
+}
+
+// Reports reads reports.
+type Reports interface {
+	// Report reads one, consistently. NotFound when there is none.
+	Report(ctx context.Context, id string) (report.Report, error)
+}
+
+// Connections gives the shared sessions; see [connection.Service].
+type Connections interface {
+	Get(ctx context.Context, id string) (connection.Connection, error)
+	Do(ctx context.Context, id string, call connection.Call) error
+	Probe(ctx context.Context, id string) (bool, error)
+	Unreachable(ctx context.Context, id string, why error) (connection.Connection, error)
+	KeepAlive(ctx context.Context, id string) error
+}
+
+// Destinations gives named destinations with their secret.
+type Destinations interface {
+	// Reveal gives a destination and its address. NotFound when there is none.
+	Reveal(ctx context.Context, id string) (secret.Text, deliver.Destination, error)
+
+	// Break notes that a destination refused for good, and why, for people.
+	Break(ctx context.Context, id, why string) error
+}
+
+// SlackPoster posts to a Slack incoming webhook. Errors are
+// [deliver.SendError]s.
+type SlackPoster interface {
+	Post(ctx context.Context, webhook secret.Text, body []byte) (deliver.Receipt, error)
+}
+
+// drain is the work on one site under one lease.
+type drain struct {
+	*Drain
+	lease  Lease
+	stop   context.CancelCauseFunc // ends the work, when the lease was lost
+	slots  chan struct{} // one for each export that may run
+	mu     sync.Mutex
+	inHand map[string]bool // work that a goroutine has, by kind and ref
+	done   chan struct{}   // receives when one ends
+}
+
+// Site works off a site until nothing is left that can be done now, or the
+// context's deadline is near: then it rings the bell again. While another drain
+// has the site it does nothing.
+func (d *Drain) Site(ctx context.Context, site string) error {
+	now := d.Now()
+	lease, err := d.Store.LeaseSite(ctx, site, d.NewID(), now, now.Add(siteLease))
+	if errors.Is(err, ErrLeaseHeld) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("leasing the site: %w", err)
+	}
+	exports := d.Exports
+	if exports <= 0 {
+		exports = DefaultExports
+	}
+	w := &drain{Drain: d, lease: lease, slots: make(chan struct{}, exports), inHand: map[string]bool{},
+		done: make(chan struct{}, 1)}
+
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w.stop = stop
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		w.renew(working)
+	}()
+	more, err := w.work(working, 2*exports)
+	stop(nil)
+	<-renewed
+
+	ctx = context.WithoutCancel(ctx)
+	if errors.Is(err, ErrFenced) || errors.Is(context.Cause(working), ErrFenced) {
+		d.Log.Warn("the site went to another drain", "site", site)
+		return nil
+	}
+	err = errors.Join(err, d.Store.ReleaseSite(ctx, lease))
+	if more {
+		err = errors.Join(err, d.Bell.Ring(ctx, site))
+	}
+	return err
+}
+
+// renew keeps the lease until the context ends, and ends it when the lease was
+// lost.
+func (d *drain) renew(ctx context.Context) {
+	t := time.NewTicker(siteRenew)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		err := d.Store.RenewSite(ctx, d.lease, d.Now().Add(siteLease))
+		if errors.Is(err, ErrFenced) {
+			d.stop(err)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			d.Log.Warn("the site's lease was not renewed", "site", d.lease.Site, "error", err)
+		}
+	}
+}
+
+// work hands out the site's work to as many workers, and reports whether some
+// is left that could have been done. There are more workers than exports, so
+// that rendering and sending one run does not keep the next from being
+// exported.
+func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	room := make(chan struct{}, workers)
+
+	if err := d.resume(ctx); err != nil {
+		return false, err
+	}
+	for {
+		work, err := d.Store.Work(ctx, d.lease.Site, d.Now(), 4*workers)
+		if err != nil {
+			if ctx.Err() != nil {
+				return true, nil
+			}
+			return true, fmt.Errorf("reading the site's work: %w", err)
+		}
+		begun, busy := 0, 0
+		for _, w := range work {
+			if d.has(w) {
+				busy++
+				continue
+			}
+			if d.ending(ctx) {
+				return true, nil
+			}
+			select {
+			case room <- struct{}{}:
+			case <-ctx.Done():
+				return true, nil
+			}
+			begun++
+			d.take(w)
+			group.Go(func() {
+				defer func() { <-room }()
+				defer d.leave(w)
+				d.handle(ctx, w)
+			})
+		}
+		if begun > 0 {
+			continue
+		}
+		if busy == 0 {
+			return false, nil
+		}
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return true, nil
+		}
+	}
+}
+
+// resume takes up what a drain had in hand when it died, one at a time, so that
+// a run which kills its drain takes no other with it twice.
+func (d *drain) resume(ctx context.Context) error {
+	for {
+		work, err := d.Store.Work(ctx, d.lease.Site, d.Now(), duePage)
+		if err != nil {
+			return fmt.Errorf("reading the site's work: %w", err)
+		}
+		resumed := false
+		for _, w := range work {
+			if !w.Running || d.ending(ctx) {
+				continue
+			}
+			resumed = true
+			d.handle(ctx, w)
+		}
+		if !resumed || len(work) < duePage {
+			return nil
+		}
+	}
+}
+
+// ending reports whether it is too late to begin with anything.
+func (d *drain) ending(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && d.Reserve > 0 && time.Until(deadline) < d.Reserve
+}
+
+func (w Work) name() string { return string(w.Kind) + "/" + w.Ref }
+
+func (d *drain) has(w Work) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inHand[w.name()]
+}
+
+func (d *drain) take(w Work) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inHand[w.name()] = true
+}
+
+func (d *drain) leave(w Work) {
+	d.mu.Lock()
+	delete(d.inHand, w.name())
+	d.mu.Unlock()
+	select {
+	case d.done <- struct{}{}:
+	default:
+	}
+}
+
+// handle does one piece of work. What goes wrong inside is written to the work
+// itself; what cannot be written is logged, and the work stays in the store.
+func (d *drain) handle(ctx context.Context, w Work) {
+	log := d.Log.With("site", d.lease.Site, string(w.Kind), w.Ref)
+	var err error
+	switch w.Kind {
+	case WorkRun:
+		err = d.run(ctx, w)
+	case SendNote:
+		err = d.sendNotice(ctx, w.Ref)
+	case Probe:
+		err = d.probe(ctx, w)
+	case KeepAlive:
+		if err = d.Connections.KeepAlive(ctx, w.Ref); err != nil {
+			log.Warn("a token was not kept alive; the next round tries again", "error", err)
+		}
+		err = d.Store.DropWork(ctx, w)
+	default:
+		err = fmt.Errorf("unknown kind of work")
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrFenced):
+		d.stop(err)
+	case ctx.Err() != nil || problem.Is(err, problem.Stale):
+		log.Info("work was left to the next drain", "error", err)
+	default:
+		log.Error("work failed", "error", err)
+		d.pause(ctx, w, log)
+	}
+}
+
+// pause keeps work that failed inside vizpost from being tried again at once.
+func (d *drain) pause(ctx context.Context, w Work, log *slog.Logger) {
+	notBefore := d.Now().Add(retryAfter(1))
+	var err error
+	switch w.Kind {
+	case WorkRun:
+		var r Run
+		if r, err = d.Store.Run(ctx, w.Ref); err == nil && r.State.Open() {
+			r.State, r.NotBefore, r.Attempts = Queued, notBefore, r.Attempts+1
+			r.Reason = "Something went wrong inside vizpost; it is tried again. The log has the details."
+			_, err = d.Store.UpdateRun(ctx, &d.lease, r)
+		}
+	case SendNote:
+		var n Delivery
+		if n, err = d.Store.Delivery(ctx, w.Ref); err == nil {
+			n.NotBefore = notBefore
+			_, err = d.Store.UpdateDelivery(ctx, &d.lease, n)
+		}
+	default:
+		w.NotBefore = notBefore
+		err = d.Store.PutWork(ctx, w)
+	}
+	if err != nil {
+		log.Error("the failure could not be noted", "error", err)
+	}
+}
+
+// retryPauses are the pauses after a run's transient failures; the last one
+// goes on until the run's deadline.
+var retryPauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+
+func retryAfter(attempts int) time.Duration {
+	return retryPauses[min(max(attempts, 1), len(retryPauses))-1]
+}
+
+// discard closes what is only read.
+func discard(c io.Closer) { _ = c.Close() }

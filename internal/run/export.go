@@ -1,0 +1,252 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/content"
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// mediaTypes are what the formats are sent and stored as.
+var mediaTypes = map[tableau.Format]string{
+	tableau.PNG:  "image/png",
+	tableau.PDF:  "application/pdf",
+	tableau.CSV:  "text/csv; charset=utf-8",
+	tableau.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+const (
+	maxTries = 3 // of one export within a run, where trying again may help
+
+	// longestPause is how long a run waits in place to try again; a longer one
+	// is spent in the store.
+	longestPause = 30 * time.Second
+)
+
+// export makes one file: exported to a temporary file, checked there, then
+// stored. A failure is a [connection.BrokenError], a neverError, a laterError,
+// or one inside vizpost.
+func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection) (File, error) {
+	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
+	if err != nil {
+		return File{}, fmt.Errorf("making a temporary file: %w", err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	defer discard(tmp)
+
+	e := exported{request: exportRequest(what), file: tmp, view: what.View}
+	for try := 1; ; try++ {
+		if err = d.exportOnce(ctx, r.ConnectionID, &e); err == nil {
+			break
+		}
+		pause, verdict := d.judge(ctx, r, err, try)
+		if verdict != nil {
+			return File{}, verdict
+		}
+		if err := wait(ctx, pause+d.Jitter(pause/4)); err != nil {
+			return File{}, err
+		}
+	}
+
+	file := File{
+		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), ContentType: mediaTypes[what.Format],
+		Size: e.size, SHA256: e.sum, Width: e.facts.Width, Height: e.facts.Height,
+		View: what.ViewName, Workbook: what.WorkbookName, ViewURL: tableau.ViewURL(c.ServerURL, c.Site, what.View),
+		Filters: what.Filters, ExportedAt: d.Now(),
+	}
+	file.Object = "runs/" + r.ID + "/" + file.ID + "." + file.Format
+	if file.Name, err = fileName(r, c, what); err != nil {
+		return File{}, err
+	}
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+		return File{}, fmt.Errorf("reading the export back: %w", err)
+	}
+	if err := d.Files.Put(ctx, file.Object, file.ContentType, tmp, file.Size); err != nil {
+		return File{}, fmt.Errorf("storing the export: %w", err)
+	}
+	return file, nil
+}
+
+// exported is an export on its way into a temporary file.
+type exported struct {
+	request tableau.ExportRequest
+	file    *os.File
+	view    string // content URL
+	size    int64
+	sum     string // SHA-256 in hex
+	facts   content.Facts
+}
+
+// exportOnce makes one try, in one of the site's export slots.
+func (d *drain) exportOnce(ctx context.Context, connectionID string, e *exported) error {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	err := d.Connections.Do(ctx, connectionID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		err := e.fetch(ctx, client, session)
+		var t *tableau.Error
+		if !errors.As(err, &t) || t.Cause != tableau.ViewNotFound {
+			return err
+		}
+		// A workbook that was deleted and published again has new ids under
+		// the old addresses.
+		view, findErr := client.FindView(ctx, session, e.view)
+		if findErr != nil || view.ID == e.request.ViewID {
+			return err
+		}
+		e.request.ViewID = view.ID
+		return e.fetch(ctx, client, session)
+	})
+	if err != nil {
+		return err
+	}
+	e.facts, err = content.Check(ctx, e.file, e.size, string(e.request.Format))
+	return err
+}
+
+// fetch exports into the file, from its beginning.
+func (e *exported) fetch(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+	if err := e.file.Truncate(0); err != nil {
+		return fmt.Errorf("emptying the temporary file: %w", err)
+	}
+	if _, err := e.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("emptying the temporary file: %w", err)
+	}
+	sum := sha256.New()
+	info, err := client.Export(ctx, session, e.request, io.MultiWriter(e.file, sum))
+	if err != nil {
+		return err
+	}
+	e.size, e.sum = info.Bytes, hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// exportRequest is what Tableau is asked for.
+func exportRequest(c report.Content) tableau.ExportRequest {
+	req := tableau.ExportRequest{ViewID: c.ViewID, Format: c.Format, MaxAge: c.MaxAgeMinutes, Image: c.Image, PDF: c.PDF}
+	for field, values := range c.Filters {
+		req.Filters = append(req.Filters, tableau.Filter{Field: field, Values: values})
+	}
+	slices.SortFunc(req.Filters, func(a, b tableau.Filter) int { return strings.Compare(a.Field, b.Field) })
+	return req
+}
+
+// judge says what a failed try means: a pause before the next one, or the
+// error that ends the run's present try.
+func (d *drain) judge(ctx context.Context, r Run, err error, try int) (time.Duration, error) {
+	backoff := 2 * time.Second << (2 * (try - 1)) // 2, 8, 32 s
+	var (
+		broken  *connection.BrokenError
+		busy    *connection.BusyError
+		refused *content.Error
+		failed  *tableau.Error
+	)
+	switch {
+	case ctx.Err() != nil, errors.As(err, &broken):
+		return 0, err
+	case errors.As(err, &busy):
+		return 0, &laterError{message: busy.Message, after: busy.After, err: err}
+	case errors.As(err, &refused):
+		passing := refused.Reason == content.Truncated || refused.Reason == content.HTML || refused.Reason == content.TableauError
+		switch {
+		case try < maxTries && (passing || try == 1):
+			return backoff, nil
+		case passing:
+			return 0, &laterError{message: refused.Message(), err: err}
+		}
+		return 0, &neverError{message: refused.Message(), err: err}
+	case errors.As(err, &failed):
+		return d.judgeTableau(ctx, r, failed, try, backoff)
+	case problem.Is(err, problem.NotFound):
+		return 0, &neverError{message: "Its connection was deleted.", err: err}
+	}
+	return 0, err
+}
+
+func (d *drain) judgeTableau(ctx context.Context, r Run, err *tableau.Error, try int, backoff time.Duration) (time.Duration, error) {
+	tries := maxTries
+	if err.RetryOnce {
+		tries = 2
+	}
+	switch {
+	case unreachable(err) && (try >= tries || !err.Retry):
+		c, stateErr := d.Connections.Unreachable(ctx, r.ConnectionID, err)
+		if stateErr != nil {
+			return 0, errors.Join(stateErr, err)
+		}
+		if c.State.Works() { // another credential by now
+			return 0, &laterError{message: err.Message(), err: err}
+		}
+		return 0, errors.Join(&connection.BrokenError{Connection: c}, err)
+	case err.Cause == tableau.SessionEnded && try < tries:
+		return backoff, nil
+	case err.Cause == tableau.SessionEnded:
+		return 0, &laterError{message: err.Message(), err: err}
+	case !err.Retry, err.RetryOnce && try >= tries:
+		return 0, &neverError{message: err.Message(), err: err}
+	case try >= tries, err.RetryAfter > longestPause:
+		return 0, &laterError{message: err.Message(), after: err.RetryAfter, err: err}
+	}
+	return max(backoff, err.RetryAfter), nil
+}
+
+// unreachable reports whether a failure is of the server as a whole.
+func unreachable(err *tableau.Error) bool {
+	switch err.Cause {
+	case tableau.Unreachable, tableau.Certificate, tableau.Blocked:
+		return true
+	}
+	return false
+}
+
+// fileName gives the name of a content's file, with its extension.
+func fileName(r Run, c connection.Connection, what report.Content) (string, error) {
+	name := what.ViewName
+	if what.FileName != "" {
+		t, err := deliver.CompileTemplate(what.FileName)
+		if err == nil {
+			name, err = t.Render(env(r, c, []deliver.File{{View: what.ViewName, Workbook: what.WorkbookName,
+				Format: string(what.Format), Filters: what.Filters}}), deliver.Plain)
+		}
+		if err != nil {
+			return "", &neverError{message: "The file name of the report cannot be made: " + text(err), err: err}
+		}
+	}
+	return deliver.FileName(name, string(what.Format)), nil
+}
+
+// text gives what an error says to people.
+func text(err error) string {
+	p, _ := problem.From(err)
+	if len(p.Fields) > 0 {
+		return p.Fields[0].Message
+	}
+	return p.Message
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,70 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+// notices makes the deliveries of a notice, one to each address. Their keys
+// make sure that each is said once.
+func (d *drain) notices(ctx context.Context, what, version, kind string, to []string, n Notice) error {
+	return createNotices(ctx, d.Store, &d.lease, d.lease.Site, what, version, kind, to, n, d.Now)
+}
+
+// noteBroken tells a connection's people that its runs are held.
+func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
+	p := c.Problem
+	if p == nil {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The connection %q (%s, site %q) does not work.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
+	for i, cause := range p.Causes {
+		if i == 0 {
+			b.WriteString("\nWhat it may be, the likeliest first:\n")
+		}
+		fmt.Fprintf(&b, "\n%d. %s\n   %s\n", i+1, cause.Message, cause.Remedy)
+	}
+	b.WriteString("\nReports of this connection are held, none is lost. They are delivered once the connection works again.\n")
+	// A connection that broke, was mended and broke again is told of anew.
+	kind := fmt.Sprintf("%s.%d", p.Code, p.Since.Unix())
+	return d.notices(ctx, c.ID, c.CredentialVersion, kind, c.Notify,
+		Notice{Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name), Text: b.String()})
+}
+
+// noteFailed tells a report's people that a run was not delivered, or not to
+// everyone.
+func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "The report %q for %s UTC ", r.ReportName, r.ScheduledFor.UTC().Format("2 January 2006 15:04"))
+	subject := fmt.Sprintf("The report %q was not delivered", r.ReportName)
+	if r.State == PartlyDelivered {
+		subject = fmt.Sprintf("The report %q was not delivered to everyone", r.ReportName)
+		b.WriteString("was not delivered to everyone.\n")
+	} else {
+		b.WriteString("was not delivered.\n")
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "\n%s\n", r.Reason)
+	}
+	for _, delivery := range deliveries {
+		if delivery.State.Settled() && !delivery.State.Arrived() {
+			fmt.Fprintf(&b, "\n- %s: %s\n", delivery.recipients(), delivery.Message)
+		}
+	}
+	fmt.Fprintf(&b, "\nRun %s\n", r.ID)
+	return d.notices(ctx, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, Notice{Subject: subject, Text: b.String()})
+}
+
+// recipients names a delivery's recipients for people.
+func (d Delivery) recipients() string {
+	if d.Type == report.Slack {
+		return "Slack (" + d.DestinationID + ")"
+	}
+	return strings.Join(append(append(append([]string{}, d.To...), d.Cc...), d.Bcc...), ", ")
+}

@@ -1,0 +1,211 @@
+// Package run is about one occurrence of a report: its states, its files and
+// its deliveries; the tick that makes runs of what is due, and the drain that
+// works them off.
+package run
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+// State is how far a run has come.
+type State string
+
+// The states of a run.
+const (
+	Queued          State = "queued"
+	Running         State = "running"
+	Held            State = "held" // its connection is broken; released when it works again
+	Delivered       State = "delivered"
+	PartlyDelivered State = "partly_delivered"
+	Failed          State = "failed"
+	Skipped         State = "skipped"
+)
+
+// Open reports whether a run is still to be worked on.
+func (s State) Open() bool { return s == Queued || s == Running || s == Held }
+
+// Trigger says what made a run.
+type Trigger string
+
+// The triggers of a run.
+const (
+	Scheduled Trigger = "schedule"
+	Manual    Trigger = "manual"
+)
+
+// Run is one occurrence of a report. Content and destinations are a snapshot:
+// edits of the report do not move a run that exists.
+type Run struct {
+	ID  string
+	Key string // what the run is the only one of; see [ScheduledKey] and [ManualKey]
+
+	ReportID     string
+	ReportName   string
+	ConnectionID string
+	Site         string // site key of the connection
+	ScheduledFor time.Time
+	TimeZone     string // of the schedule; UTC for a report without one
+	Trigger      Trigger
+	StandsFor    int // occurrences that it stands for, itself among them; 1 unless some were missed
+
+	Content      []report.Content
+	Destinations []report.Destination
+	Notify       []string
+	OnlyTo       []string // a test, sent to these alone
+	DryRun       bool     // exports and renders, sends nothing
+
+	State     State
+	Reason    string    // for people: why it is held, waits, was skipped or failed
+	NotBefore time.Time // of a queued run: not to be tried again earlier
+	Deadline  time.Time // when it fails if it has not been delivered
+	Attempts  int       // tries that a transient failure ended
+	Resumed   int       // times that a crash left it in hand
+	Files     []File
+
+	Rev        int64 // counts all writes; the store's optimistic lock
+	CreatedAt  time.Time
+	StartedAt  time.Time // zero until a drain took it in hand
+	FinishedAt time.Time // zero while it is open
+}
+
+// File is one exported artefact of a run.
+type File struct {
+	ID          string
+	Export      string // of which [ExportKey] it is the result
+	Object      string // its name in [Files]
+	Name        string // for people, with extension
+	Format      string
+	ContentType string
+	Size        int64
+	SHA256      string
+	Width       int // of a picture, in pixels
+	Height      int
+	View        string // name of the view
+	Workbook    string // name of the workbook
+	ViewURL     string // opens the view in Tableau
+	Filters     map[string][]string
+	ExportedAt  time.Time
+}
+
+// ScheduledKey is the key of a scheduled occurrence: there is one run of a
+// report for each time.
+func ScheduledKey(reportID string, scheduledFor time.Time) string {
+	return "schedule/" + reportID + "/" + scheduledFor.UTC().Format(time.RFC3339)
+}
+
+// ManualKey is the key of a run that was asked for; the same request makes the
+// same run.
+func ManualKey(reportID, request string) string { return "manual/" + reportID + "/" + request }
+
+// ExportKey names what is exported: content that differs only in its file name
+// is exported once in a run.
+func ExportKey(c report.Content) string {
+	c.FileName, c.ViewName, c.WorkbookName = "", "", ""
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("run: content cannot be encoded: %v", err)) // plain data: a defect
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Clone gives a copy that shares nothing with the original.
+func (r Run) Clone() Run {
+	r.Content = report.CloneContent(r.Content)
+	r.Destinations = report.CloneDestinations(r.Destinations)
+	r.Notify = slices.Clone(r.Notify)
+	r.OnlyTo = slices.Clone(r.OnlyTo)
+	r.Files = slices.Clone(r.Files)
+	return r
+}
+
+// DeliveryState is how far a delivery has come. States move only forward.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	Waiting        DeliveryState = "waiting"
+	Sending        DeliveryState = "sending"   // claimed; the send may be under way
+	Sent           DeliveryState = "sent"      // the channel accepted it
+	Confirmed      DeliveryState = "confirmed" // the channel says that it arrived
+	Bounced        DeliveryState = "bounced"   // it was sent back
+	DeliveryFailed DeliveryState = "failed"
+	Unsure         DeliveryState = "unsure" // it may have been sent; nobody answered
+)
+
+// Settled reports whether nothing more is to be sent.
+func (s DeliveryState) Settled() bool {
+	return s == Sent || s == Confirmed || s == Bounced || s == DeliveryFailed
+}
+
+// Arrived reports whether the channel has the message, as far as is known.
+func (s DeliveryState) Arrived() bool { return s == Sent || s == Confirmed }
+
+// Delivery is one message of one run to one recipient or channel, or a notice
+// that belongs to no run.
+type Delivery struct {
+	Key           string // see [DeliveryKey] and [NoticeKey]; also names the message itself
+	RunID         string // "" for a notice
+	Site          string // site key of the work that sends it
+	DestinationID string // id of the destination in the run's snapshot
+	Type          string // report.Email or report.Slack
+	To, Cc, Bcc   []string
+	Notice        *Notice // what to send, for a notice
+
+	State          DeliveryState
+	Attempts       int       // sends that were tried
+	NotBefore      time.Time // not to be tried again earlier
+	ClaimedUntil   time.Time // of a delivery in Sending
+	PossibleRepeat bool      // an earlier send may have arrived
+	ProviderID     string    // the channel's own id of the message
+	Where          string    // the outbox file, where mail goes to the outbox
+	Code           string    // of the last failure, stable
+	Message        string    // of the last failure, for people
+
+	Rev       int64 // counts all writes; the store's optimistic lock
+	CreatedAt time.Time
+	SentAt    time.Time
+}
+
+// Notice is the text of a message to the people behind a connection or report.
+type Notice struct {
+	Subject string
+	Text    string
+}
+
+// DeliveryKey is the key of a run's delivery: run, destination and part. It is
+// made of letters, digits, dots, hyphens and underscores, so that it can name a
+// file and a message.
+func DeliveryKey(runID, destinationID, part string) string {
+	return runID + "." + destinationID + "." + part
+}
+
+// PartOf names one recipient's part without naming the recipient.
+func PartOf(address string) string { return shortHash(strings.ToLower(address)) }
+
+// NoticeKey is the key of a notice to one recipient. What is the connection or
+// run that it is about, version the credential's version or "", and kind the
+// kind of notice: each is said once.
+func NoticeKey(what, version, kind, address string) string {
+	return "notice." + what + "." + kind + "." + shortHash(version+"\n"+strings.ToLower(address))
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}
+
+// What a [Store] answers beside the problems that its methods name.
+var (
+	ErrLeaseHeld = errors.New("the site's lease is held by another drain")
+	ErrFenced    = errors.New("the site's lease was lost to another drain")
+)

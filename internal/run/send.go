@@ -1,0 +1,366 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+const (
+	// A send ends within its claim, so that whoever finds a claim that has run
+	// out knows that nothing is under way any more.
+	sendDeadline = 60 * time.Second
+	sendClaim    = 90 * time.Second
+
+	// unsureFor is how long the channel has to say that it has a message which
+	// nobody answered for, before it is sent once more.
+	unsureFor = 10 * time.Minute
+
+	sendsAtOnce   = 4
+	maxRecipients = 50 // of one message (Amazon SES, Service quotas)
+)
+
+// message is a rendered message, ready to be sent once. Release gives back
+// what it holds.
+type message struct {
+	send    func(context.Context) (deliver.Receipt, error)
+	release func()
+}
+
+// plan gives the deliveries of a run, as its snapshot has them.
+func plan(r Run, now time.Time) []Delivery {
+	var all []Delivery
+	for _, destination := range r.Destinations {
+		base := Delivery{RunID: r.ID, Site: r.Site, DestinationID: destination.ID, Type: destination.Type,
+			State: Waiting, NotBefore: now, CreatedAt: now}
+		add := func(part string, to, cc, bcc []string) {
+			d := base
+			d.Key, d.To, d.Cc, d.Bcc = DeliveryKey(r.ID, destination.ID, part), to, cc, bcc
+			if !slices.ContainsFunc(all, func(other Delivery) bool { return other.Key == d.Key }) {
+				all = append(all, d)
+			}
+		}
+		switch {
+		case destination.Type == report.Slack:
+			add("slack", nil, nil, nil)
+		case destination.Together:
+			for i, part := range together(destination) {
+				add(fmt.Sprintf("together-%d", i+1), part[0], part[1], part[2])
+			}
+		default:
+			for _, address := range destination.To {
+				add(PartOf(address), []string{address}, nil, nil)
+			}
+		}
+	}
+	return all
+}
+
+// together splits To, Cc and Bcc of one message so that no part has more
+// recipients than a message may have.
+func together(d report.Destination) [][3][]string {
+	var parts [][3][]string
+	n := maxRecipients
+	for kind, addresses := range [][]string{d.To, d.Cc, d.Bcc} {
+		for _, address := range addresses {
+			if n == maxRecipients {
+				parts, n = append(parts, [3][]string{}), 0
+			}
+			last := &parts[len(parts)-1]
+			last[kind] = append(last[kind], address)
+			n++
+		}
+	}
+	return parts
+}
+
+// deliverAll sends what the run still has to send. What becomes of each message
+// is written to its delivery; one that fails does not stop the others.
+func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) (Run, error) {
+	if err := d.Store.CreateDeliveries(ctx, &d.lease, plan(r, d.Now())); err != nil {
+		return r, fmt.Errorf("noting the deliveries: %w", err)
+	}
+	deliveries, err := d.Store.Deliveries(ctx, r.ID)
+	if err != nil {
+		return r, fmt.Errorf("reading the deliveries: %w", err)
+	}
+	var mu sync.Mutex
+	var failures []error
+	var group sync.WaitGroup
+	room := make(chan struct{}, sendsAtOnce)
+	for _, delivery := range deliveries {
+		if delivery.State.Settled() {
+			continue
+		}
+		room <- struct{}{}
+		group.Go(func() {
+			defer func() { <-room }()
+			err := d.deliver(ctx, delivery, func(ctx context.Context, delivery Delivery) (message, error) {
+				return d.render(ctx, r, c, delivery)
+			})
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failures = append(failures, err)
+			}
+		})
+	}
+	group.Wait()
+	return r, errors.Join(failures...)
+}
+
+// rehearse renders all messages of a run and sends none.
+func (d *drain) rehearse(ctx context.Context, r Run, c connection.Connection) error {
+	for _, delivery := range plan(r, d.Now()) {
+		m, err := d.render(ctx, r, c, delivery)
+		if problem.Is(err, problem.Invalid) {
+			return &neverError{message: text(err), err: err}
+		}
+		if err != nil {
+			return err
+		}
+		m.release()
+	}
+	return nil
+}
+
+// sendNotice sends a delivery that belongs to no run.
+func (d *drain) sendNotice(ctx context.Context, key string) error {
+	delivery, err := d.Store.Delivery(ctx, key)
+	if err != nil {
+		return fmt.Errorf("reading the notice: %w", err)
+	}
+	if delivery.State.Settled() {
+		return nil
+	}
+	if d.Now().Sub(delivery.CreatedAt) > 6*report.DefaultDeadline {
+		delivery.State, delivery.Message = DeliveryFailed, "It could not be sent within a day."
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+		return err
+	}
+	return d.deliver(ctx, delivery, func(ctx context.Context, delivery Delivery) (message, error) {
+		return d.email(ctx, deliver.Post{Key: delivery.Key, From: d.MailFrom, To: delivery.To,
+			Subject: deliver.Literal(delivery.Notice.Subject), Body: deliver.Literal(delivery.Notice.Text),
+			PossibleRepeat: delivery.PossibleRepeat}, nil)
+	})
+}
+
+// deliver claims a delivery, sends its message and records the outcome. A send
+// is not idempotent, so no claim is ever taken for a send that may be under
+// way, and what nobody answered for is given time to turn up before it is sent
+// once more. The error is one inside vizpost; the channel's is recorded.
+func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(context.Context, Delivery) (message, error)) error {
+	now := d.Now()
+	repeats := d.MailRepeats && delivery.Type == report.Email
+	switch {
+	case delivery.State == Sending && !repeats:
+		if now.Before(delivery.ClaimedUntil) {
+			return nil
+		}
+		// Its drain died between claim and record.
+		delivery.State, delivery.NotBefore = Unsure, now.Add(unsureFor)
+		delivery.Code, delivery.Message = "unsure", "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+		return err
+	case delivery.State != Sending && now.Before(delivery.NotBefore):
+		return nil
+	case delivery.State == Unsure:
+		delivery.PossibleRepeat = true
+	}
+
+	m, err := render(ctx, delivery)
+	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict) {
+		p, _ := problem.From(err)
+		delivery.State, delivery.Code, delivery.Message = DeliveryFailed, p.Code, text(err)
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("rendering the message: %w", err)
+	}
+	defer m.release()
+
+	delivery.State, delivery.ClaimedUntil = Sending, d.Now().Add(sendClaim)
+	delivery.Attempts++
+	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
+		return fmt.Errorf("claiming the delivery: %w", err)
+	}
+	sendCtx, cancel := context.WithTimeout(ctx, sendDeadline)
+	receipt, err := m.send(sendCtx)
+	cancel()
+	return d.record(context.WithoutCancel(ctx), delivery, receipt, err, repeats)
+}
+
+// record writes what became of a send. That a message was accepted is written
+// whoever has the site by now: it is a fact.
+func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.Receipt, sendErr error, repeats bool) error {
+	now := d.Now()
+	var failure *deliver.SendError
+	switch {
+	case sendErr == nil:
+		for {
+			delivery.State, delivery.SentAt, delivery.Code, delivery.Message = Sent, now, "", ""
+			delivery.ProviderID, delivery.Where = receipt.ProviderID, receipt.Where
+			_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
+			if !problem.Is(err, problem.Stale) {
+				return err
+			}
+			latest, err := d.Store.Delivery(ctx, delivery.Key)
+			if err != nil || latest.State.Settled() {
+				return err // the channel's own word is later than ours
+			}
+			delivery = latest
+		}
+	case !errors.As(sendErr, &failure):
+		failure = &deliver.SendError{Outcome: deliver.Unknown, Code: "unsure", Message: "The message was sent without an answer.", Err: sendErr}
+	}
+	delivery.Code, delivery.Message = failure.Code, failure.Message
+	d.Log.Warn("a message was not accepted", "delivery", delivery.Key, "outcome", failure.Outcome, "error", failure)
+	switch {
+	case failure.Outcome == deliver.Refused:
+		delivery.State = DeliveryFailed
+		if failure.BreaksDestination && delivery.Type == report.Slack {
+			if err := d.breakDestination(ctx, delivery, failure.Message); err != nil {
+				return err
+			}
+		}
+	case failure.Outcome == deliver.Deferred, repeats:
+		delivery.State = Waiting
+		delivery.NotBefore = now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter))
+	case delivery.PossibleRepeat:
+		delivery.State = DeliveryFailed
+		delivery.Message = "It was sent twice without an answer and may have arrived. Ask the recipient, then retry the run if it did not."
+	default:
+		delivery.State, delivery.NotBefore = Unsure, now.Add(unsureFor)
+	}
+	_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+	return err
+}
+
+func (d *drain) breakDestination(ctx context.Context, delivery Delivery, why string) error {
+	r, err := d.Store.Run(ctx, delivery.RunID)
+	if err != nil {
+		return err
+	}
+	for _, destination := range r.Destinations {
+		if destination.ID == delivery.DestinationID && destination.DestinationID != "" {
+			err := d.Destinations.Break(ctx, destination.DestinationID, why)
+			if err != nil && !problem.Is(err, problem.NotFound) {
+				return fmt.Errorf("noting that the destination is broken: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// render gives a run's delivery the form of its channel.
+func (d *drain) render(ctx context.Context, r Run, c connection.Connection, delivery Delivery) (message, error) {
+	i := slices.IndexFunc(r.Destinations, func(dest report.Destination) bool { return dest.ID == delivery.DestinationID })
+	if i < 0 {
+		return message{}, problem.Missing("destination", delivery.DestinationID)
+	}
+	destination := r.Destinations[i]
+	files, err := d.files(r, c)
+	if err != nil {
+		return message{}, err
+	}
+	e := env(r, c, files)
+	post := deliver.Post{
+		Key: delivery.Key, RunID: r.ID, ReportID: r.ReportID, ReportName: r.ReportName, ConnectionName: c.Name,
+		ScheduledFor: r.ScheduledFor, Location: e.Location, StandsFor: r.StandsFor,
+		PossibleRepeat: delivery.PossibleRepeat, Test: len(r.OnlyTo) > 0, Files: files,
+		Subject: destination.Subject, Body: destination.Body, Text: destination.Text,
+	}
+	if destination.Type == report.Slack {
+		return d.slack(ctx, post, destination.DestinationID)
+	}
+	post.From, post.To, post.Cc, post.Bcc = d.MailFrom, delivery.To, delivery.Cc, delivery.Bcc
+	post.UnsubscribeAddress = d.Unsubscribe
+	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)})
+}
+
+// tag makes a delivery's key fit for an SES message tag, which takes letters,
+// digits, hyphens and underscores (Amazon SES API reference, MessageTag).
+func tag(key string) string { return strings.ReplaceAll(key, ".", "_") }
+
+func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]string) (message, error) {
+	email, err := d.Emails.Build(ctx, post)
+	if err != nil {
+		return message{}, err
+	}
+	return message{
+		send: func(ctx context.Context) (deliver.Receipt, error) {
+			return d.Mail.Send(ctx, email.Envelope(post.Key, tags))
+		},
+		release: email.Release,
+	}, nil
+}
+
+func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID string) (message, error) {
+	webhook, destination, err := d.Destinations.Reveal(ctx, destinationID)
+	if err != nil {
+		return message{}, err
+	}
+	if destination.State == deliver.DestinationBroken {
+		return message{}, problem.Newf(problem.Conflict, "destination_broken",
+			"The Slack destination %q does not work: %s", destination.Name, destination.Problem)
+	}
+	body, err := deliver.BuildSlack(post)
+	if err != nil {
+		return message{}, err
+	}
+	return message{
+		send:    func(ctx context.Context) (deliver.Receipt, error) { return d.Slack.Post(ctx, webhook, body) },
+		release: func() {},
+	}, nil
+}
+
+// files gives a run's files as its messages carry them: one for each content,
+// in its order, with names that differ.
+func (d *drain) files(r Run, c connection.Connection) ([]deliver.File, error) {
+	var out []deliver.File
+	for _, what := range r.Content {
+		key := ExportKey(what)
+		i := slices.IndexFunc(r.Files, func(f File) bool { return f.Export == key })
+		if i < 0 {
+			return nil, fmt.Errorf("the run has no file for its content %s", what.View)
+		}
+		f := r.Files[i]
+		name, err := fileName(r, c, what)
+		if err != nil {
+			return nil, problem.InvalidField("content", text(err))
+		}
+		base := strings.TrimSuffix(name, "."+f.Format)
+		for n := 2; slices.ContainsFunc(out, func(other deliver.File) bool { return strings.EqualFold(other.Name, name) }); n++ {
+			name = deliver.FileName(fmt.Sprintf("%s (%d)", base, n), f.Format)
+		}
+		out = append(out, deliver.File{
+			Name: name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
+			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt,
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return d.Files.Open(ctx, f.Object) },
+		})
+	}
+	return out, nil
+}
+
+// env is what the run's templates may name.
+func env(r Run, c connection.Connection, files []deliver.File) deliver.Env {
+	location, err := time.LoadLocation(r.TimeZone)
+	if err != nil {
+		location = time.UTC
+	}
+	return deliver.Env{
+		ReportID: r.ReportID, ReportName: r.ReportName, RunID: r.ID, ConnectionName: c.Name,
+		ScheduledFor: r.ScheduledFor, Location: location, StandsFor: r.StandsFor, Test: len(r.OnlyTo) > 0, Files: files,
+	}
+}

@@ -1,0 +1,175 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+// Service is what people do with runs. Its fields are set before its first use
+// and not changed after it; it is safe for concurrent use.
+type Service struct {
+	Store       Store
+	Reports     Reports
+	Connections interface {
+		// Connection reads one, consistently. NotFound when there is none.
+		Connection(ctx context.Context, id string) (connection.Connection, error)
+	}
+	Files Files
+	Bell  Bell
+	Now   func() time.Time
+	NewID func() string
+	Log   *slog.Logger
+}
+
+// Start says how to run a report now.
+type Start struct {
+	OnlyTo  []string // send to these addresses alone, as a test
+	DryRun  bool     // export and render, send nothing
+	Request string   // the same request makes the same run; "" makes a new one
+}
+
+// testDestination is the destination of a run that goes to a few alone.
+const testDestination = "test"
+
+// Start makes a run of a report and rings for it. NotFound when there is no
+// such report.
+func (s *Service) Start(ctx context.Context, reportID string, o Start) (Run, error) {
+	rep, err := s.Reports.Report(ctx, reportID)
+	if err != nil {
+		return Run{}, err
+	}
+	c, err := s.Connections.Connection(ctx, rep.ConnectionID)
+	if err != nil {
+		return Run{}, fmt.Errorf("reading the report's connection: %w", err)
+	}
+	now := s.Now()
+	r := newRun(rep, c.SiteKey(), now, s.NewID())
+	r.ScheduledFor, r.Trigger, r.DryRun = now, Manual, o.DryRun
+	if o.Request == "" {
+		o.Request = r.ID
+	}
+	r.Key = ManualKey(reportID, o.Request)
+	if len(o.OnlyTo) > 0 {
+		to, err := connection.Recipients(o.OnlyTo)
+		if err != nil {
+			var fields problem.Fields
+			fields.AddErr("only_to", err)
+			return Run{}, fields.Err()
+		}
+		test := report.Destination{ID: testDestination, Type: report.Email, To: to}
+		if i := slices.IndexFunc(rep.Destinations, func(d report.Destination) bool { return d.Type == report.Email }); i >= 0 {
+			test.Subject, test.Body = rep.Destinations[i].Subject, rep.Destinations[i].Body
+		}
+		r.OnlyTo, r.Destinations = to, []report.Destination{test}
+	}
+	if r, err = s.Store.CreateRun(ctx, r); err != nil {
+		return Run{}, fmt.Errorf("making the run: %w", err)
+	}
+	s.ring(ctx, r.Site)
+	return r, nil
+}
+
+// ring rings for a site. The run is stored, so a bell that fails delays it to
+// the next tick and is no failure of the request.
+func (s *Service) ring(ctx context.Context, site string) {
+	if err := s.Bell.Ring(ctx, site); err != nil {
+		s.Log.Warn("the bell failed; the next tick rings", "site", site, "error", err)
+	}
+}
+
+// Get reads a run with its deliveries. NotFound when there is none.
+func (s *Service) Get(ctx context.Context, id string) (Run, []Delivery, error) {
+	r, err := s.Store.Run(ctx, id)
+	if err != nil {
+		return Run{}, nil, err
+	}
+	deliveries, err := s.Store.Deliveries(ctx, id)
+	if err != nil {
+		return Run{}, nil, fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	return r, deliveries, nil
+}
+
+// List reads runs, the newest first, beginning behind the id after. The second
+// result is the id to go on behind, "" at the end.
+func (s *Service) List(ctx context.Context, f Filter, after string, limit int) ([]Run, string, error) {
+	return s.Store.Runs(ctx, f, after, limit)
+}
+
+// Retry queues a run that failed again, for what was not delivered alone.
+// Conflict when the run is open or everything arrived.
+func (s *Service) Retry(ctx context.Context, id string) (Run, error) {
+	r, deliveries, err := s.Get(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if r.State != Failed && r.State != PartlyDelivered {
+		return Run{}, problem.Newf(problem.Conflict, problem.CodeConflict,
+			"Only a run that failed can be tried again; this one is %s.", r.State)
+	}
+	now := s.Now()
+	for _, d := range deliveries {
+		if d.State != DeliveryFailed && d.State != Bounced {
+			continue
+		}
+		d.State, d.Attempts, d.NotBefore, d.PossibleRepeat = Waiting, 0, now, false
+		if _, err := s.Store.UpdateDelivery(ctx, nil, d); err != nil {
+			return Run{}, fmt.Errorf("queueing a delivery again: %w", err)
+		}
+	}
+	r.State, r.Reason, r.Attempts, r.Resumed = Queued, "Tried again by hand.", 0, 0
+	r.NotBefore, r.Deadline, r.FinishedAt = now, now.Add(report.DefaultDeadline), time.Time{}
+	if r, err = s.Store.UpdateRun(ctx, nil, r); err != nil {
+		return Run{}, fmt.Errorf("queueing the run again: %w", err)
+	}
+	s.ring(ctx, r.Site)
+	return r, nil
+}
+
+// OpenFile opens a file of a run. NotFound when the run has no such file, or it
+// is no longer kept. The caller closes it.
+func (s *Service) OpenFile(ctx context.Context, runID, fileID string) (File, io.ReadCloser, error) {
+	r, err := s.Store.Run(ctx, runID)
+	if err != nil {
+		return File{}, nil, err
+	}
+	i := slices.IndexFunc(r.Files, func(f File) bool { return f.ID == fileID })
+	if i < 0 {
+		return File{}, nil, problem.Missing("file", fileID)
+	}
+	body, err := s.Files.Open(ctx, r.Files[i].Object)
+	if err != nil {
+		return File{}, nil, err
+	}
+	return r.Files[i], body, nil
+}
+
+// SkipQueued skips a report's runs that are queued or held, for a reason that
+// people are shown. Runs in hand go on.
+func (s *Service) SkipQueued(ctx context.Context, reportID, reason string) error {
+	after := ""
+	for {
+		runs, next, err := s.Store.Runs(ctx, Filter{ReportID: reportID, States: []State{Queued, Held}}, after, 100)
+		if err != nil {
+			return fmt.Errorf("reading the report's runs: %w", err)
+		}
+		for _, r := range runs {
+			r.State, r.Reason, r.FinishedAt = Skipped, reason, s.Now()
+			if _, err := s.Store.UpdateRun(ctx, nil, r); err != nil && !problem.Is(err, problem.Stale) {
+				return fmt.Errorf("skipping a run: %w", err)
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}

@@ -1,0 +1,287 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/problem"
+)
+
+// run works on one run as far as it can be done now.
+func (d *drain) run(ctx context.Context, w Work) error {
+	r, err := d.Store.Run(ctx, w.Ref)
+	if err != nil {
+		return fmt.Errorf("reading the run: %w", err)
+	}
+	if r.State != Queued && r.State != Running {
+		return nil
+	}
+	now := d.Now()
+	if r.State == Running {
+		r.Resumed++
+	}
+	if reason, err := d.obsolete(ctx, r); err != nil {
+		return err
+	} else if reason != "" {
+		r.State, r.Reason, r.FinishedAt = Skipped, reason, now
+		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+		return err
+	}
+	switch {
+	case now.After(r.Deadline):
+		return d.fail(ctx, r, "It could not be delivered in time. "+r.Reason)
+	case r.Resumed > maxResumed:
+		return d.fail(ctx, r, "vizpost stopped in the middle of it several times. Run it again once the cause is found in the log.")
+	}
+	c, err := d.Connections.Get(ctx, r.ConnectionID)
+	if problem.Is(err, problem.NotFound) {
+		return d.fail(ctx, r, "Its connection was deleted.")
+	}
+	if err != nil {
+		return fmt.Errorf("reading the connection: %w", err)
+	}
+	if !c.State.Works() {
+		return d.hold(ctx, r, c)
+	}
+	r.State = Running
+	if r.StartedAt.IsZero() {
+		r.StartedAt = now
+	}
+	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
+		return fmt.Errorf("taking the run in hand: %w", err)
+	}
+
+	r, err = d.exportAll(ctx, r, c)
+	if err == nil {
+		if r.DryRun {
+			err = d.rehearse(ctx, r, c)
+		} else {
+			r, err = d.deliverAll(ctx, r, c)
+		}
+	}
+	return d.settle(ctx, r, err)
+}
+
+// obsolete says why a run is no longer wanted, "" if it is.
+func (d *drain) obsolete(ctx context.Context, r Run) (string, error) {
+	rep, err := d.Reports.Report(ctx, r.ReportID)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return "Its report was deleted.", nil
+	case err != nil:
+		return "", fmt.Errorf("reading the report: %w", err)
+	case !rep.Enabled && r.Trigger == Scheduled && r.StartedAt.IsZero():
+		return "Its report was paused.", nil
+	}
+	return "", nil
+}
+
+// settle writes what became of a run after a try.
+func (d *drain) settle(ctx context.Context, r Run, err error) error {
+	if errors.Is(err, ErrFenced) || errors.Is(context.Cause(ctx), ErrFenced) {
+		return ErrFenced
+	}
+	if ctx.Err() != nil {
+		// Cut off by the deadline or a stop: no attempt, and not in hand.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		r.State, r.NotBefore = Queued, d.Now()
+		_, updateErr := d.Store.UpdateRun(ctx, &d.lease, r)
+		return updateErr
+	}
+	var broken *connection.BrokenError
+	var later *laterError
+	var never *neverError
+	switch {
+	case err == nil && r.DryRun:
+		r.State, r.FinishedAt = Skipped, d.Now()
+		r.Reason = "A dry run: everything was exported and rendered, nothing was sent."
+		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+		return err
+	case err == nil:
+		return d.close(ctx, r)
+	case errors.As(err, &broken):
+		return d.hold(ctx, r, broken.Connection)
+	case errors.As(err, &never):
+		d.Log.Warn("a run failed", "run", r.ID, "error", err)
+		return d.fail(ctx, r, never.message)
+	case errors.As(err, &later):
+		d.Log.Info("a run is tried again later", "run", r.ID, "error", err)
+		r.Attempts++
+		pause := max(retryAfter(r.Attempts), later.after)
+		r.State, r.NotBefore = Queued, d.Now().Add(pause+d.Jitter(pause/10))
+		r.Reason = later.message
+		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+		return err
+	default:
+		return err
+	}
+}
+
+// close ends a run whose messages have been tried, or queues it again for
+// those that are to be tried later.
+func (d *drain) close(ctx context.Context, r Run) error {
+	deliveries, err := d.Store.Deliveries(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	arrived, failed := 0, 0
+	var next time.Time
+	for _, delivery := range deliveries {
+		switch {
+		case delivery.State.Arrived():
+			arrived++
+		case delivery.State.Settled():
+			failed++
+		default:
+			at := delivery.NotBefore
+			if delivery.State == Sending {
+				at = delivery.ClaimedUntil
+			}
+			if next.IsZero() || at.Before(next) {
+				next = at
+			}
+		}
+	}
+	if !next.IsZero() {
+		r.State, r.NotBefore = Queued, next
+		r.Reason = "A message is tried again later."
+		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+		return err
+	}
+	r.FinishedAt, r.Reason = d.Now(), standsForReason(r)
+	switch {
+	case failed == 0:
+		r.State = Delivered
+	case arrived > 0:
+		r.State, r.Reason = PartlyDelivered, fmt.Sprintf("%d of %d messages could not be delivered.", failed, len(deliveries))
+	default:
+		r.State, r.Reason = Failed, "No message could be delivered."
+	}
+	if failed > 0 {
+		// The notice comes first: a crash in between tells it once all the same.
+		if err := d.noteFailed(ctx, r, deliveries); err != nil {
+			return err
+		}
+	}
+	_, err = d.Store.UpdateRun(ctx, &d.lease, r)
+	return err
+}
+
+func standsForReason(r Run) string {
+	if r.StandsFor > 1 {
+		return fmt.Sprintf("Stands for %d occurrences.", r.StandsFor)
+	}
+	return ""
+}
+
+// fail ends a run for good, with a notice to the report's people.
+func (d *drain) fail(ctx context.Context, r Run, reason string) error {
+	r.State, r.Reason, r.FinishedAt = Failed, reason, d.Now()
+	deliveries, err := d.Store.Deliveries(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	for i, delivery := range deliveries {
+		switch {
+		case delivery.State.Arrived():
+			r.State = PartlyDelivered
+		case !delivery.State.Settled():
+			delivery.State, delivery.Message = DeliveryFailed, reason
+			if deliveries[i], err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
+				return fmt.Errorf("ending a delivery: %w", err)
+			}
+		}
+	}
+	if err := d.noteFailed(ctx, r, deliveries); err != nil {
+		return err
+	}
+	if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
+		return fmt.Errorf("ending the run: %w", err)
+	}
+	return nil
+}
+
+// exportAll exports what the run has no file of yet, several at once, and
+// stores each file with the run, so that a crash repeats none.
+func (d *drain) exportAll(ctx context.Context, r Run, c connection.Connection) (Run, error) {
+	var wanted []int
+	var seen []string
+	for i, content := range r.Content {
+		key := ExportKey(content)
+		if slices.Contains(seen, key) || slices.ContainsFunc(r.Files, func(f File) bool { return f.Export == key }) {
+			continue
+		}
+		seen = append(seen, key)
+		wanted = append(wanted, i)
+	}
+	if len(wanted) == 0 {
+		return r, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	var failures []error
+	var group sync.WaitGroup
+	for _, i := range wanted {
+		group.Go(func() {
+			file, err := d.export(ctx, r, r.Content[i], c)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				latest := r.Clone()
+				latest.Files = append(latest.Files, file)
+				if latest, err = d.Store.UpdateRun(ctx, &d.lease, latest); err == nil {
+					r = latest
+				}
+			}
+			if err != nil {
+				failures = append(failures, err)
+				cancel() // the run cannot be delivered now: the others would be in vain
+			}
+		})
+	}
+	group.Wait()
+	return r, worst(failures)
+}
+
+// worst gives the failure that decides about the run: one for good before one
+// that holds it, before one that passes, before those that only follow from
+// the others.
+func worst(failures []error) error {
+	for _, is := range []func(error) bool{is[*neverError], is[*connection.BrokenError], is[*laterError]} {
+		if i := slices.IndexFunc(failures, is); i >= 0 {
+			return failures[i]
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func is[T error](err error) bool {
+	var t T
+	return errors.As(err, &t)
+}
+
+// neverError says that trying again is useless.
+type neverError struct {
+	message string // for people
+	err     error
+}
+
+func (e *neverError) Error() string { return fmt.Sprintf("%s: %v", e.message, e.err) }
+func (e *neverError) Unwrap() error { return e.err }
+
+// laterError says that the same may succeed later.
+type laterError struct {
+	message string        // for people
+	after   time.Duration // at the earliest; 0 if not known
+	err     error
+}
+
+func (e *laterError) Error() string { return fmt.Sprintf("%s: %v", e.message, e.err) }
+func (e *laterError) Unwrap() error { return e.err }
