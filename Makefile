@@ -1,0 +1,73 @@
+# Everything that a fresh machine needs beyond Go, make and Python 3 is
+# installed by these targets, pinned.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The browser tests are a target of their own: they need a browser.
+E2E      := ./internal/e2e/...
+PACKAGES  = $(shell $(GO) list ./... | grep -v /internal/e2e)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## the main job on this machine; ARGS=--once exits after the first run
+	@$(GO) run ./cmd/vizpost demo $(ARGS)
+
+.PHONY: test
+test: ## all Go tests but those that need a browser
+	$(GO) test $(PACKAGES)
+
+.PHONY: race
+race: ## the same tests with the race detector
+	$(GO) test -race $(PACKAGES)
+
+.PHONY: e2e
+e2e: browser ## the page and a mail in a real browser; screenshots in build/screenshots
+	$(GO) test -count=1 $(E2E)
+
+.PHONY: lint
+lint: vulncheck ## gofmt, vet, staticcheck, govulncheck
+	@unformatted=$$(gofmt -l cmd internal); if [ -n "$$unformatted" ]; then \
+		echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod verify >/dev/null
+	$(GO) mod tidy -diff
+
+# govulncheck reads its database from vuln.go.dev. Where that cannot be reached,
+# the check says so and does not fail: what it finds does.
+.PHONY: vulncheck
+vulncheck:
+	@mkdir -p build
+	@if $(GO) run $(GOVULNCHECK) ./... >build/govulncheck.txt 2>&1; then \
+		tail -n 1 build/govulncheck.txt; \
+	elif grep -q 'fetching vulnerabilities' build/govulncheck.txt; then \
+		echo "govulncheck: NOT CHECKED, its database at vuln.go.dev cannot be reached from here"; \
+	else cat build/govulncheck.txt; exit 1; fi
+
+.PHONY: bench
+bench: ## the figures that the project holds itself to
+	@mkdir -p build
+	@$(GO) build -o build/vizpost ./cmd/vizpost
+	@$(GO) build -o build/figures ./cmd/figures
+	@build/figures -vizpost build/vizpost
+
+.PHONY: ci
+ci: race lint e2e ## what CI runs
+
+# Debian's Chromium, unless there is one.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { \
+		echo "installing chromium"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; }
+
+.PHONY: clean
+clean: ## remove what the targets make
+	rm -rf build

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/vizpost/vizpost/internal/outbound"
+	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/standalone"
+)
+
+const serveText = `
+vizpost serve runs vizpost on this machine, with its API and page. It prints the
+page's address with the operator's token.
+
+Settings in the environment:
+
+  VIZPOST_TOKEN             the operator's token, at least 20 characters; without it, that
+                            of --token-file, which is made if it does not exist
+  VIZPOST_SMTP_URL          where mail goes: smtp://user:password@host:587 or
+                            smtps://user:password@host:465; without it, mail is only
+                            written to the outbox folder
+  VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"
+  VIZPOST_PUBLIC_URL        the address under which others reach this machine
+  VIZPOST_WEBHOOK_ORIGINS   further origins that webhooks may have, with commas;
+                            https://hooks.slack.com is always allowed
+  VIZPOST_PRIVATE_NETWORKS  networks that a Tableau or webhook address may lie in, with
+                            commas, such as 10.0.0.0/8; without it only public addresses
+  VIZPOST_LOG_LEVEL         debug, info (default), warn or error
+`
+
+// minToken is the length of the shortest token that is taken.
+const minToken = 20
+
+func serve(ctx context.Context, c command) error {
+	f := c.flags("serve", serveText)
+	addr := f.String("addr", "127.0.0.1:8080", "address to listen on")
+	data := f.String("data", "data", "folder of database, key, files and outbox; made if it does not exist")
+	tokenFile := f.String("token-file", "", "file of the operator's token (default \"token\" in the data folder)")
+	if err := c.parse(f); err != nil {
+		return err
+	}
+	networks, err := outbound.ParseNetworks(c.getenv("VIZPOST_PRIVATE_NETWORKS"))
+	if err != nil {
+		return fmt.Errorf("VIZPOST_PRIVATE_NETWORKS: %w", err)
+	}
+	public, err := publicURL(c.getenv("VIZPOST_PUBLIC_URL"))
+	if err != nil {
+		return err
+	}
+	if *tokenFile == "" {
+		*tokenFile = filepath.Join(*data, "token")
+	}
+	token, err := operatorToken(c.getenv("VIZPOST_TOKEN"), *tokenFile)
+	if err != nil {
+		return err
+	}
+	v, err := standalone.Open(ctx, standalone.Config{
+		DataDir: *data, SMTPURL: secret.New(c.getenv("VIZPOST_SMTP_URL")), MailFrom: c.getenv("VIZPOST_MAIL_FROM"),
+		WebhookOrigins: list(c.getenv("VIZPOST_WEBHOOK_ORIGINS")), PrivateNetworks: networks,
+		Random: rand.Reader, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening on %s: %w; choose another with --addr", *addr, err), v.Close())
+	}
+	page := pageURL(listener.Addr())
+	c.printf("vizpost: %s/#token=%s\n", page, token.Reveal())
+	c.printf("api:     %s/v1 (described at %s/docs)\n", page, page)
+	if v.Outbox != nil {
+		c.printf("mail:    only to %s; set VIZPOST_SMTP_URL to send it\n", filepath.Join(*data, "outbox"))
+	}
+	return errors.Join(serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), public)}), v.Close())
+}
+
+// serveUntil serves and works until the context ends.
+func serveUntil(ctx context.Context, v *standalone.Vizpost, l net.Listener, w standalone.Web) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var group sync.WaitGroup
+	group.Go(func() { v.Run(ctx) })
+	err := standalone.Serve(ctx, l, v.Handler(w))
+	stop()
+	group.Wait()
+	return err
+}
+
+// operatorToken gives the token of the environment, else that of the file,
+// which is made if it does not exist.
+func operatorToken(fromEnvironment, file string) (secret.Text, error) {
+	check := func(token, where string) (secret.Text, error) {
+		if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
+			return secret.Text{}, fmt.Errorf("%s: the token must have at least %d characters and no spaces", where, minToken)
+		}
+		return secret.New(token), nil
+	}
+	if fromEnvironment != "" {
+		return check(fromEnvironment, "VIZPOST_TOKEN")
+	}
+	b, err := os.ReadFile(file)
+	if err == nil {
+		return check(strings.TrimSpace(string(b)), file)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret.Text{}, fmt.Errorf("reading the operator's token: %w", err)
+	}
+	random := make([]byte, 24)
+	if _, err := rand.Read(random); err != nil {
+		return secret.Text{}, fmt.Errorf("making the operator's token: %w", err)
+	}
+	token := hex.EncodeToString(random)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return secret.Text{}, fmt.Errorf("making the folder of the operator's token: %w", err)
+	}
+	// Two processes that start on one folder must not have two tokens.
+	w, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return operatorToken("", file)
+	}
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("writing the operator's token: %w", err)
+	}
+	_, err = w.WriteString(token + "\n")
+	if err = errors.Join(err, w.Close()); err != nil {
+		return secret.Text{}, fmt.Errorf("writing the operator's token: %w", err)
+	}
+	return secret.New(token), nil
+}
+
+func publicURL(s string) (*url.URL, error) {
+	if s == "" {
+		return &url.URL{}, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("VIZPOST_PUBLIC_URL must be an address without a path, such as https://vizpost.example.com")
+	}
+	return u, nil
+}
+
+// pageURL is the address of the page for a browser on this machine.
+func pageURL(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// hosts are the values of the Host header that mean us: a page of another name
+// that resolves to this machine is not ours.
+func hosts(a net.Addr, public *url.URL) []string {
+	own := []string{a.String()}
+	if _, port, err := net.SplitHostPort(a.String()); err == nil {
+		own = append(own, "127.0.0.1:"+port, "localhost:"+port, "[::1]:"+port)
+	}
+	if public.Host != "" {
+		own = append(own, public.Host)
+	}
+	return own
+}
+
+func list(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}

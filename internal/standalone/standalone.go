@@ -1,0 +1,300 @@
+// Package standalone is all of vizpost in one process on one machine: the
+// nouns wired to a database file, a folder of files, and SMTP or a folder of
+// mails.
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/httpapi"
+	"github.com/vizpost/vizpost/internal/httpapi/page"
+	"github.com/vizpost/vizpost/internal/local"
+	"github.com/vizpost/vizpost/internal/outbound"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// Config is what one installation is told.
+type Config struct {
+	DataDir         string         // made if it does not exist
+	SMTPURL         secret.Text    // where mail goes; empty: to the outbox
+	MailFrom        string         // sender; required with SMTPURL
+	WebhookOrigins  []string       // further origins that Slack-like webhooks may have
+	PrivateNetworks []netip.Prefix // that Tableau servers and webhooks may lie in
+	Exports         int            // at once on a site; 0: run.DefaultExports
+	TickEvery       time.Duration  // 0: DefaultTick
+
+	Now    func() time.Time // nil: time.Now
+	Random io.Reader        // for keys, ids and sealing
+	Log    *slog.Logger
+}
+
+const (
+	// DefaultTick is shorter than the minute that schedules are made of, so
+	// that a report runs when its minute begins.
+	DefaultTick = 5 * time.Second
+
+	careEvery = time.Hour // the daily round is cheap, and a machine may sleep
+
+	// attachmentMemory bounds what emails in flight hold together.
+	attachmentMemory = 64 << 20
+
+	outboxSender = "vizpost <vizpost@localhost.localdomain>"
+)
+
+// Vizpost is one installation, open.
+type Vizpost struct {
+	Store        *local.Store
+	Connections  *connection.Service
+	Reports      *report.Service
+	Destinations *deliver.Destinations
+	Runs         *run.Service
+	Tick         *run.Tick
+	Care         *run.Care
+	Drain        *run.Drain
+	Outbox       *local.Outbox // nil where mail goes by SMTP
+
+	bell      *local.Bell
+	every     time.Duration
+	transport *http.Transport
+	now       func() time.Time
+	newID     func() string
+	log       *slog.Logger
+}
+
+// Open opens the installation in a data folder, or makes it.
+func Open(ctx context.Context, c Config) (*Vizpost, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.TickEvery == 0 {
+		c.TickEvery = DefaultTick
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	store, err := local.OpenStore(ctx, filepath.Join(c.DataDir, "vizpost.db"))
+	if err != nil {
+		return nil, err
+	}
+	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: c.Now, newID: newIDs(c.Now, c.Random), log: c.Log}
+	if err := v.wire(c); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return v, nil
+}
+
+func (v *Vizpost) wire(c Config) error {
+	policy := outbound.Policy{PrivateNetworks: c.PrivateNetworks}
+	v.transport = outbound.NewTransport(policy)
+	mail, from, err := v.mailer(c)
+	if err != nil {
+		return err
+	}
+	files := local.Files{Dir: filepath.Join(c.DataDir, "files")}
+	slack := &deliver.SlackPoster{Client: &http.Client{Transport: v.transport}}
+
+	v.Connections = &connection.Service{
+		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
+		Dial: func(serverURL string) (*tableau.Client, error) {
+			return tableau.NewClient(serverURL, tableau.Options{Transport: v.transport, AllowPlainHTTP: func(host string) bool {
+				return policy.AllowsPlainHTTP(context.Background(), host)
+			}, Now: v.now})
+		},
+		CheckServer: func(ctx context.Context, serverURL string) error { return checkServer(ctx, policy, serverURL) },
+		Now:         v.now, NewID: v.newID, Random: c.Random, Log: v.log,
+	}
+	v.Destinations = &deliver.Destinations{
+		Store: v.Store, Vault: v.Store, Slack: slack, AllowedOrigins: c.WebhookOrigins, Now: v.now, NewID: v.newID,
+	}
+	v.Runs = &run.Service{Store: v.Store, Reports: v.Store, Connections: v.Store, Files: files, Bell: v.bell,
+		Now: v.now, NewID: v.newID, Log: v.log}
+	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
+		Now: v.now, NewID: v.newID}
+	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
+	v.Care = &run.Care{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, Log: v.log}
+	v.Drain = &run.Drain{
+		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
+		Mail: mail, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
+		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
+		Exports: c.Exports, Now: v.now, NewID: v.newID, Log: v.log,
+		Jitter: func(d time.Duration) time.Duration {
+			if d <= 0 {
+				return 0
+			}
+			return rand.N(d)
+		},
+	}
+	_, v.Drain.Unsubscribe, err = deliver.ParseSender(from)
+	return err
+}
+
+func (v *Vizpost) mailer(c Config) (deliver.Mailer, string, error) {
+	if c.SMTPURL.IsZero() {
+		from := c.MailFrom
+		if from == "" {
+			from = outboxSender
+		}
+		v.Outbox = &local.Outbox{Dir: filepath.Join(c.DataDir, "outbox")}
+		return v.Outbox, from, nil
+	}
+	if c.MailFrom == "" {
+		return nil, "", fmt.Errorf("VIZPOST_MAIL_FROM is missing: with VIZPOST_SMTP_URL set it must be the sender's address, such as reports@example.com")
+	}
+	mailer, err := local.NewSMTP(c.SMTPURL)
+	if err != nil {
+		return nil, "", fmt.Errorf("VIZPOST_SMTP_URL: %w", err)
+	}
+	return mailer, c.MailFrom, nil
+}
+
+// newIDs makes ULIDs that rise within the process.
+func newIDs(now func() time.Time, random io.Reader) func() string {
+	var mu sync.Mutex
+	entropy := ulid.Monotonic(random, 0)
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return ulid.MustNew(ulid.Timestamp(now()), entropy).String()
+	}
+}
+
+// checkServer says why vizpost does not call a server.
+func checkServer(ctx context.Context, policy outbound.Policy, serverURL string) error {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return problem.InvalidField("server_url", "is not an address")
+	}
+	port := uint64(443)
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.ParseUint(p, 10, 16); err != nil {
+			return problem.InvalidField("server_url", "has a port that does not exist")
+		}
+	}
+	err = policy.CheckAddress(ctx, u.Hostname(), uint16(port))
+	var blocked *outbound.BlockedError
+	if err != nil && !errors.As(err, &blocked) {
+		return problem.InvalidField("server_url", "names a host that cannot be found: check its spelling")
+	}
+	if err == nil && u.Scheme == "http" && !policy.AllowsPlainHTTP(ctx, u.Hostname()) {
+		return problem.InvalidField("server_url", "must begin with https://: a credential does not travel unencrypted")
+	}
+	return err
+}
+
+// Web says how the installation is reached.
+type Web struct {
+	Token secret.Text // of the one operator
+	Hosts []string    // values of the Host header that are ours
+}
+
+// Handler serves the HTTP API and the page.
+func (v *Vizpost) Handler(w Web) http.Handler {
+	deps := httpapi.Deps{
+		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: v.Runs, Requests: v.Store,
+		Page: page.Handler(), Authenticate: httpapi.BearerToken(w.Token), Hosts: w.Hosts,
+		Now: v.now, NewID: v.newID, Log: v.log,
+	}
+	if v.Outbox != nil {
+		deps.Outbox = v.Outbox
+	}
+	return httpapi.New(deps)
+}
+
+// Run ticks and works off what is due, until the context ends. What is in hand
+// then goes back to the queue.
+func (v *Vizpost) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	group.Go(func() {
+		v.bell.Run(ctx, func(ctx context.Context, site string) {
+			if err := v.Drain.Site(ctx, site); err != nil && ctx.Err() == nil {
+				v.log.Error("a site was not worked off; the next tick rings again", "site", site, "error", err)
+			}
+		})
+	})
+	group.Go(func() {
+		repeat(ctx, v.every, func() {
+			if _, err := v.Tick.Run(ctx); err != nil && ctx.Err() == nil {
+				v.log.Error("a tick failed in part; the next picks it up", "error", err)
+			}
+		})
+	})
+	group.Go(func() {
+		repeat(ctx, careEvery, func() {
+			if err := v.Care.Run(ctx); err != nil && ctx.Err() == nil {
+				v.log.Error("looking after the tokens failed in part", "error", err)
+			}
+			if err := v.Store.PurgeRemovedSecrets(ctx, v.now().AddDate(0, 0, -30)); err != nil && ctx.Err() == nil {
+				v.log.Error("removed secrets were not purged", "error", err)
+			}
+		})
+	})
+	group.Wait()
+}
+
+// repeat calls f at once and then each time that the interval has passed.
+func repeat(ctx context.Context, every time.Duration, f func()) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		f()
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// Close closes the database and idle connections. Run has ended before.
+func (v *Vizpost) Close() error {
+	v.transport.CloseIdleConnections()
+	return v.Store.Close()
+}
+
+// NewID makes an id for something new.
+func (v *Vizpost) NewID() string { return v.newID() }
+
+// Serve serves a handler on a listener until the context ends, and gives the
+// requests in hand some seconds to finish.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 5 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(ctx)
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
+	}
+	return <-stopped
+}
