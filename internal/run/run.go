@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,13 @@ func (r Run) Clone() Run {
 	r.Notify = slices.Clone(r.Notify)
 	r.OnlyTo = slices.Clone(r.OnlyTo)
 	r.Files = slices.Clone(r.Files)
+	for i := range r.Files {
+		filters := maps.Clone(r.Files[i].Filters)
+		for field, values := range filters {
+			filters[field] = slices.Clone(values)
+		}
+		r.Files[i].Filters = filters
+	}
 	return r
 }
 

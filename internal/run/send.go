@@ -329,6 +329,7 @@ func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID stri
 // in its order, with names that differ.
 func (d *drain) files(r Run, c connection.Connection) ([]deliver.File, error) {
 	var out []deliver.File
+	taken := map[string]bool{}
 	for _, what := range r.Content {
 		key := ExportKey(what)
 		i := slices.IndexFunc(r.Files, func(f File) bool { return f.Export == key })
@@ -340,12 +341,8 @@ func (d *drain) files(r Run, c connection.Connection) ([]deliver.File, error) {
 		if err != nil {
 			return nil, problem.InvalidField("content", text(err))
 		}
-		base := strings.TrimSuffix(name, "."+f.Format)
-		for n := 2; slices.ContainsFunc(out, func(other deliver.File) bool { return strings.EqualFold(other.Name, name) }); n++ {
-			name = deliver.FileName(fmt.Sprintf("%s (%d)", base, n), f.Format)
-		}
 		out = append(out, deliver.File{
-			Name: name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
+			Name: deliver.UniqueName(name, taken), Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
 			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt,
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return d.Files.Open(ctx, f.Object) },
 		})

@@ -17,21 +17,29 @@ const Redacted = "[redacted]"
 // leaves the program.
 //
 // The zero Text is the empty secret.
-type Text struct{ value string }
+//
+// The value lies behind a pointer because fmt calls no method on what it finds
+// in an unexported field: there it shows the pointer.
+type Text struct{ value *string }
 
 // New wraps a value that must not be shown.
-func New(value string) Text { return Text{value} }
+func New(value string) Text { return Text{&value} }
 
 // Reveal returns the value, for the one call that sends or seals it.
-func (t Text) Reveal() string { return t.value }
+func (t Text) Reveal() string {
+	if t.value == nil {
+		return ""
+	}
+	return *t.value
+}
 
 // IsZero reports whether there is no secret at all.
-func (t Text) IsZero() bool { return t.value == "" }
+func (t Text) IsZero() bool { return t.Reveal() == "" }
 
 // Equal compares two secrets in time that does not depend on where they
 // differ.
 func (t Text) Equal(other Text) bool {
-	return subtle.ConstantTimeCompare([]byte(t.value), []byte(other.value)) == 1
+	return subtle.ConstantTimeCompare([]byte(t.Reveal()), []byte(other.Reveal())) == 1
 }
 
 // String implements [fmt.Stringer].

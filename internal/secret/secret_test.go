@@ -18,9 +18,11 @@ func TestTextNeverShows(t *testing.T) {
 		Name string
 		Key  secret.Text
 		Ptr  *secret.Text
+
+		hidden secret.Text // fmt calls no method of it
 	}
 	text := secret.New(canary)
-	h := holder{Name: "n", Key: text, Ptr: &text}
+	h := holder{Name: "n", Key: text, Ptr: &text, hidden: text}
 
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

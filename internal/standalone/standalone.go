@@ -113,7 +113,7 @@ func (v *Vizpost) wire(c Config) error {
 		return err
 	}
 	files := local.Files{Dir: filepath.Join(c.DataDir, "files")}
-	slack := &deliver.SlackPoster{Client: &http.Client{Transport: v.transport}}
+	slack := deliver.NewSlackPoster(&http.Client{Transport: v.transport}, v.now)
 
 	v.Connections = &connection.Service{
 		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
@@ -126,12 +126,13 @@ func (v *Vizpost) wire(c Config) error {
 		Now:         v.now, NewID: v.newID, Random: c.Random, Log: v.log,
 	}
 	v.Destinations = &deliver.Destinations{
-		Store: v.Store, Vault: v.Store, Slack: slack, AllowedOrigins: c.WebhookOrigins, Now: v.now, NewID: v.newID,
+		Store: v.Store, Vault: v.Store, Poster: slack, AllowedOrigins: c.WebhookOrigins,
+		Now: v.now, NewID: v.newID, Log: v.log,
 	}
 	v.Runs = &run.Service{Store: v.Store, Reports: v.Store, Connections: v.Store, Files: files, Bell: v.bell,
 		Now: v.now, NewID: v.newID, Log: v.log}
 	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
-		Now: v.now, NewID: v.newID}
+		Now: v.now}
 	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
 	v.Care = &run.Care{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{

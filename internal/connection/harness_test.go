@@ -1,0 +1,328 @@
+package connection_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/local"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+const serverURL = "https://tableau.test"
+
+// world is a Tableau server, a store and a service, all in one synctest bubble:
+// time passes only where a test sleeps or everybody waits.
+type world struct {
+	*testing.T
+	tableau *tableautest.Server
+	network *network
+	store   *local.Store
+	holds   *holds
+	log     *journal
+	*connection.Service
+}
+
+// inBubble runs a test with a world of its own.
+func inBubble(t *testing.T, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{T: t, tableau: tableautest.New(tableautest.Options{}), holds: &holds{}, log: &journal{}}
+		w.network = &network{handler: w.tableau}
+		store, err := local.OpenStore(t.Context(), filepath.Join(t.TempDir(), "vizpost.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		w.store = store
+		w.Service = w.process(store, store)
+		test(w)
+		w.wantNoSecrets("the log", w.log.String())
+	})
+}
+
+// process makes a service with a memory of its own, as another process has it.
+func (w *world) process(store connection.Store, vault connection.Vault) *connection.Service {
+	return &connection.Service{
+		Store: store, Vault: vault, Holds: w.holds,
+		Dial: func(server string) (*tableau.Client, error) {
+			return tableau.NewClient(server, tableau.Options{Transport: w.network, Now: time.Now})
+		},
+		CheckServer: func(_ context.Context, server string) error {
+			if strings.Contains(server, "blocked.test") {
+				return errors.New("lies in a network that vizpost may not reach")
+			}
+			return nil
+		},
+		Now: time.Now, NewID: w.newID, Random: rand.Reader,
+		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+var lastID atomic.Int64
+
+func (w *world) newID() string { return fmt.Sprintf("01K%023d", lastID.Add(1)) }
+
+// token gives the credential of the stand-in's first token.
+func (w *world) token() tableau.Credential {
+	name, value := w.tableau.PAT()
+	return tableau.Credential{Method: tableau.PersonalAccessToken, TokenName: name, Secret: secret.New(value)}
+}
+
+// newToken makes another token in Tableau.
+func (w *world) newToken(user, name string) tableau.Credential {
+	return tableau.Credential{Method: tableau.PersonalAccessToken, TokenName: name, Secret: secret.New(w.tableau.NewPAT(user, name))}
+}
+
+func (w *world) password() tableau.Credential {
+	user, password := w.tableau.Password()
+	return tableau.Credential{Method: tableau.UsernamePassword, Username: user, Secret: secret.New(password)}
+}
+
+func (w *world) settings() connection.Settings {
+	return connection.Settings{Name: "Sales", ServerURL: serverURL, Site: w.tableau.Site(), Credential: w.token(), Notify: []string{"ops@example.com"}}
+}
+
+// connect makes a connection with the stand-in's first token.
+func (w *world) connect() connection.Connection {
+	w.Helper()
+	c, err := w.Create(w.Context(), w.newID(), w.settings())
+	if err != nil {
+		w.Fatalf("connecting: %v", err)
+	}
+	return c
+}
+
+func (w *world) stored(id string) connection.Connection {
+	w.Helper()
+	c, err := w.store.Connection(w.Context(), id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c
+}
+
+// fault makes answers of the stand-in go wrong.
+func (w *world) fault(f tableautest.Fault) {
+	w.Helper()
+	if err := w.tableau.AddFault(f); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// sessionDies lets the session end of disuse, but not the token.
+func (w *world) sessionDies() { w.tableau.Advance(5 * time.Hour) }
+
+// wantSignIns compares the sign-ins since the last look at them.
+func (w *world) wantSignIns(succeeded, failed int) {
+	w.Helper()
+	got := w.tableau.Stats()
+	w.tableau.ResetStats()
+	if got.SignIns != succeeded || got.SignInsFailed != failed {
+		w.Errorf("got %d sign-ins and %d refused ones, want %d and %d", got.SignIns, got.SignInsFailed, succeeded, failed)
+	}
+}
+
+// wantNoSecrets looks for the secrets of all tokens and passwords.
+func (w *world) wantNoSecrets(where, text string) {
+	w.Helper()
+	_, token := w.tableau.PAT()
+	_, password := w.tableau.Password()
+	first, second, _ := strings.Cut(token, ":")
+	for _, canary := range []string{token, first, second, password, "canary"} {
+		if canary != "" && strings.Contains(text, canary) {
+			w.Errorf("%s holds a secret", where)
+		}
+	}
+}
+
+// wantProblem checks an error and that nothing in it is secret.
+func (w *world) wantProblem(err error, kind problem.Kind, code string) *problem.Error {
+	w.Helper()
+	w.wantNoSecrets("the error", fmt.Sprintf("%v %+v %#v", err, err, err))
+	p, ok := problem.From(err)
+	if !ok || p.Kind != kind || p.Code != code {
+		w.Fatalf("got error %v (kind %d, code %q), want kind %d, code %q", err, p.Kind, p.Code, kind, code)
+	}
+	return p
+}
+
+func (w *world) succeed(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatalf("got error %v, want none", err)
+	}
+}
+
+// look calls Tableau once with the shared session.
+func look(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+	_, err := client.User(ctx, session, session.UserID)
+	return err
+}
+
+// holds notes for which connections held runs were to be released.
+type holds struct {
+	mu                 sync.Mutex
+	prepared, released []string
+}
+
+func (h *holds) Prepare(_ context.Context, c connection.Connection) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.prepared = append(h.prepared, c.ID)
+	return nil
+}
+
+func (h *holds) Release(_ context.Context, c connection.Connection) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.released = append(h.released, c.ID)
+	return nil
+}
+
+// journal is a log that can be read.
+type journal struct {
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.log.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.log.String()
+}
+
+// network carries requests to a handler without a socket, whose waiting would
+// keep the bubble's clock from moving.
+type network struct {
+	handler http.Handler
+	down    atomic.Bool
+	before  atomic.Pointer[func(*http.Request)] // called before each request is handled
+}
+
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	if n.down.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	}
+	if before := n.before.Load(); before != nil {
+		(*before)(r)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	request := r.Clone(ctx)
+	request.RequestURI, request.Host = r.URL.RequestURI(), r.URL.Host
+	if request.Body == nil {
+		request.Body = http.NoBody
+	}
+	reader, writer := io.Pipe()
+	w := &response{header: http.Header{}, body: writer, left: -1, begun: make(chan struct{})}
+	go func() {
+		defer func() {
+			failure := recover()
+			if failure != nil && failure != http.ErrAbortHandler {
+				panic(failure)
+			}
+			w.end(failure != nil)
+		}()
+		n.handler.ServeHTTP(w, request)
+	}()
+	select {
+	case <-w.begun:
+	case <-ctx.Done():
+		cancel()
+		return nil, r.Context().Err()
+	}
+	if w.status == 0 {
+		cancel()
+		return nil, io.ErrUnexpectedEOF
+	}
+	length := int64(-1)
+	if v, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
+		length = v
+	}
+	return &http.Response{StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent,
+		ContentLength: length, Request: r, Body: &body{reader, cancel}}, nil
+}
+
+// response is the writing end of an answer.
+type response struct {
+	header, sent http.Header
+	status       int
+	left         int64 // announced bytes to come; -1 if none were announced
+	body         *io.PipeWriter
+	begun        chan struct{}
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status, w.sent = status, w.header.Clone()
+	if v, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
+		w.left = v
+	}
+	close(w.begun)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	n, err := w.body.Write(p)
+	if w.left >= 0 {
+		w.left -= int64(n)
+	}
+	return n, err
+}
+
+func (w *response) end(aborted bool) {
+	switch {
+	case w.status == 0 && aborted:
+		close(w.begun)
+	case w.status == 0:
+		w.WriteHeader(http.StatusOK)
+	}
+	if aborted || w.left > 0 {
+		_ = w.body.CloseWithError(io.ErrUnexpectedEOF)
+		return
+	}
+	_ = w.body.Close()
+}
+
+// body ends its request when it is closed.
+type body struct {
+	*io.PipeReader
+	cancel context.CancelFunc
+}
+
+func (b *body) Close() error {
+	b.cancel()
+	return b.PipeReader.Close()
+}

@@ -1,0 +1,476 @@
+package connection_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		in.Name, in.ServerURL, in.Site = "  Sales ", "tableau.test/#/site/"+w.tableau.Site()+"/home", ""
+		in.ExpiresAt = time.Now().AddDate(1, 0, 0) // Tableau says better
+		c, err := w.Create(w.Context(), "c1", in)
+		w.succeed(err)
+		want := connection.Connection{
+			ID: "c1", Name: "Sales", ServerURL: serverURL, Site: w.tableau.Site(),
+			Auth:              connection.Auth{Method: tableau.PersonalAccessToken, TokenName: tableautest.DefaultTokenName},
+			CredentialVersion: c.CredentialVersion, Fingerprint: c.Fingerprint,
+			State:    connection.Connected,
+			Identity: connection.Identity{SiteID: c.Identity.SiteID, UserID: c.Identity.UserID, UserName: tableautest.DefaultUser},
+			Server:   connection.Server{ProductVersion: c.Server.ProductVersion, RESTAPIVersion: tableautest.DefaultAPIVersion},
+			TokenLife: connection.TokenLife{ExpiresAt: time.Now().UTC().AddDate(0, 0, 180), Source: connection.ExpiryTableau,
+				LastUsedAt: time.Now().UTC()},
+			Notify: []string{"ops@example.com"}, Version: 1, Rev: 1, CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC(),
+		}
+		if diff := cmp.Diff(want, c); diff != "" {
+			w.Errorf("the connection differs (-want +got):\n%s", diff)
+		}
+		if c.Identity.SiteID == "" || c.Identity.UserID == "" || c.Server.ProductVersion == "" || c.CredentialVersion == "" {
+			w.Errorf("got %+v, want identity, server and credential version to be known", c)
+		}
+		// Its first use needs no sign-in of its own.
+		w.succeed(w.Do(w.Context(), "c1", look))
+		w.wantSignIns(1, 0)
+
+		again := w.settings()
+		again.Credential = w.newToken("", "another")
+		_, err = w.Create(w.Context(), "c1", again)
+		w.wantProblem(err, problem.Stale, problem.CodeStale)
+		w.succeed(w.Do(w.Context(), "c1", look))
+	})
+}
+
+func TestCreateSameRequestTwice(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.connect()
+		w.wantSignIns(1, 0)
+		list, _, err := w.List(w.Context(), "", 10)
+		w.succeed(err)
+		_, err = w.Create(w.Context(), list[0].ID, w.settings())
+		w.wantProblem(err, problem.Stale, problem.CodeStale)
+		w.wantSignIns(0, 0)
+	})
+}
+
+func TestKnownTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		first := w.connect()
+		other, err := w.Create(w.Context(), w.newID(), connection.Settings{Name: "Other", ServerURL: serverURL, Site: w.tableau.Site(), Credential: w.newToken("", "other")})
+		w.succeed(err)
+		w.wantSignIns(2, 0)
+
+		in := w.settings()
+		in.Name = "Second"
+		_, createErr := w.Create(w.Context(), w.newID(), in)
+		credential := w.token()
+		_, editErr := w.Edit(w.Context(), other.ID, connection.Edit{Credential: &credential})
+		in.Site = "finance"
+		_, testErr := w.TestSettings(w.Context(), in)
+		for _, err := range []error{createErr, editErr, testErr} {
+			p := w.wantProblem(err, problem.Conflict, problem.CodeTokenInUse)
+			if !strings.Contains(p.Message, first.Name) || !strings.Contains(p.Message, first.ID) {
+				w.Errorf("got %q, want it to name the first connection", p.Message)
+			}
+		}
+		w.wantSignIns(0, 0)
+		w.succeed(w.Do(w.Context(), first.ID, look))
+		w.wantSignIns(0, 0)
+		if got := w.stored(other.ID); got.Rev != other.Rev {
+			w.Errorf("got Rev %d of the other connection, want it unchanged at %d", got.Rev, other.Rev)
+		}
+
+		// Trying it uses the session of the connection that has it.
+		in.Site = w.tableau.Site()
+		result, err := w.TestSettings(w.Context(), in)
+		w.succeed(err)
+		if diff := cmp.Diff(first.Identity, result.Identity); diff != "" {
+			w.Errorf("the identity differs (-want +got):\n%s", diff)
+		}
+		w.wantSignIns(0, 0)
+	})
+}
+
+// Two people connect with the same new token at the same moment: the one who
+// comes second must not end the session of the first.
+func TestSameNewTokenTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		other := w.process(w.store, w.store)
+		errs := make(chan error, 2)
+		for _, service := range []*connection.Service{w.Service, other} {
+			go func() {
+				_, err := service.Create(w.Context(), w.newID(), w.settings())
+				errs <- err
+			}()
+		}
+		a, b := <-errs, <-errs
+		if a == nil {
+			a, b = b, a
+		}
+		w.wantProblem(a, problem.Conflict, problem.CodeTokenInUse)
+		w.succeed(b)
+		if got := w.tableau.Stats().SessionsEndedBySignIn; got != 0 {
+			w.Errorf("got %d ended sessions, want none", got)
+		}
+		w.wantSignIns(1, 0)
+	})
+}
+
+func TestRefusedSettings(t *testing.T) {
+	t.Parallel()
+	wrongToken := func(in *connection.Settings) { in.Credential.Secret = secret.New("canary:canary") }
+	for name, test := range map[string]struct {
+		change   func(*connection.Settings)
+		fault    tableautest.Fault
+		down     bool
+		deadline time.Duration
+		kind     problem.Kind
+		code     string
+		fields   []string
+	}{
+		"wrong secret": {change: wrongToken, kind: problem.Invalid, code: problem.CodeCredentialsRejected, fields: []string{"auth.token_secret"}},
+		"wrong password": {change: func(in *connection.Settings) {
+			in.Credential = tableau.Credential{Method: tableau.UsernamePassword, Username: tableautest.DefaultUser, Secret: secret.New("canary")}
+		}, kind: problem.Invalid, code: problem.CodeCredentialsRejected, fields: []string{"auth.password"}},
+		"wrong site": {change: func(in *connection.Settings) { in.Site = "none" }, kind: problem.Invalid, code: problem.CodeCredentialsRejected,
+			fields: []string{"auth.token_secret"}},
+		"unreachable": {down: true, kind: problem.Invalid, code: problem.CodeTableauUnreachable, fields: []string{"server_url"}},
+		"a web page": {fault: tableautest.Fault{Kind: tableautest.FaultLoginPage, Route: "serverinfo"}, kind: problem.Invalid,
+			code: problem.CodeTableauUnreachable, fields: []string{"server_url"}},
+		"an error page": {fault: tableautest.Fault{Kind: tableautest.FaultHTML, Status: 404, Route: "serverinfo"}, kind: problem.Invalid,
+			code: problem.CodeTableauUnreachable, fields: []string{"server_url"}},
+		"server error": {fault: tableautest.Fault{Kind: tableautest.FaultHTML, Status: 503, Route: "signin"}, kind: problem.Unavailable,
+			code: problem.CodeUnavailable},
+		"cut off": {fault: tableautest.Fault{Kind: tableautest.FaultReset, Route: "signin"}, kind: problem.Unavailable, code: problem.CodeUnavailable},
+		"busy": {fault: tableautest.Fault{Kind: tableautest.FaultTooMany, Route: "signin", RetryAfter: tableautest.Duration(time.Minute)},
+			kind: problem.TooMany, code: problem.CodeTooMany},
+		"sign-in hangs": {fault: tableautest.Fault{Kind: tableautest.FaultHang, Route: "signin"}, kind: problem.Timeout, code: problem.CodeTableauTimeout},
+		"user hangs": {fault: tableautest.Fault{Kind: tableautest.FaultHang, Route: "user"}, deadline: 20 * time.Second, kind: problem.Timeout,
+			code: problem.CodeTableauTimeout},
+		"user is not told": {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 403133, Route: "user"}, kind: problem.Invalid, code: "tableau_refused"},
+		"blocked server":   {change: func(in *connection.Settings) { in.ServerURL = "https://blocked.test" }, kind: problem.Invalid, code: problem.CodeInvalid, fields: []string{"server_url"}},
+		"all wrong": {change: func(in *connection.Settings) {
+			*in = connection.Settings{Name: "\x00", ServerURL: "ftp://x", Site: "a/b", Notify: []string{"ops@example.com", "nobody"}}
+		}, kind: problem.Invalid, code: problem.CodeInvalid, fields: []string{"name", "server_url", "site", "notify[1]", "auth.method"}},
+		"empty secret": {change: func(in *connection.Settings) { in.Credential.Secret = secret.Text{} }, kind: problem.Invalid, code: problem.CodeInvalid,
+			fields: []string{"auth.token_secret"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				good := w.newToken("", "good")
+				old, err := w.Create(w.Context(), "old", connection.Settings{Name: "Old", ServerURL: serverURL, Site: w.tableau.Site(), Credential: good})
+				w.succeed(err)
+				old = w.stored(old.ID)
+
+				in := w.settings()
+				if test.change != nil {
+					test.change(&in)
+				}
+				for what, try := range map[string]func(context.Context) error{
+					"create": func(ctx context.Context) error { _, err := w.Create(ctx, "new", in); return err },
+					"edit": func(ctx context.Context) error {
+						_, err := w.Edit(ctx, "old", connection.Edit{Name: &in.Name, ServerURL: &in.ServerURL, Site: &in.Site, Notify: &in.Notify, Credential: &in.Credential})
+						return err
+					},
+					"test": func(ctx context.Context) error { _, err := w.TestSettings(ctx, in); return err },
+				} {
+					if test.fault.Kind != "" {
+						w.fault(test.fault)
+					}
+					w.network.down.Store(test.down)
+					ctx, cancel := w.Context(), func() {}
+					if test.deadline != 0 {
+						ctx, cancel = context.WithTimeout(ctx, test.deadline)
+					}
+					p := w.wantProblem(try(ctx), test.kind, test.code)
+					cancel()
+					var fields []string
+					for _, f := range p.Fields {
+						fields = append(fields, f.Name)
+					}
+					if !slices.Equal(fields, test.fields) {
+						w.Errorf("%s: got fields %q, want %q", what, fields, test.fields)
+					}
+					w.network.down.Store(false)
+					w.tableau.ClearFaults()
+					time.Sleep(time.Minute) // a lease may run its course
+				}
+
+				// Nothing is stored, and what was there works.
+				_, err = w.store.Connection(w.Context(), "new")
+				w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+				if diff := cmp.Diff(old, w.stored("old")); diff != "" {
+					w.Errorf("the connection differs (-want +got):\n%s", diff)
+				}
+				w.wantOneSecret("new", "")
+				w.wantOneSecret("old", old.CredentialVersion)
+				w.tableau.ResetStats()
+				w.succeed(w.Do(w.Context(), "old", look))
+				w.wantSignIns(0, 0)
+				if live := w.tableau.Stats().SessionsLive; test.code != problem.CodeTableauTimeout && live != 1 {
+					w.Errorf("got %d live sessions in Tableau, want 1: those of tries are to be ended", live)
+				}
+			})
+		})
+	}
+}
+
+// wantOneSecret checks that the vault holds this version for a connection and
+// no other that was made in this test; none for "".
+func (w *world) wantOneSecret(id, version string) {
+	w.Helper()
+	for n := range lastID.Load() {
+		candidate := fmt.Sprintf("01K%023d", n+1)
+		_, err := w.store.Secret(w.Context(), "connection/"+id, candidate)
+		if found := err == nil; found != (candidate == version) {
+			w.Errorf("the vault has version %s of %s: %v, want %v", candidate, id, found, candidate == version)
+		}
+	}
+}
+
+func TestSwitchMethodKeepsConnection(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		in.Credential = w.password()
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		w.succeed(w.store.CreateReport(w.Context(), report.Report{ID: "r", ConnectionID: "c", Version: 1}))
+		if c.Auth != (connection.Auth{Method: tableau.UsernamePassword, Username: tableautest.DefaultUser}) || c.TokenLife.Source != connection.ExpiryUnknown {
+			w.Errorf("got %+v, %+v, want a user name and no known expiry", c.Auth, c.TokenLife)
+		}
+		// Two connections may have one password.
+		_, err = w.Create(w.Context(), "twin", in)
+		w.succeed(err)
+
+		credential := w.token()
+		edited, err := w.Edit(w.Context(), "c", connection.Edit{Credential: &credential})
+		w.succeed(err)
+		want := c
+		want.Auth = connection.Auth{Method: tableau.PersonalAccessToken, TokenName: tableautest.DefaultTokenName}
+		want.CredentialVersion, want.Fingerprint, want.TokenLife = edited.CredentialVersion, edited.Fingerprint, edited.TokenLife
+		want.Version, want.Rev = 2, 2
+		if diff := cmp.Diff(want, edited); diff != "" {
+			w.Errorf("the connection differs (-want +got):\n%s", diff)
+		}
+		if edited.CredentialVersion == c.CredentialVersion || edited.Fingerprint == c.Fingerprint {
+			w.Error("the credential's version and fingerprint stayed the same")
+		}
+		w.wantOneSecret("c", edited.CredentialVersion)
+		w.tableau.ResetStats()
+		w.succeed(w.Do(w.Context(), "c", look))
+		w.wantSignIns(0, 0)
+		r, err := w.store.Report(w.Context(), "r")
+		w.succeed(err)
+		if r.ConnectionID != "c" || r.Rev != 1 {
+			w.Errorf("got report %+v, want it unchanged", r)
+		}
+
+		// The same token again changes the version and signs in to nothing.
+		renamed := credential
+		again, err := w.Edit(w.Context(), "c", connection.Edit{Credential: &renamed})
+		w.succeed(err)
+		w.succeed(w.Do(w.Context(), "c", look))
+		w.wantSignIns(0, 0)
+		if again.Fingerprint != edited.Fingerprint || again.CredentialVersion == edited.CredentialVersion || again.TokenLife != edited.TokenLife {
+			w.Errorf("got %+v, want the fingerprint and life of before under a new version", again)
+		}
+		w.wantOneSecret("c", again.CredentialVersion)
+	})
+}
+
+func TestIdentityChange(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		user, site string
+		says       string
+	}{
+		"another user": {user: tableautest.SecondUser, site: tableautest.DefaultSite, says: tableautest.SecondUser},
+		"another site": {user: tableautest.DefaultUser, site: tableautest.SecondSite, says: `another site ("finance")`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				old := w.connect()
+				credential := w.newToken(test.user, "other")
+				edit := connection.Edit{Credential: &credential, Site: &test.site}
+				_, err := w.Edit(w.Context(), old.ID, edit)
+				p := w.wantProblem(err, problem.Conflict, problem.CodeIdentityChange)
+				if !strings.Contains(p.Message, test.says) {
+					w.Errorf("got %q, want it to say %q", p.Message, test.says)
+				}
+				if diff := cmp.Diff(old, w.stored(old.ID)); diff != "" {
+					w.Errorf("the connection differs (-want +got):\n%s", diff)
+				}
+				w.wantOneSecret(old.ID, old.CredentialVersion)
+				if live := w.tableau.Stats().SessionsLive; live != 1 {
+					w.Errorf("got %d live sessions, want the tried one to be ended", live)
+				}
+
+				edit.AcceptIdentityChange = true
+				c, err := w.Edit(w.Context(), old.ID, edit)
+				w.succeed(err)
+				if c.Identity == old.Identity || c.Site != test.site || c.Identity.UserName != test.user {
+					w.Errorf("got %+v, want the new identity", c.Identity)
+				}
+				w.succeed(w.Do(w.Context(), old.ID, look))
+			})
+		})
+	}
+}
+
+func TestEditWithoutCredential(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.wantSignIns(1, 0)
+		server, site := "https://elsewhere.test", "finance"
+		pasted := serverURL + "/#/site/finance/views/A/B"
+		for _, e := range []connection.Edit{{ServerURL: &server}, {Site: &site}, {ServerURL: &server, Site: &site}} {
+			_, err := w.Edit(w.Context(), c.ID, e)
+			p := w.wantProblem(err, problem.Invalid, problem.CodeInvalid)
+			if len(p.Fields) != 1 || p.Fields[0].Name != "auth" {
+				w.Errorf("got fields %+v, want auth", p.Fields)
+			}
+		}
+
+		name, notify, same, sameSite := "New name", []string{"a@example.com", "a@example.com", "b@example.com"}, strings.ToUpper(serverURL), strings.ToUpper(c.Site)
+		time.Sleep(time.Hour)
+		got, err := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, Notify: &notify, ServerURL: &same, Site: &sameSite, IfVersion: 1})
+		w.succeed(err)
+		want := c
+		want.Name, want.Notify, want.Version, want.Rev, want.UpdatedAt = name, []string{"a@example.com", "b@example.com"}, 2, 2, time.Now().UTC()
+		if diff := cmp.Diff(want, got); diff != "" {
+			w.Errorf("the connection differs (-want +got):\n%s", diff)
+		}
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, IfVersion: 1})
+		w.wantProblem(err, problem.Stale, problem.CodeStale)
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{ServerURL: &pasted})
+		w.succeed(err) // the site is known already
+		_, err = w.Edit(w.Context(), "none", connection.Edit{Name: &name})
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+		w.wantSignIns(0, 0)
+	})
+}
+
+// While a person's new credential is tried, another person renames the
+// connection: the first is told.
+func TestEditsOvertake(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		credential := w.newToken("", "new")
+		var once bool
+		rename := func(*world) {
+			name := "Renamed"
+			_, err := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name})
+			w.succeed(err)
+		}
+		w.onRoute("/auth/signin", func() {
+			if !once {
+				once = true
+				rename(w)
+			}
+		})
+		_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.Stale, problem.CodeStale)
+		if got := w.stored(c.ID); got.Name != "Renamed" || got.CredentialVersion != c.CredentialVersion {
+			w.Errorf("got %+v, want the new name and the old credential", got)
+		}
+		w.wantOneSecret(c.ID, c.CredentialVersion)
+
+		// What the machine writes meanwhile does not stand in the way.
+		w.onRoute("/auth/signin", func() {
+			w.onRoute("", nil)
+			_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+			w.succeed(err)
+		})
+		got, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.succeed(err)
+		if got.State != connection.Connected || got.Problem != nil {
+			w.Errorf("got %s with problem %v, want it to be connected", got.State, got.Problem)
+		}
+	})
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.succeed(w.store.CreateReport(w.Context(), report.Report{ID: "r", ConnectionID: c.ID, Version: 1}))
+		w.wantProblem(w.Delete(w.Context(), c.ID, 0), problem.Conflict, problem.CodeInUse)
+		w.wantOneSecret(c.ID, c.CredentialVersion)
+		w.succeed(w.Do(w.Context(), c.ID, look))
+
+		w.succeed(w.store.DeleteReport(w.Context(), "r", 1))
+		w.wantProblem(w.Delete(w.Context(), c.ID, 7), problem.Stale, problem.CodeStale)
+		w.succeed(w.Delete(w.Context(), c.ID, 1))
+		w.wantOneSecret(c.ID, "")
+		w.wantProblem(w.Delete(w.Context(), c.ID, 0), problem.NotFound, problem.CodeNotFound)
+		w.wantProblem(w.Do(w.Context(), c.ID, look), problem.NotFound, problem.CodeNotFound)
+		_, err := w.Create(w.Context(), w.newID(), w.settings())
+		w.succeed(err) // the token is free again
+	})
+}
+
+func TestTestRestores(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		w.network.down.Store(true)
+		_, err = w.Test(w.Context(), c.ID)
+		w.wantProblem(err, problem.Invalid, problem.CodeTableauUnreachable)
+		w.network.down.Store(false)
+		if got := w.stored(c.ID); got.State != connection.Unreachable || got.Problem == nil || got.Problem.Code != problem.CodeTableauUnreachable {
+			w.Errorf("got %s, %+v, want it to be unreachable", got.State, got.Problem)
+		}
+
+		w.tableau.ResetStats()
+		result, err := w.Test(w.Context(), c.ID)
+		w.succeed(err)
+		if result.Identity != c.Identity || result.Server != c.Server {
+			w.Errorf("got %+v, want the connection's identity and server", result)
+		}
+		if got := w.stored(c.ID); got.State != connection.Connected || got.Problem != nil || !got.ProbeAt.IsZero() {
+			w.Errorf("got %s, %+v, want it to be connected", got.State, got.Problem)
+		}
+		if !slices.Equal(w.holds.prepared, []string{c.ID}) || !slices.Equal(w.holds.released, []string{c.ID}) {
+			w.Errorf("got held runs prepared %q and released %q, want each once", w.holds.prepared, w.holds.released)
+		}
+		w.wantSignIns(0, 0)
+	})
+}
+
+// onRoute calls a function before each request whose path ends so.
+func (w *world) onRoute(suffix string, f func()) {
+	if f == nil {
+		w.network.before.Store(nil)
+		return
+	}
+	w.network.before.Store(new(func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, suffix) {
+			f()
+		}
+	}))
+}

@@ -1,0 +1,614 @@
+package connection_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+// outsideSignIn does what another program with the same token does.
+func (w *world) outsideSignIn() {
+	w.Helper()
+	client, err := w.Dial(serverURL)
+	w.succeed(err)
+	_, err = client.SignIn(w.Context(), w.token(), w.tableau.Site())
+	w.succeed(err)
+	w.tableau.ResetStats()
+}
+
+// Two processes with many callers each, and no session that lives: one of them
+// signs in, and all use it.
+func TestOneSignInForAll(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		services := []*connection.Service{w.Service, w.process(w.store, w.store)}
+		for _, s := range services {
+			w.succeed(s.Do(w.Context(), c.ID, look)) // each knows the session that dies now
+		}
+		w.sessionDies()
+		w.tableau.ResetStats()
+		var group sync.WaitGroup
+		for i := range 70 {
+			s := services[i%2]
+			group.Go(func() {
+				var err error
+				if i < 50 {
+					err = s.Do(w.Context(), c.ID, look)
+				} else {
+					_, err = s.Test(w.Context(), c.ID)
+				}
+				if err != nil {
+					w.Errorf("call %d: %v", i, err)
+				}
+			})
+		}
+		group.Wait()
+		if got := w.tableau.Stats().SessionsEndedBySignIn; got != 0 {
+			w.Errorf("got %d ended sessions, want none", got)
+		}
+		w.wantSignIns(1, 0)
+	})
+}
+
+func TestSessionEndedOutsideIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		other := w.process(w.store, w.store)
+		w.succeed(other.Do(w.Context(), c.ID, look))
+		w.outsideSignIn()
+		calls := 0
+		w.succeed(w.Do(w.Context(), c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+			calls++
+			return look(ctx, client, session)
+		}))
+		if calls != 2 {
+			w.Errorf("got %d calls, want the call and one repetition", calls)
+		}
+		w.wantSignIns(1, 0)
+		// The other process still knows the session that has ended.
+		w.succeed(other.Do(w.Context(), c.ID, look))
+		w.wantSignIns(0, 0)
+		if got := w.stored(c.ID); got.TokenLife.LastUsedAt != time.Now().UTC() || got.State != connection.Connected {
+			w.Errorf("got %+v, want the sign-in to be noted", got)
+		}
+
+		// The repeated call fails the same way: that is transient, not a
+		// reason for a third try.
+		ended := 0
+		err := w.Do(w.Context(), c.ID, func(context.Context, *tableau.Client, tableau.Session) error {
+			ended++
+			return &tableau.Error{Cause: tableau.SessionEnded, Retry: true}
+		})
+		var failed *tableau.Error
+		if !errors.As(err, &failed) || failed.Cause != tableau.SessionEnded || !failed.Retry || ended != 2 {
+			w.Errorf("got error %v after %d calls, want an ended session after 2", err, ended)
+		}
+		w.wantSignIns(1, 0)
+		if got := w.stored(c.ID); got.State != connection.Connected || got.Problem != nil {
+			w.Errorf("got %s, %+v, want it to be connected", got.State, got.Problem)
+		}
+	})
+}
+
+func TestRejectedCredentialIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		other := w.process(w.store, w.store)
+		w.tableau.RevokeTokens("")
+		w.tableau.ResetStats()
+		var group sync.WaitGroup
+		for i := range 30 {
+			group.Go(func() {
+				s := w.Service
+				if i%2 == 1 {
+					s = other
+				}
+				err := s.Do(w.Context(), c.ID, look)
+				var broken *connection.BrokenError
+				if !errors.As(err, &broken) || broken.Connection.State != connection.NeedsCredentials || broken.Connection.Problem == nil {
+					w.Errorf("got error %v, want the connection to be broken", err)
+				}
+				if err != nil {
+					w.wantNoSecrets("the error", err.Error())
+				}
+			})
+		}
+		group.Wait()
+		w.wantSignIns(0, 1)
+		got := w.stored(c.ID)
+		if got.Problem.Code != problem.CodeCredentialsRejected || len(got.Problem.Causes) == 0 || got.Problem.Causes[0].Code != "revoked" ||
+			!got.ProbeAt.Equal(time.Now().Add(24*time.Hour)) {
+			w.Errorf("got problem %+v, probe at %v, want revoked first and a probe in a day", got.Problem, got.ProbeAt)
+		}
+		time.Sleep(23 * time.Hour)
+		if err := w.Do(w.Context(), c.ID, look); err == nil {
+			w.Error("a broken connection was used")
+		}
+		_, err := w.Views(w.Context(), c.ID, "")
+		w.wantProblem(err, problem.Conflict, problem.CodeCredentialsRejected)
+		w.succeed(w.KeepAlive(w.Context(), c.ID))
+		w.wantSignIns(0, 0)
+	})
+}
+
+// Nobody knows yet that the token was revoked when many people press Test at
+// once. Nine refusals would lock the account.
+func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
+	t.Parallel()
+	for name, unreachable := range map[string]bool{"connected": false, "unreachable": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				if unreachable {
+					_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+					w.succeed(err)
+				}
+				w.tableau.RevokeTokens("")
+				w.tableau.ResetStats()
+				other := w.process(w.store, w.store)
+				var group sync.WaitGroup
+				for i := range 20 {
+					group.Go(func() {
+						s := w.Service
+						if i%2 == 1 {
+							s = other
+						}
+						if _, err := s.Test(w.Context(), c.ID); err == nil {
+							w.Error("a revoked token passed a test")
+						}
+					})
+				}
+				group.Wait()
+				w.wantSignIns(0, 1)
+			})
+		})
+	}
+}
+
+func TestExplicitTestsAreLimited(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.tableau.RevokeTokens("")
+		w.tableau.ResetStats()
+		if err := w.Do(w.Context(), c.ID, look); err == nil {
+			t.Fatal("a revoked token worked")
+		}
+		w.wantSignIns(0, 1)
+		for range 5 {
+			_, err := w.Test(w.Context(), c.ID)
+			w.wantProblem(err, problem.Invalid, problem.CodeCredentialsRejected)
+		}
+		w.wantSignIns(0, 5)
+		wrong := w.token()
+		wrong.Secret = secret.New("canary:canary")
+		tries := []func() error{
+			func() error { _, err := w.Test(w.Context(), c.ID); return err },
+			func() error {
+				_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &wrong})
+				return err
+			},
+			func() error {
+				in := w.settings()
+				in.Credential = wrong
+				_, err := w.process(w.store, w.store).TestSettings(w.Context(), in)
+				return err
+			},
+		}
+		for _, try := range tries {
+			p := w.wantProblem(try(), problem.TooMany, problem.CodeTooMany)
+			if p.After <= 0 {
+				w.Errorf("got %v to wait, want some time", p.After)
+			}
+		}
+		w.wantSignIns(0, 0)
+		time.Sleep(11 * time.Minute)
+		for _, try := range tries {
+			w.wantProblem(try(), problem.Invalid, problem.CodeCredentialsRejected)
+		}
+		w.wantSignIns(0, 3)
+
+		// Successful tries do not use the allowance up.
+		good := w.newToken("", tableautest.DefaultTokenName)
+		_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &good})
+		w.succeed(err)
+		for range 12 {
+			_, err := w.Test(w.Context(), c.ID)
+			w.succeed(err)
+		}
+		w.wantSignIns(1, 0)
+	})
+}
+
+func TestTokenUsedElsewhere(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		for range 2 { // connecting was the first sign-in
+			w.outsideSignIn()
+			w.succeed(w.Do(w.Context(), c.ID, look))
+			w.wantSignIns(1, 0)
+		}
+		w.outsideSignIn()
+		time.Sleep(time.Minute)
+		err := w.Do(w.Context(), c.ID, look)
+		var busy *connection.BusyError
+		if !errors.As(err, &busy) || busy.After != 9*time.Minute {
+			w.Fatalf("got error %v, want to wait 9 minutes", err)
+		}
+		_, err = w.Test(w.Context(), c.ID)
+		p := w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
+		if !strings.Contains(p.Message, "something else signs in") {
+			w.Errorf("got %q, want the reason", p.Message)
+		}
+		w.wantSignIns(0, 0)
+		got := w.stored(c.ID)
+		if got.State != connection.Connected || got.Problem == nil || got.Problem.Code != connection.CodeTokenUsedElsewhere {
+			w.Errorf("got %s, %+v, want the problem of a connection that is still connected", got.State, got.Problem)
+		}
+
+		// The other program stops: the problem goes once a session has lasted.
+		time.Sleep(busy.After)
+		w.succeed(w.Do(w.Context(), c.ID, look))
+		w.wantSignIns(1, 0)
+		if got := w.stored(c.ID); got.Problem == nil {
+			w.Error("the problem went before the session has lasted")
+		}
+		time.Sleep(10 * time.Minute)
+		w.succeed(w.Do(w.Context(), c.ID, look))
+		w.wantSignIns(0, 0)
+		if got := w.stored(c.ID); got.Problem != nil {
+			w.Errorf("got problem %+v, want none", got.Problem)
+		}
+	})
+}
+
+// A server that does not answer sign-ins is not another program with the same
+// token.
+func TestUnansweredSignInsAreNotUseElsewhere(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		time.Sleep(11 * time.Minute)
+		w.fault(tableautest.Fault{Kind: tableautest.FaultHang, Route: "signin", Times: -1})
+		for range 3 {
+			err := w.Do(w.Context(), c.ID, look)
+			var failed *tableau.Error
+			if !errors.As(err, &failed) || failed.Cause != tableau.Timeout {
+				w.Fatalf("got error %v, want a timeout", err)
+			}
+		}
+		err := w.Do(w.Context(), c.ID, look)
+		var busy *connection.BusyError
+		if !errors.As(err, &busy) || strings.Contains(err.Error(), "something else") {
+			w.Errorf("got error %v, want to wait, and no word of another program", err)
+		}
+		if got := w.stored(c.ID); got.Problem != nil {
+			w.Errorf("got problem %+v, want none", got.Problem)
+		}
+		w.tableau.ClearFaults()
+		time.Sleep(10 * time.Minute)
+		w.succeed(w.Do(w.Context(), c.ID, look))
+	})
+}
+
+// While a sign-in's outcome is not known, nobody signs in: the two would
+// overlap, and one session would end the other.
+func TestUnknownSignInKeepsTheLease(t *testing.T) {
+	t.Parallel()
+	for name, sign := range map[string]func(w *world, id string) error{
+		"use": func(w *world, id string) error { return w.Do(w.Context(), id, look) },
+		"connect": func(w *world, id string) error {
+			credential := w.token()
+			_, err := w.Edit(w.Context(), id, connection.Edit{Credential: &credential})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				w.sessionDies()
+				w.fault(tableautest.Fault{Kind: tableautest.FaultHang, Route: "signin"})
+				begun := time.Now()
+				if err := sign(w, c.ID); err == nil {
+					t.Fatal("a sign-in without an answer succeeded")
+				}
+				w.tableau.ResetStats()
+				var at time.Duration
+				w.onRoute("/auth/signin", func() { at = time.Since(begun) })
+				w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+				w.wantSignIns(1, 0)
+				if at < 30*time.Second {
+					w.Errorf("the next sign-in came after %v, want the lease of 30 s to run its course", at)
+				}
+			})
+		})
+	}
+}
+
+func TestCallerGoneDoesNotStopSignIn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		ctx, cancel := context.WithCancel(w.Context())
+		w.onRoute("/auth/signin", cancel)
+		w.tableau.ResetStats()
+		if err := w.Do(ctx, c.ID, look); err == nil {
+			t.Error("a call under a context that has ended succeeded")
+		}
+		w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+		w.wantSignIns(1, 0)
+	})
+}
+
+// A worker that holds an old credential must not undo a new one, wherever it
+// is when the edit happens.
+func TestOldWorkerCannotUndoNewCredential(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		breaks func(w *world)
+		route  string // at which the edit overtakes the worker
+	}{
+		"before the old sign-in":           {func(w *world) { w.sessionDies() }, "/auth/signin"},
+		"before the old call":              {func(*world) {}, "/users/"},
+		"before the old sign-in's refusal": {func(w *world) { w.tableau.RevokeTokens("") }, "/auth/signin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				worker := w.process(w.store, w.store)
+				w.succeed(worker.Do(w.Context(), c.ID, look))
+				test.breaks(w)
+				credential := w.newToken("", "new")
+				var edited connection.Connection
+				var once atomic.Bool
+				w.network.before.Store(new(func(r *http.Request) {
+					if strings.Contains(r.URL.Path+"/", test.route) && once.CompareAndSwap(false, true) {
+						var err error
+						edited, err = w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+						w.succeed(err)
+					}
+				}))
+				w.succeed(worker.Do(w.Context(), c.ID, look))
+				w.network.before.Store(nil)
+				if !once.Load() {
+					t.Fatal("the edit did not happen")
+				}
+				got := w.stored(c.ID)
+				if got.CredentialVersion != edited.CredentialVersion || got.State != connection.Connected || got.Problem != nil || got.TokenLife != edited.TokenLife {
+					w.Errorf("got %+v, want what the edit made: %+v", got, edited)
+				}
+				w.tableau.ResetStats()
+				w.succeed(w.Do(w.Context(), c.ID, look))
+				w.succeed(worker.Do(w.Context(), c.ID, look))
+				w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+				w.wantSignIns(0, 0)
+			})
+		})
+	}
+}
+
+// The old credential's sessions were many: its generations say nothing of the
+// new credential's first session.
+func TestGenerationsOfAnotherCredential(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		w.succeed(w.Do(w.Context(), c.ID, look))
+		w.sessionDies()
+		credential := w.newToken("", "new")
+		edited := false
+		w.tableau.ResetStats()
+		w.succeed(w.Do(w.Context(), c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+			if !edited {
+				edited = true
+				_, err := w.Edit(ctx, c.ID, connection.Edit{Credential: &credential})
+				w.succeed(err)
+			}
+			return look(ctx, client, session)
+		}))
+		w.wantSignIns(1, 0) // that of the edit
+	})
+}
+
+func TestStoredSessionOfNoUse(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		row, err := w.store.SignIn(w.Context(), c.Fingerprint)
+		w.succeed(err)
+		row.Session.Sealed[len(row.Session.Sealed)-1] ^= 1
+		w.succeed(w.store.UpdateConnection(w.Context(), c, &row.Session))
+		w.tableau.ResetStats()
+		w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+		w.wantSignIns(1, 0)
+
+		// A session opens only for its connection, version and generation.
+		row, err = w.store.SignIn(w.Context(), c.Fingerprint)
+		w.succeed(err)
+		row.Session.Generation++
+		w.succeed(w.store.UpdateConnection(w.Context(), w.stored(c.ID), &row.Session))
+		w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+		w.wantSignIns(1, 0)
+	})
+}
+
+func TestWaitingForASignInEnds(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(time.Hour))
+		w.succeed(err)
+		ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+		defer cancel()
+		errs := make(chan error)
+		for range 3 {
+			go func() { errs <- w.Do(ctx, c.ID, look) }()
+		}
+		for range 3 {
+			var busy *connection.BusyError
+			if err := <-errs; !errors.As(err, &busy) {
+				w.Errorf("got error %v, want to be told to wait", err)
+			}
+		}
+		credential := w.token()
+		ctx, cancel = context.WithTimeout(w.Context(), 5*time.Second)
+		defer cancel()
+		_, err = w.Edit(ctx, c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
+	})
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		works, err := w.Probe(w.Context(), c.ID)
+		w.succeed(err)
+		if !works {
+			w.Error("a connection that works was not found to work")
+		}
+
+		w.network.down.Store(true)
+		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		rev := w.stored(c.ID).Rev
+		again, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		if again.State != connection.Unreachable || w.stored(c.ID).Rev != rev {
+			w.Errorf("got %s, Rev %d, want what is known already not to be written again", again.State, w.stored(c.ID).Rev)
+		}
+		since := w.stored(c.ID).Problem.Since
+		for _, pause := range []time.Duration{1, 2, 5, 15, 30, 30, 30} {
+			if got := w.stored(c.ID).ProbeAt.Sub(time.Now()); got != pause*time.Minute {
+				w.Errorf("got the next probe in %v, want %v", got, pause*time.Minute)
+			}
+			time.Sleep(pause * time.Minute)
+			works, err := w.Probe(w.Context(), c.ID)
+			w.succeed(err)
+			if works {
+				w.Error("an unreachable server was found to work")
+			}
+		}
+		if got := w.stored(c.ID); got.Problem == nil || !got.Problem.Since.Equal(since) {
+			w.Errorf("got problem %+v, want it since %v", got.Problem, since)
+		}
+
+		// The server comes back, but the token died meanwhile.
+		w.network.down.Store(false)
+		w.tableau.RevokeTokens("")
+		works, err = w.Probe(w.Context(), c.ID)
+		w.succeed(err)
+		if got := w.stored(c.ID); works || got.State != connection.NeedsCredentials || !got.ProbeAt.Equal(time.Now().Add(24*time.Hour)) {
+			w.Errorf("got %s, probe at %v, want a rejected credential that is probed in a day", got.State, got.ProbeAt)
+		}
+		if len(w.holds.released) != 0 {
+			w.Error("the runs of a broken connection were released")
+		}
+		_, err = w.Probe(w.Context(), "none")
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+	})
+}
+
+// A credential that is replaced while a probe or a failing call is under way
+// is no error of theirs.
+func TestVerdictOnReplacedCredential(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		credential := w.newToken("", "new")
+		w.sessionDies()
+		w.tableau.RevokeTokens("")
+		credential = w.newToken("", "new")
+		var once atomic.Bool
+		w.onRoute("/auth/signin", func() {
+			if once.CompareAndSwap(false, true) {
+				_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+				w.succeed(err)
+			}
+		})
+		works, err := w.Probe(w.Context(), c.ID)
+		w.succeed(err)
+		if !works {
+			w.Error("got a broken connection, want the new credential's state")
+		}
+
+		// The store changes between Unreachable's read and its write.
+		overtaken := w.process(overtake{w.store, func() {
+			w.onRoute("", nil)
+			_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+			w.succeed(err)
+		}}, w.store)
+		got, err := overtaken.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		if !got.State.Works() || w.stored(c.ID).State != connection.Connected {
+			w.Errorf("got %s, want the new credential's state", got.State)
+		}
+	})
+}
+
+// overtake lets something happen after the first read of a connection.
+type overtake struct {
+	connection.Store
+	first func()
+}
+
+func (o overtake) Connection(ctx context.Context, id string) (connection.Connection, error) {
+	c, err := o.Store.Connection(ctx, id)
+	if c.State.Works() && o.first != nil {
+		o.first()
+	}
+	return c, err
+}
+
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		other := w.process(w.store, w.store)
+		w.succeed(other.Do(w.Context(), c.ID, look))
+		w.tableau.ResetStats()
+		time.Sleep(7*24*time.Hour - time.Second)
+		w.succeed(w.KeepAlive(w.Context(), c.ID))
+		w.wantSignIns(0, 0)
+		time.Sleep(time.Second)
+		w.succeed(w.KeepAlive(w.Context(), c.ID))
+		w.wantSignIns(1, 0)
+		if got := w.stored(c.ID).TokenLife.LastUsedAt; got != time.Now().UTC() {
+			w.Errorf("got last use at %v, want now", got)
+		}
+		w.succeed(other.Do(w.Context(), c.ID, look)) // takes the new session
+		w.succeed(w.KeepAlive(w.Context(), c.ID))
+		w.wantSignIns(0, 0)
+		time.Sleep(20 * 24 * time.Hour)
+		err := w.KeepAlive(w.Context(), c.ID)
+		var broken *connection.BrokenError
+		if !errors.As(err, &broken) || broken.Connection.Problem.Causes[0].Code != "idle" {
+			w.Errorf("got error %v, want the token to have died of idleness", err)
+		}
+		w.wantProblem(w.KeepAlive(w.Context(), "none"), problem.NotFound, problem.CodeNotFound)
+	})
+}

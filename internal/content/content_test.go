@@ -1,0 +1,544 @@
+package content_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/zlib"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/vizpost/vizpost/internal/content"
+)
+
+func check(t testing.TB, file []byte, format string) (content.Facts, error) {
+	t.Helper()
+	return content.Check(t.Context(), bytes.NewReader(file), int64(len(file)), format)
+}
+
+// reason gives why a file was refused, "" if it was not.
+func reason(t testing.TB, err error) content.Reason {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	var refusal *content.Error
+	if !errors.As(err, &refusal) {
+		t.Fatalf("error = %v, want a content.Error", err)
+	}
+	if refusal.Message() == "" || refusal.Error() == "" {
+		t.Errorf("a refusal without a text: %#v", refusal)
+	}
+	return refusal.Reason
+}
+
+func TestCheckAccepts(t *testing.T) {
+	t.Parallel()
+	encoded := func(img image.Image) []byte {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	gradient := image.NewNRGBA(image.Rect(0, 0, 300, 200))
+	for i := range gradient.Pix {
+		gradient.Pix[i] = byte(i * 7)
+	}
+	two := image.NewPaletted(image.Rect(0, 0, 33, 5), color.Palette{color.White, color.Black})
+	two.SetColorIndex(32, 4, 1)
+
+	tests := []struct {
+		name, format string
+		file         []byte
+		want         content.Facts
+	}{
+		{"png of the standard library", content.PNG, encoded(gradient), content.Facts{Width: 300, Height: 200}},
+		{"png with a palette", content.PNG, encoded(two), content.Facts{Width: 33, Height: 5}},
+		{"png with text after the end mark", content.PNG, append(chart(8, 8).encode(t), "more"...), content.Facts{Width: 8, Height: 8}},
+		{"pdf", content.PDF, pdfFile(3), content.Facts{Pages: 3}},
+		{"pdf with object streams", content.PDF, packedPDF(t, 700), content.Facts{Pages: 700}},
+		{"pdf with bytes before its header", content.PDF, append([]byte("\r\n\r\n"), pdfFile(1)...), content.Facts{Pages: 1}},
+		{"pdf with bytes after its end mark", content.PDF, append(pdfFile(1), strings.Repeat("\x00", 900)...), content.Facts{Pages: 1}},
+		{"pdf with a page across windows", content.PDF, pdfAcrossWindows(), content.Facts{Pages: 400}},
+		{"xlsx", content.XLSX, workbook(t, 2, 10), content.Facts{Sheets: 2, Rows: 20}},
+		{"xlsx with prefixes", content.XLSX, archive(t, "[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", threeRows), content.Facts{Sheets: 1, Rows: 3}},
+		{"csv", content.CSV, []byte("Region,Sales\r\nWest,\"1,234\"\r\nEast,5\r\n"), content.Facts{Rows: 2}},
+		{"csv without a last line end", content.CSV, []byte("Region,Sales\nWest,1\nEast,2"), content.Facts{Rows: 2}},
+		{"csv with a byte order mark", content.CSV, []byte("\uFEFFRégion\nÎle\n"), content.Facts{Rows: 1}},
+		{"csv with a header alone", content.CSV, []byte("Region,Sales\n"), content.Facts{}},
+		{"csv with line ends in values", content.CSV, []byte("a,b\n\"one\ntwo\",\"say \"\"hi\"\"\n\"\n"), content.Facts{Rows: 1}},
+		{"csv with stray quotes", content.CSV, []byte("a,b\n5\" pipe,6\n\"x\"y,7\n"), content.Facts{Rows: 2}},
+		{"csv with empty lines", content.CSV, []byte("a\n\n1\n\r\n\n2\n"), content.Facts{Rows: 2}},
+		{"csv with empty values", content.CSV, []byte("a,b\n,\n\"\",\"\"\n"), content.Facts{Rows: 2}},
+		{"csv with a header that begins as markup", content.CSV, []byte("<5,{\"x\"\n1,2\n"), content.Facts{Rows: 1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := check(t, tt.file, tt.format)
+			if err != nil {
+				t.Fatalf("Check: %v", err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("facts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// pdfAcrossWindows pads a PDF so that its objects stand at every offset to the
+// windows in which it is read.
+func pdfAcrossWindows() []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n")
+	for i := range 400 {
+		fmt.Fprintf(&b, "%d 0 obj<</Type /Page>>endobj %s\n", i+1, strings.Repeat("x", 640+i%3))
+	}
+	start := b.Len()
+	fmt.Fprintf(&b, "xref\n0 0\ntrailer<<>>\nstartxref\n%d\n%%%%EOF\n", start)
+	return b.Bytes()
+}
+
+const (
+	tableauXML  = `<?xml version='1.0' encoding='UTF-8'?><tsResponse xmlns="http://tableau.com/api"><error code="400074"><summary>Bad Request</summary><detail/></error></tsResponse>`
+	tableauJSON = `{"error":{"summary":"Bad Request","detail":"","code":"400074"}}`
+)
+
+func TestCheckRefuses(t *testing.T) {
+	t.Parallel()
+	good := chart(64, 64).encode(t)
+	cut := func(file []byte, n int) []byte { return file[:len(file)-n] }
+	changed := func(file []byte, at int) []byte {
+		out := bytes.Clone(file)
+		out[at] ^= 0x55
+		return out
+	}
+	blank := chart(40, 30)
+	blank.sample = func(_, _, _ int) uint16 { return 255 }
+	transparent := chart(40, 30)
+	transparent.sample = func(x, _, c int) uint16 {
+		if c == 3 {
+			return 0
+		}
+		return uint16(x)
+	}
+	huge := func(width, height uint32) []byte {
+		file := bytes.Clone(good)
+		binary.BigEndian.PutUint32(file[16:], width)
+		binary.BigEndian.PutUint32(file[20:], height)
+		var b bytes.Buffer
+		b.Write(file[:8])
+		writeChunk(t, &b, "IHDR", file[16:29])
+		b.Write(file[33:])
+		return b.Bytes()
+	}
+	chunk := func(kind string, data []byte) []byte {
+		var b bytes.Buffer
+		writeChunk(t, &b, kind, data)
+		return b.Bytes()
+	}
+	const signature = "\x89PNG\r\n\x1a\n"
+	header := good[8:33]
+	sheet := []string{"[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", threeRows}
+
+	tests := []struct {
+		name, format string
+		file         []byte
+		want         content.Reason
+	}{
+		{"png: no bytes", content.PNG, nil, content.Empty},
+		{"png: blank", content.PNG, blank.encode(t), content.Blank},
+		{"png: transparent", content.PNG, transparent.encode(t), content.Blank},
+		{"png: a single pixel", content.PNG, chart(1, 1).encode(t), content.Blank},
+		{"png: signature cut", content.PNG, good[:5], content.Truncated},
+		{"png: cut after the header", content.PNG, good[:33], content.Truncated},
+		{"png: cut in the pixels", content.PNG, good[:60], content.Truncated},
+		{"png: cut before the end mark", content.PNG, cut(good, 12), content.Truncated},
+		{"png: cut in the last checksum", content.PNG, cut(good, 1), content.Truncated},
+		{"png: header's checksum", content.PNG, changed(good, 30), content.Damaged},
+		{"png: a changed pixel", content.PNG, changed(good, 50), content.Damaged},
+		{"png: rows missing", content.PNG, huge(64, 65), content.Truncated},
+		{"png: rows too many", content.PNG, huge(64, 63), content.Damaged},
+		{"png: too many pixels", content.PNG, huge(60_000, 60_000), content.TooLarge},
+		{"png: too wide", content.PNG, huge(1<<20, 1), content.TooLarge},
+		{"png: width 0", content.PNG, huge(0, 10), content.Damaged},
+		{"png: no header", content.PNG, []byte(signature + string(chunk("IEND", nil))), content.Damaged},
+		{"png: no pixels", content.PNG, []byte(signature + string(header) + string(chunk("IEND", nil))), content.Damaged},
+		{"png: pixels are noise", content.PNG, []byte(signature + string(header) + string(chunk("IDAT", []byte("no zlib stream")))), content.Damaged},
+		{"png: pixels in two pieces", content.PNG, bytes.Replace(good, []byte("\x00\x00\x00\x00IEND"), append(chunk("tEXt", nil), chunk("IDAT", nil)...), 1), content.Damaged},
+		{"png: palette missing", content.PNG, picture{width: 2, height: 1, colour: indexed, depth: 8, sample: func(x, _, _ int) uint16 { return uint16(x) }}.encode(t), content.Damaged},
+		{"png: unknown filter", content.PNG, picture{width: 2, height: 1, colour: grey, depth: 8, filter: func(int) byte { return 5 }, sample: func(x, _, _ int) uint16 { return uint16(x) }}.encode(t), content.Damaged},
+		{"png: a jpeg", content.PNG, []byte("\xff\xd8\xff\xe0\x00\x10JFIF"), content.NotFormat},
+		{"png: an svg", content.PNG, []byte("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"), content.NotFormat},
+		{"png: a pdf", content.PNG, pdfFile(1), content.NotFormat},
+
+		{"pdf: no bytes", content.PDF, nil, content.Empty},
+		{"pdf: a png", content.PDF, good, content.NotFormat},
+		{"pdf: header cut", content.PDF, []byte("%PD"), content.Truncated},
+		{"pdf: cut in half", content.PDF, pdfFile(40)[:1000], content.Truncated},
+		{"pdf: end mark cut", content.PDF, cut(pdfFile(1), 3), content.Truncated},
+		{"pdf: a piece from the middle missing", content.PDF, append(pdfFile(40)[:300], pdfFile(40)[900:]...), content.Damaged},
+		{"pdf: no pointer", content.PDF, []byte("%PDF-1.4\n%%EOF"), content.Damaged},
+		{"pdf: pointer beyond the file", content.PDF, []byte("%PDF-1.4\n/Type/Page startxref\n9999\n%%EOF"), content.Damaged},
+		{"pdf: no pages", content.PDF, pdfFile(0), content.Damaged},
+		{"pdf: no pages in its object stream", content.PDF, packedPDF(t, 0), content.Damaged},
+
+		{"xlsx: no bytes", content.XLSX, nil, content.Empty},
+		{"xlsx: a csv", content.XLSX, []byte("a,b\n1,2\n"), content.NotFormat},
+		{"xlsx: an old Excel file", content.XLSX, []byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), content.NotFormat},
+		{"xlsx: cut", content.XLSX, cut(workbook(t, 1, 5), 100), content.Truncated},
+		{"xlsx: a changed entry", content.XLSX, changed(workbook(t, 1, 50), 300), content.Damaged},
+		{"xlsx: some zip", content.XLSX, archive(t, "a.txt", "a"), content.NotFormat},
+		{"xlsx: no content types", content.XLSX, archive(t, sheet[2:]...), content.NotFormat},
+		{"xlsx: no workbook", content.XLSX, archive(t, sheet[0], sheet[1], sheet[4], sheet[5]), content.NotFormat},
+		{"xlsx: no worksheet", content.XLSX, archive(t, sheet[:4]...), content.NotFormat},
+		{"xlsx: no sheet listed", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], "<workbook><sheets></sheets></workbook>", sheet[4], sheet[5]), content.NotFormat},
+		{"xlsx: workbook no xml", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], "not xml", sheet[4], sheet[5]), content.Damaged},
+		{"xlsx: workbook nested deep", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], strings.Repeat("<a>", 1000), sheet[4], sheet[5]), content.Damaged},
+		{"xlsx: a bomb", content.XLSX, archive(t, append(sheet, "xl/bomb.xml", strings.Repeat("0", 40<<20))...), content.TooLarge},
+		{"xlsx: entries without end", content.XLSX, archive(t, manyEntries(12_000)...), content.TooLarge},
+		{"xlsx: a directory without end", content.XLSX, archive(t, manyEntries(40_000)...), content.TooLarge},
+
+		{"csv: no bytes", content.CSV, nil, content.Empty},
+		{"csv: line ends alone", content.CSV, []byte("\r\n\r\n"), content.Empty},
+		{"csv: a blank header", content.CSV, []byte(" , \"\" ,\n"), content.Empty},
+		{"csv: Latin-1", content.CSV, []byte("Stra\xDFe\n1\n"), content.NotFormat},
+		{"csv: UTF-16", content.CSV, []byte("\xFF\xFEa\x00,\x00b\x00"), content.NotFormat},
+		{"csv: a rune cut at the end", content.CSV, []byte("a\n\xE2\x82"), content.NotFormat},
+		{"csv: zero bytes", content.CSV, []byte("a\x00b\n"), content.NotFormat},
+		{"csv: a png", content.CSV, good, content.NotFormat},
+		{"csv: cut in a quoted value", content.CSV, []byte("a,b\n1,\"no end\n2,3\n"), content.Truncated},
+		{"csv: cut in a row", content.CSV, []byte("a,b,c\n1,2,3\n4,5"), content.Truncated},
+	}
+	for _, format := range []string{content.PNG, content.PDF, content.CSV, content.XLSX} {
+		for name, file := range map[string]string{
+			"html":              "<!DOCTYPE html><html><body>Sign in</body></html>",
+			"html in lower":     "\r\n <html lang=en><head></head></html>",
+			"html with a mark":  "\uFEFF<HTML>\n",
+			"xml of a gateway":  `<?xml version="1.0"?><Error><Code>SlowDown</Code></Error>`,
+			"html as xml":       `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"></html>`,
+			"html with comment": "<!-- sorry --><html></html>",
+		} {
+			tests = append(tests, struct {
+				name, format string
+				file         []byte
+				want         content.Reason
+			}{format + ": " + name, format, []byte(file), content.HTML})
+		}
+		for name, file := range map[string]string{
+			"tableau's error, xml":             tableauXML,
+			"tableau's error, xml with prefix": `<ns0:tsResponse xmlns:ns0="http://tableau.com/api"><ns0:error code="401002"/></ns0:tsResponse>`,
+			"tableau's error, json":            tableauJSON,
+			"another error, json":              "{\n \"errors\": [{}]}",
+		} {
+			tests = append(tests, struct {
+				name, format string
+				file         []byte
+				want         content.Reason
+			}{format + ": " + name, format, []byte(file), content.TableauError})
+		}
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := check(t, tt.file, tt.format)
+			if got := reason(t, err); got != tt.want {
+				t.Errorf("reason = %q (%v), want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func manyEntries(n int) []string {
+	var entries []string
+	for i := range n {
+		entries = append(entries, fmt.Sprint(i), "")
+	}
+	return entries
+}
+
+// A picture is blank exactly when all of its pixels have one colour, in every
+// form that a PNG can have; and every form is one that another decoder reads.
+func TestBlankPictures(t *testing.T) {
+	t.Parallel()
+	depths := map[byte][]int{grey: {1, 2, 4, 8, 16}, rgb: {8, 16}, indexed: {1, 2, 4, 8}, greyAlpha: {8, 16}, rgbAlpha: {8, 16}}
+	rapid.Check(t, func(rt *rapid.T) {
+		colour := rapid.SampledFrom([]byte{grey, rgb, indexed, greyAlpha, rgbAlpha}).Draw(rt, "colour type")
+		p := picture{
+			width:      rapid.IntRange(1, 40).Draw(rt, "width"),
+			height:     rapid.IntRange(1, 40).Draw(rt, "height"),
+			colour:     colour,
+			depth:      rapid.SampledFrom(depths[colour]).Draw(rt, "depth"),
+			interlaced: rapid.Bool().Draw(rt, "interlaced"),
+			level:      rapid.IntRange(0, 6).Draw(rt, "level"),
+		}
+		filters := rapid.SliceOfN(rapid.ByteRange(0, 4), 1, 80).Draw(rt, "filters")
+		p.filter = func(row int) byte { return filters[row%len(filters)] }
+		limit := uint16(1<<p.depth - 1)
+		ground := rapid.Uint16Range(1, limit).Draw(rt, "ground")
+		if colour == indexed {
+			// Every index has a colour of its own.
+			for i := range 1 << p.depth {
+				p.palette = append(p.palette, byte(i), byte(i*3), 7)
+			}
+		}
+		odd := rapid.Bool().Draw(rt, "has another colour")
+		oddX, oddY := rapid.IntRange(0, p.width-1).Draw(rt, "x"), rapid.IntRange(0, p.height-1).Draw(rt, "y")
+		p.sample = func(x, y, c int) uint16 {
+			if odd && x == oddX && y == oddY && c == 0 {
+				return ground - 1
+			}
+			return ground
+		}
+		file := p.encode(t)
+		if _, err := png.Decode(bytes.NewReader(file)); err != nil {
+			rt.Fatalf("the test's own picture is none: %v", err)
+		}
+		facts, err := check(t, file, content.PNG)
+		blank := !odd || p.width*p.height == 1
+		if got := reason(t, err) == content.Blank; got != blank || facts.Blank != blank {
+			rt.Errorf("blank = %t, facts %+v, error %v, want %t", got, facts, err, blank)
+		}
+		if facts.Width != p.width || facts.Height != p.height {
+			rt.Errorf("facts = %+v, want %d by %d", facts, p.width, p.height)
+		}
+	})
+}
+
+// Two entries of a palette that look the same are one colour.
+func TestBlankByPalette(t *testing.T) {
+	t.Parallel()
+	p := picture{width: 9, height: 3, colour: indexed, depth: 4,
+		palette: []byte{1, 2, 3, 9, 9, 9, 1, 2, 3, 4, 4, 4}, alpha: []byte{255, 0, 255, 0},
+		sample: func(x, _, _ int) uint16 { return uint16(x % 2 * 2) }}
+	if _, err := check(t, p.encode(t), content.PNG); reason(t, err) != content.Blank {
+		t.Errorf("two entries of one colour: %v, want blank", err)
+	}
+	p.sample = func(x, _, _ int) uint16 { return uint16(1 + x%2*2) }
+	if _, err := check(t, p.encode(t), content.PNG); reason(t, err) != content.Blank {
+		t.Errorf("two transparent entries: %v, want blank", err)
+	}
+	p.sample = func(x, _, _ int) uint16 { return uint16(x % 2) }
+	if _, err := check(t, p.encode(t), content.PNG); err != nil {
+		t.Errorf("two colours: %v, want no error", err)
+	}
+}
+
+// Whatever is cut off a file's end, it is refused.
+func TestCheckRefusesEveryCut(t *testing.T) {
+	t.Parallel()
+	files := map[string][]byte{
+		content.PNG:  chart(20, 20).encode(t),
+		content.PDF:  bytes.TrimRight(pdfFile(2), "\n"),
+		content.XLSX: workbook(t, 1, 3),
+	}
+	for format, file := range files {
+		for n := range len(file) {
+			if _, err := check(t, file[:n], format); err == nil {
+				t.Errorf("%s of %d bytes cut to %d: no error", format, len(file), n)
+			}
+		}
+	}
+}
+
+func TestCheckReportsReadErrors(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("the disk is gone")
+	for _, format := range []string{content.PNG, content.PDF, content.CSV, content.XLSX} {
+		_, err := content.Check(t.Context(), failingReader{failure}, 1000, format)
+		var refusal *content.Error
+		if !errors.Is(err, failure) || errors.As(err, &refusal) {
+			t.Errorf("%s: error = %v, want the reader's and no refusal", format, err)
+		}
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := content.Check(ctx, strings.NewReader("a\n1\n"), 4, content.CSV); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: error = %v, want context.Canceled", err)
+	}
+	if _, err := check(t, []byte("x"), "docx"); err == nil {
+		t.Error("an unknown format gave no error")
+	}
+}
+
+type failingReader struct{ err error }
+
+func (f failingReader) ReadAt([]byte, int64) (int, error) { return 0, f.err }
+
+// A file that claims to be longer than it is has been cut.
+func TestCheckOfAShorterFile(t *testing.T) {
+	t.Parallel()
+	file := chart(9, 9).encode(t)
+	_, err := content.Check(t.Context(), bytes.NewReader(file[:len(file)-20]), int64(len(file)), content.PNG)
+	if got := reason(t, err); got != content.Truncated {
+		t.Errorf("reason = %q, want truncated", got)
+	}
+}
+
+// Eight checks of files of 50 MB at once stay far below the memory that a
+// function has. What is allocated in all, garbage included, is the measure,
+// since it does not depend on when the collector runs.
+//
+// It runs by itself: other tests would allocate at the same time.
+func TestCheckMemory(t *testing.T) {
+	const size = 50 << 20
+	dir := t.TempDir()
+	write := func(name string, fill func(io.Writer)) string {
+		path := filepath.Join(dir, name)
+		file, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(file)
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := make([]byte, 1<<20)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	paths := map[string]string{
+		content.PNG: write("a.png", func(w io.Writer) {
+			picture{width: 4096, height: size / 4 / 4096, colour: rgbAlpha, depth: 8, level: zlib.NoCompression,
+				filter: func(row int) byte { return byte(row / 100 % 2) },
+				sample: func(x, y, c int) uint16 {
+					if y == size/4/4096-1 {
+						return uint16(x % 256) // decoded to the last row
+					}
+					return 255
+				}}.write(t, w)
+		}),
+		content.PDF: write("a.pdf", func(w io.Writer) {
+			file := pdfFile(500)
+			start := bytes.LastIndex(file, []byte("xref\n0"))
+			must(t)(w.Write(file[:start]))
+			for range size >> 20 {
+				must(t)(w.Write(noise))
+			}
+			must(t)(fmt.Fprintf(w, "\nxref\n0 0\ntrailer<<>>\nstartxref\n%d\n%%%%EOF", start+size+1))
+		}),
+		content.CSV: write("a.csv", func(w io.Writer) {
+			must(t)(io.WriteString(w, "a,b\n\""))
+			for range size >> 20 { // one value of 50 MB
+				must(t)(io.WriteString(w, strings.Repeat("value, ", 1<<20/7)))
+			}
+			must(t)(io.WriteString(w, "\",2\n"))
+		}),
+		content.XLSX: write("a.xlsx", func(w io.Writer) {
+			archive := zip.NewWriter(w)
+			for name, text := range map[string]string{"[Content_Types].xml": contentTypes, "xl/workbook.xml": oneSheet, "xl/worksheets/sheet1.xml": threeRows} {
+				entry, err := archive.Create(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				must(t)(io.WriteString(entry, text))
+			}
+			entry, err := archive.Create("xl/media/image1.png")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range size >> 20 {
+				must(t)(entry.Write(noise))
+			}
+			if err := archive.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}),
+	}
+	for format, path := range paths {
+		t.Run(format, func(t *testing.T) {
+			file, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = file.Close() }()
+			info, err := file.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Size() < size-1<<20 {
+				t.Fatalf("the file has %d bytes, want about %d", info.Size(), size)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var wait sync.WaitGroup
+			for range 8 {
+				wait.Go(func() {
+					if _, err := content.Check(t.Context(), file, info.Size(), format); err != nil {
+						t.Errorf("Check: %v", err)
+					}
+				})
+			}
+			wait.Wait()
+			runtime.ReadMemStats(&after)
+			allocated := after.TotalAlloc - before.TotalAlloc
+			t.Logf("eight checks of %s allocate %d KB", format, allocated>>10)
+			if allocated > 32<<20 {
+				t.Errorf("eight checks allocate %d MB, want at most 32", allocated>>20)
+			}
+		})
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	formats := []string{content.PNG, content.PDF, content.CSV, content.XLSX}
+	for _, file := range [][]byte{
+		chart(8, 8).encode(f),
+		picture{width: 9, height: 9, colour: indexed, depth: 2, interlaced: true, palette: []byte{1, 2, 3, 4, 5, 6}, sample: func(x, _, _ int) uint16 { return uint16(x % 2) }}.encode(f),
+		pdfFile(2), packedPDF(f, 2), workbook(f, 1, 2), archive(f, "a", "b"),
+		[]byte("a,b\n1,\"2\"\n"), []byte(tableauXML), []byte(tableauJSON), []byte("<html>"),
+	} {
+		for i := range formats {
+			f.Add(file, uint8(i))
+		}
+	}
+	f.Fuzz(func(t *testing.T, file []byte, n uint8) {
+		format := formats[int(n)%len(formats)]
+		facts, err := check(t, file, format)
+		if reason(t, err) == content.Blank != facts.Blank {
+			t.Errorf("facts = %+v with error %v", facts, err)
+		}
+		if err != nil {
+			return
+		}
+		if len(file) == 0 {
+			t.Error("a file without bytes is accepted")
+		}
+		switch {
+		case format == content.PNG && (facts.Width < 1 || facts.Height < 1):
+			t.Errorf("a picture without pixels is accepted: %+v", facts)
+		case format == content.PDF && facts.Pages < 1:
+			t.Errorf("a PDF without pages is accepted: %+v", facts)
+		case format == content.XLSX && facts.Sheets < 1:
+			t.Errorf("a workbook without sheets is accepted: %+v", facts)
+		case facts.Rows < 0:
+			t.Errorf("facts = %+v", facts)
+		}
+		// What is accepted as a picture is one for another decoder too.
+		if format == content.PNG {
+			if _, err := png.DecodeConfig(bytes.NewReader(file)); err != nil {
+				t.Errorf("another decoder refuses it: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,142 @@
+// Package deliver is a message and its channels. A [Post] says what a run has
+// to tell and to whom; an [EmailBuilder] and [BuildSlack] give it the form of
+// their channel, with the report's own words in it (see [Template]); a
+// [Mailer] and a [SlackPoster] hand it over and say how sure they are that it
+// arrived.
+//
+// The package knows nothing of runs and reports beyond the names in a Post,
+// so that a notice about a connection is sent by the same means.
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// File is one exported artefact as a message may carry it.
+type File struct {
+	Name        string // with its extension: "Overview.pdf"; see [FileName]
+	Format      string // "png", "pdf", "csv", "xlsx", "pptx"
+	ContentType string // media type
+	Size        int64  // bytes; what Open yields is checked against it
+	Width       int    // of a picture, pixels; 0 if not known
+	Height      int
+
+	View       string              // name for people; "" for a whole workbook
+	Workbook   string              // name for people
+	ViewURL    string              // opens the view in Tableau; "" if there is none
+	Link       string              // durable public address of the file; "" if there is none
+	Filters    map[string][]string // filters that the export was made with
+	ExportedAt time.Time
+
+	// Open reads the file from its beginning. It may be called more than once;
+	// the caller closes what it gets.
+	Open func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Post is one message of one run to one recipient or channel, before its
+// channel gives it form. With an empty ReportName it is a notice: its subject
+// is its heading, and nothing is said of a report.
+type Post struct {
+	Key            string // the delivery's key; names the outbox file and the Message-ID
+	RunID          string
+	ReportID       string
+	ReportName     string
+	ConnectionName string
+
+	ScheduledFor   time.Time      // zero: the message names no time
+	Location       *time.Location // the report's zone; nil is UTC
+	StandsFor      int            // scheduled occurrences that this run stands for; more than 1 is said in the message
+	PossibleRepeat bool           // sent once before with no clear answer; said in the message
+	Test           bool           // said in the message and its subject
+
+	Files []File
+
+	// Templates as the report has them; see [Template].
+	Subject string // "" is the report's name and date
+	Body    string // of an email; "" is one sentence that names the report
+	Text    string // of a Slack message; "" is none
+
+	// Of an email only.
+	From               string // address with or without a name; see [ParseSender]
+	To, Cc, Bcc        []string
+	UnsubscribeURL     string // https; leaves by one POST, as RFC 8058 has it; "" if there is none
+	UnsubscribeAddress string // takes a mail that asks to leave; "" if there is none
+}
+
+// Mailer hands a finished message to whatever carries it on.
+//
+// Send returns once the carrier has accepted responsibility: SES has answered
+// 200, an SMTP server 250, the outbox file is named. It tries once and never
+// repeats by itself. Every error is a [*SendError] whose Outcome says whether
+// sending again is safe. A context that ends before the message was handed
+// over gives Deferred, after that Unknown. Implementations are safe for
+// concurrent use and do not keep the Envelope after they return.
+type Mailer interface {
+	Send(ctx context.Context, e Envelope) (Receipt, error)
+}
+
+// Envelope is a message with what its carrier must know of it.
+type Envelope struct {
+	Key        string            // the delivery's key, the same at each try
+	From       string            // address alone, for the envelope
+	Recipients []string          // addresses alone: all of To, Cc and Bcc
+	Message    io.WriterTo       // RFC 5322, CRLF; may be written more than once
+	Tags       map[string]string // run and delivery ids, for carriers that report back by them
+}
+
+// Receipt is what a carrier answered on accepting a message.
+type Receipt struct {
+	ProviderID string // the carrier's own id of the message; "" if it gives none
+	Where      string // "outbox/<file>" if the message only lies in the outbox, else ""
+}
+
+// Outcome says what is known of a message whose sending failed.
+type Outcome int
+
+// The outcomes of a failed sending.
+const (
+	// Unknown: the request was written and no definite answer came, so the
+	// message may have been sent. It is the zero value, the careful one.
+	Unknown Outcome = iota
+	// Deferred: definitely not accepted; trying again is safe.
+	Deferred
+	// Refused: definitely not accepted, and trying the same again is useless.
+	Refused
+)
+
+// String gives the outcome's name in lower case.
+func (o Outcome) String() string {
+	switch o {
+	case Deferred:
+		return "deferred"
+	case Refused:
+		return "refused"
+	default:
+		return "unknown"
+	}
+}
+
+// SendError is the failure of one sending. Neither its text nor its cause
+// holds the address of a webhook or a password.
+type SendError struct {
+	Outcome           Outcome
+	Code              string        // stable and short, such as "no_service" or "smtp_550"
+	Message           string        // for people: what happened and what to do next
+	RetryAfter        time.Duration // how long the carrier asked to wait; 0 if it did not
+	BreaksDestination bool          // no message can reach this destination until a person changes it
+	Err               error         // the cause, for the log only; may be nil
+}
+
+// Error gives the text for logs.
+func (e *SendError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("sending %s (%s): %s", e.Outcome, e.Code, e.Message)
+	}
+	return fmt.Sprintf("sending %s (%s): %s: %v", e.Outcome, e.Code, e.Message, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *SendError) Unwrap() error { return e.Err }

@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const introduction = `vizpost exports views of a Tableau site on a schedule and delivers them by email and Slack.
+
+A connection is a Tableau site with a credential. A report says what to export, when, and to whom. A run is one occurrence of a report, with its files and deliveries. A destination is a Slack webhook that several reports may use.
+
+Requests and answers are JSON. Times are in UTC (RFC 3339). Secrets are written and never read back. Lists come in pages: send next_cursor of one answer as cursor of the next request. Every error is a problem (RFC 9457) whose code says in a stable way what went wrong; where fields of the request are at fault, errors names them all.`
+
+const templateHelp = "Subject, body, text and file name are templates: plain text with {{ expressions }}, such as {{ report.name }} or {{ date(run.scheduled_for, \"%d %B %Y\") }}."
+
+const exampleID = "01K8ZK3V9T0R6M8Q2C4X5N7B1D"
+
+// The groups of operations.
+const (
+	tagConnections  = "Connections"
+	tagReports      = "Reports"
+	tagRuns         = "Runs"
+	tagDestinations = "Destinations"
+	tagSchedules    = "Schedules"
+	tagOutbox       = "Outbox"
+	tagHealth       = "Health"
+)
+
+func tags(outbox bool) []*huma.Tag {
+	all := []*huma.Tag{
+		{Name: tagConnections, Description: "Tableau sites, each with its credential."},
+		{Name: tagReports, Description: "What is exported, when, and to whom."},
+		{Name: tagRuns, Description: "Occurrences of reports, with their files and deliveries."},
+		{Name: tagDestinations, Description: "Slack webhooks, kept with their secret address."},
+		{Name: tagSchedules, Description: "When a cron expression would run."},
+	}
+	if outbox {
+		all = append(all, &huma.Tag{Name: tagOutbox, Description: "Mails that were written to a folder, since no mail server is configured."})
+	}
+	return append(all, &huma.Tag{Name: tagHealth, Description: "Whether vizpost answers."})
+}
+
+// failureTexts say what an error status means, for the documentation.
+var failureTexts = map[int]string{
+	http.StatusBadRequest:            "The request cannot be read.",
+	http.StatusUnauthorized:          "Not signed in to vizpost.",
+	http.StatusForbidden:             "The caller's role does not allow this.",
+	http.StatusNotFound:              "There is no such thing.",
+	http.StatusConflict:              "The request does not fit what is stored; the code says how.",
+	http.StatusPreconditionFailed:    "The version in If-Match is no longer the current one.",
+	http.StatusRequestEntityTooLarge: "The body is over 1 MB.",
+	http.StatusUnsupportedMediaType:  "The body is not JSON.",
+	http.StatusUnprocessableEntity:   "Fields cannot be used; errors names all of them. A credential that Tableau refuses has the code credentials_rejected.",
+	http.StatusTooManyRequests:       "To be tried again later.",
+	http.StatusInternalServerError:   "A failure of vizpost itself; the log has the details under request_id.",
+	http.StatusServiceUnavailable:    "A part that vizpost needs does not answer; try again.",
+	http.StatusGatewayTimeout:        "Tableau did not answer in time, and nothing was changed (code tableau_timeout).",
+}
+
+type healthJSON struct {
+	Status string `json:"status" enum:"ok" example:"ok"`
+}
+
+func (a *api) registerHealth() {
+	register(a, operation{id: "health", method: http.MethodGet, path: "/healthz", tag: tagHealth,
+		summary: "Say that vizpost answers", detail: "Needs no sign-in."},
+		func(context.Context, *struct{}) (*plain[healthJSON], error) {
+			return &plain[healthJSON]{healthJSON{Status: "ok"}}, nil
+		})
+}
+
+// publish serves the description of all that was registered, as it is now, and
+// then has huma check only the shape of bodies.
+func (a *api) publish(routes *http.ServeMux) {
+	api := a.huma.OpenAPI()
+	schemas := api.Components.Schemas.Map()
+	// huma's own form of errors, which no answer has.
+	delete(schemas, "ErrorModel")
+	delete(schemas, "ErrorDetail")
+
+	description, err := json.MarshalIndent(api, "", "  ")
+	if err != nil {
+		panic("httpapi: the description of the API cannot be encoded: " + err.Error()) // plain data: a defect
+	}
+	routes.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(description) // nobody is left to be told
+	})
+	registerDocs(routes, api)
+
+	keepShape(schemas)
+}

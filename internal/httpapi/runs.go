@@ -1,0 +1,303 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
+)
+
+type runJSON struct {
+	ID           string         `json:"id" example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
+	ReportID     string         `json:"report_id"`
+	ReportName   string         `json:"report_name" example:"Morning numbers"`
+	ConnectionID string         `json:"connection_id"`
+	ScheduledFor time.Time      `json:"scheduled_for" doc:"The occurrence; of a manual run, when it was asked for."`
+	Trigger      run.Trigger    `json:"trigger" enum:"schedule,manual"`
+	State        run.State      `json:"state" enum:"queued,running,held,delivered,partly_delivered,failed,skipped" example:"delivered"`
+	Reason       string         `json:"reason" doc:"Why it is held, waits, was skipped or failed, for people."`
+	StandsFor    int            `json:"stands_for" doc:"Occurrences that it stands for, itself among them." example:"1"`
+	Progress     progressJSON   `json:"progress"`
+	Attempts     int            `json:"attempts" doc:"Tries that a passing failure ended."`
+	NotBefore    *time.Time     `json:"not_before" doc:"When it is tried next, while it is queued."`
+	Files        []fileJSON     `json:"files" nullable:"false"`
+	Deliveries   []deliveryJSON `json:"deliveries,omitempty" nullable:"false" doc:"Only where one run is read."`
+	OnlyTo       []string       `json:"only_to" nullable:"false" doc:"Of a test: the addresses that it went to alone."`
+	DryRun       bool           `json:"dry_run" doc:"Exports and renders, and sends nothing."`
+	CreatedAt    time.Time      `json:"created_at"`
+	StartedAt    *time.Time     `json:"started_at"`
+	FinishedAt   *time.Time     `json:"finished_at"`
+}
+
+type progressJSON struct {
+	FilesDone       int  `json:"files_done" example:"1"`
+	FilesTotal      int  `json:"files_total" example:"1"`
+	DeliveriesDone  *int `json:"deliveries_done,omitempty" doc:"Only where one run is read." example:"2"`
+	DeliveriesTotal *int `json:"deliveries_total,omitempty" doc:"Only where one run is read." example:"2"`
+}
+
+type fileJSON struct {
+	ID          string              `json:"id"`
+	Name        string              `json:"name" example:"Overview.pdf"`
+	Format      string              `json:"format" example:"pdf"`
+	ContentType string              `json:"content_type" example:"application/pdf"`
+	Size        int64               `json:"size" doc:"In bytes." example:"48213"`
+	SHA256      string              `json:"sha256" doc:"In hexadecimal."`
+	View        string              `json:"view" doc:"Name of the view." example:"Overview"`
+	Workbook    string              `json:"workbook" example:"Superstore"`
+	ViewURL     string              `json:"view_url" doc:"Opens the view in Tableau."`
+	Filters     map[string][]string `json:"filters"`
+	ExportedAt  time.Time           `json:"exported_at"`
+	Width       int                 `json:"width" doc:"Of a picture, in pixels; else 0."`
+	Height      int                 `json:"height"`
+}
+
+type deliveryJSON struct {
+	Key            string            `json:"key" doc:"Names the delivery and its message."`
+	DestinationID  string            `json:"destination_id" doc:"Id of the destination in the report." example:"mail"`
+	Type           string            `json:"type" enum:"email,slack"`
+	To             []string          `json:"to" nullable:"false"`
+	Cc             []string          `json:"cc" nullable:"false"`
+	Bcc            []string          `json:"bcc,omitempty" nullable:"false"`
+	State          run.DeliveryState `json:"state" enum:"waiting,sending,sent,confirmed,bounced,failed,unsure" example:"sent"`
+	Attempts       int               `json:"attempts"`
+	PossibleRepeat bool              `json:"possible_repeat" doc:"An earlier try may have arrived too."`
+	Code           string            `json:"code" doc:"Of the last failure; stable."`
+	Message        string            `json:"message" doc:"Of the last failure, for people."`
+	ProviderID     string            `json:"provider_id" doc:"The channel's own id of the message."`
+	Where          string            `json:"where" doc:"The file in the outbox, where mail is not sent but written."`
+	SentAt         *time.Time        `json:"sent_at"`
+}
+
+type runListJSON struct {
+	Runs       []runJSON `json:"runs" nullable:"false"`
+	NextCursor *string   `json:"next_cursor" doc:"For the next request's cursor; null at the end."`
+}
+
+type startJSON struct {
+	OnlyTo []string `json:"only_to,omitempty" nullable:"false" doc:"Sends a test to these addresses alone." example:"[\"me@example.com\"]"`
+	DryRun bool     `json:"dry_run,omitempty" doc:"Exports and renders, and sends nothing."`
+}
+
+// runOut gives a run as it stands in a list.
+func runOut(r run.Run) runJSON {
+	exports := map[string]bool{}
+	for _, c := range r.Content {
+		exports[run.ExportKey(c)] = true
+	}
+	out := runJSON{
+		ID: r.ID, ReportID: r.ReportID, ReportName: r.ReportName, ConnectionID: r.ConnectionID, ScheduledFor: r.ScheduledFor.UTC(),
+		Trigger: r.Trigger, State: r.State, Reason: r.Reason, StandsFor: r.StandsFor, Attempts: r.Attempts,
+		Progress: progressJSON{FilesDone: len(r.Files), FilesTotal: max(len(exports), len(r.Files))},
+		Files:    []fileJSON{}, OnlyTo: list(r.OnlyTo), DryRun: r.DryRun,
+		CreatedAt: r.CreatedAt.UTC(), StartedAt: moment(r.StartedAt), FinishedAt: moment(r.FinishedAt),
+	}
+	if r.State == run.Queued {
+		out.NotBefore = moment(r.NotBefore)
+	}
+	for _, f := range r.Files {
+		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, SHA256: f.SHA256,
+			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
+			Width: f.Width, Height: f.Height}
+		if file.Filters == nil {
+			file.Filters = map[string][]string{}
+		}
+		out.Files = append(out.Files, file)
+	}
+	return out
+}
+
+// runWithDeliveries gives a run as it is read alone.
+func runWithDeliveries(r run.Run, deliveries []run.Delivery) runJSON {
+	out := runOut(r)
+	out.Deliveries = []deliveryJSON{}
+	done := 0
+	for _, d := range deliveries {
+		if d.State.Settled() {
+			done++
+		}
+		out.Deliveries = append(out.Deliveries, deliveryJSON{
+			Key: d.Key, DestinationID: d.DestinationID, Type: d.Type, To: list(d.To), Cc: list(d.Cc), Bcc: d.Bcc,
+			State: d.State, Attempts: d.Attempts, PossibleRepeat: d.PossibleRepeat, Code: d.Code, Message: d.Message,
+			ProviderID: d.ProviderID, Where: d.Where, SentAt: moment(d.SentAt),
+		})
+	}
+	total := len(deliveries)
+	if total == 0 && r.State.Open() && !r.DryRun {
+		total = expectedDeliveries(r)
+	}
+	out.Progress.DeliveriesDone, out.Progress.DeliveriesTotal = &done, &total
+	return out
+}
+
+// expectedDeliveries is how many deliveries a run will have that has none yet.
+func expectedDeliveries(r run.Run) int {
+	n := 0
+	for _, d := range r.Destinations {
+		if d.Type == report.Email && !d.Together {
+			n += len(d.To)
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *api) registerRuns() {
+	const tag = tagRuns
+
+	register(a, operation{id: "start-run", method: http.MethodPost, path: "/v1/reports/{id}/runs", tag: tag, role: Editor,
+		status: http.StatusAccepted, example: map[string]any{"only_to": []string{"me@example.com"}},
+		summary: "Run a report now",
+		detail:  "The body may be left out. The answer comes at once; read the run to see how it goes. With the same Idempotency-Key, the same run is given again."},
+		func(ctx context.Context, in *struct {
+			ByID
+			Idempotent
+			Body *startJSON
+		}) (*plainMade[runJSON], error) {
+			key, err := in.checked()
+			if err != nil {
+				return nil, err
+			}
+			o := run.Start{Request: key}
+			if in.Body != nil {
+				o.OnlyTo, o.DryRun = in.Body.OnlyTo, in.Body.DryRun
+			}
+			r, err := a.deps.Runs.Start(ctx, in.ID, o)
+			if err != nil {
+				return nil, err
+			}
+			return &plainMade[runJSON]{Location: "/v1/runs/" + r.ID, Body: runOut(r)}, nil
+		})
+
+	register(a, operation{id: "list-report-runs", method: http.MethodGet, path: "/v1/reports/{id}/runs", tag: tag, role: Viewer,
+		summary: "List a report's runs", detail: "The newest first, also of a report that was deleted."},
+		func(ctx context.Context, in *struct {
+			ByID
+			RunFilter
+		}) (*plain[runListJSON], error) {
+			return a.listRuns(ctx, in.ID, in.State, in.Paging)
+		})
+
+	register(a, operation{id: "list-runs", method: http.MethodGet, path: "/v1/runs", tag: tag, role: Viewer,
+		summary: "List runs", detail: "The newest first; by state, such as state=queued,running,held for what is open."},
+		func(ctx context.Context, in *struct{ RunFilter }) (*plain[runListJSON], error) {
+			return a.listRuns(ctx, "", in.State, in.Paging)
+		})
+
+	register(a, operation{id: "get-run", method: http.MethodGet, path: "/v1/runs/{id}", tag: tag, role: Viewer,
+		summary: "Read a run", detail: "With its progress, files and deliveries."},
+		func(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
+			r, deliveries, err := a.deps.Runs.Get(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &plain[runJSON]{runWithDeliveries(r, deliveries)}, nil
+		})
+
+	register(a, operation{id: "retry-run", method: http.MethodPost, path: "/v1/runs/{id}/retry", tag: tag, role: Editor,
+		status: http.StatusAccepted, fails: []int{http.StatusConflict},
+		summary: "Try a failed run again", detail: "Sends only what failed. Refused (409) for a run that is open or was delivered."},
+		func(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
+			r, err := a.deps.Runs.Retry(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &plain[runJSON]{runOut(r)}, nil
+		})
+
+	register(a, operation{id: "download-file", method: http.MethodGet, path: "/v1/runs/{id}/files/{file_id}", tag: tag, role: Viewer,
+		produces: []string{"image/png", "application/pdf", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+		summary:  "Download a run's file", detail: "The file as it was delivered. Pictures are shown; anything else is an attachment."},
+		func(ctx context.Context, in *struct {
+			ByID
+			FileID string `path:"file_id" maxLength:"64" doc:"The file's id."`
+		}) (*huma.StreamResponse, error) {
+			f, body, err := a.deps.Runs.OpenFile(ctx, in.ID, in.FileID)
+			if err != nil {
+				return nil, err
+			}
+			return &huma.StreamResponse{Body: func(ctx huma.Context) { a.stream(ctx, f, body) }}, nil
+		})
+}
+
+// RunFilter is the input of the lists of runs; see [ByID] for why its name is
+// exported.
+type RunFilter struct {
+	State []string `query:"state" enum:"queued,running,held,delivered,partly_delivered,failed,skipped" doc:"Only runs in one of these states, separated by commas."`
+	Paging
+}
+
+// plainMade is the answer of what made a thing without versions.
+type plainMade[T any] struct {
+	Location string `header:"Location" doc:"Address of what was made."`
+	Body     T
+}
+
+func (a *api) listRuns(ctx context.Context, reportID string, states []string, p Paging) (*plain[runListJSON], error) {
+	after, err := p.after()
+	if err != nil {
+		return nil, err
+	}
+	filter := run.Filter{ReportID: reportID}
+	for _, state := range states {
+		filter.States = append(filter.States, run.State(state))
+	}
+	runs, next, err := a.deps.Runs.List(ctx, filter, after, p.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := runListJSON{Runs: []runJSON{}, NextCursor: cursor(next)}
+	for _, r := range runs {
+		out.Runs = append(out.Runs, runOut(r))
+	}
+	return &plain[runListJSON]{out}, nil
+}
+
+// untrustedContent is the policy of what came from elsewhere: should a browser
+// show it as a page after all, nothing in it runs or loads.
+const untrustedContent = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+// stream answers with a file. One that breaks off cuts the connection, so that
+// the caller does not take it for whole.
+func (a *api) stream(ctx huma.Context, f run.File, body io.ReadCloser) {
+	defer body.Close()
+	disposition := "attachment"
+	contentType := "application/octet-stream"
+	if mediaType, params, err := mime.ParseMediaType(f.ContentType); err == nil {
+		contentType = mime.FormatMediaType(mediaType, params)
+		if mediaType == "image/png" {
+			disposition = "inline"
+		}
+	}
+	ctx.SetHeader("Content-Type", contentType)
+	ctx.SetHeader("Content-Length", strconv.FormatInt(f.Size, 10))
+	ctx.SetHeader("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": f.Name}))
+	ctx.SetHeader("Content-Security-Policy", untrustedContent)
+	if f.SHA256 != "" {
+		ctx.SetHeader("ETag", strconv.Quote(f.SHA256))
+	}
+	ctx.SetStatus(http.StatusOK)
+	if ctx.Method() == http.MethodHead {
+		return
+	}
+	n, err := io.Copy(ctx.BodyWriter(), io.LimitReader(body, f.Size))
+	if err == nil && n != f.Size {
+		err = errors.New("the stored file is shorter than it was")
+	}
+	if err == nil {
+		return
+	}
+	if callOf(ctx.Context()).context.Err() == nil {
+		a.log.ErrorContext(ctx.Context(), "a file broke off", "request_id", callOf(ctx.Context()).id, "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,88 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"modernc.org/sqlite"
+
+	"github.com/vizpost/vizpost/internal/problem"
+)
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	s, err := OpenStore(t.Context(), filepath.Join(t.TempDir(), "vizpost.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	wantVersion := func(want int) {
+		t.Helper()
+		var got int
+		if err := s.read.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&got); err != nil || got != want {
+			t.Errorf("got schema %d, error %v; want %d", got, err, want)
+		}
+	}
+	if err := s.PutSecret(t.Context(), "owner", "1", []byte("s3cret")); err != nil {
+		t.Fatal(err)
+	}
+	wantVersion(1)
+
+	second := "CREATE TABLE second (a); INSERT INTO second VALUES (1)"
+	for range 2 { // what was done is not done again
+		if err := s.migrate(t.Context(), []string{schema, second}); err != nil {
+			t.Fatal(err)
+		}
+		wantVersion(2)
+	}
+	var rows int
+	if err := s.read.QueryRowContext(t.Context(), "SELECT count(*) FROM second").Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("got %d rows, error %v of the second step; want 1", rows, err)
+	}
+
+	// A step that fails takes those before it back.
+	if err := s.migrate(t.Context(), []string{schema, second, "CREATE TABLE third (a)", "CREATE TABLE third (a)"}); err == nil {
+		t.Error("a step that cannot be done was done")
+	}
+	wantVersion(2)
+	if err := s.migrate(t.Context(), []string{schema, second, "CREATE TABLE third (a)"}); err != nil {
+		t.Fatal(err)
+	}
+	wantVersion(3)
+
+	// There is no way back.
+	if err := s.migrate(t.Context(), []string{schema}); err == nil || !strings.Contains(err.Error(), "newer vizpost") {
+		t.Errorf("got error %v, want the newer schema to be refused", err)
+	}
+	wantVersion(3)
+	if value, err := s.Secret(t.Context(), "owner", "1"); err != nil || string(value) != "s3cret" {
+		t.Errorf("got error %v and another secret", err)
+	}
+}
+
+// TestBusyIsAProblem: who finds the database locked by another process is told
+// to try again, and not that vizpost is broken.
+func TestBusyIsAProblem(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "vizpost.db")
+	s, err := OpenStore(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	connector, err := sqlite.NewConnector("file:" + path + "?_txlock=immediate") // which does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient := &Store{write: sql.OpenDB(connector)}
+	defer impatient.Close()
+	err = s.update(t.Context(), "writing", func(*sql.Tx) error {
+		return impatient.update(context.Background(), "storing a run", func(*sql.Tx) error { return nil })
+	})
+	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "storing a run: ") {
+		t.Errorf("got error %v, want it to be Unavailable", err)
+	}
+}

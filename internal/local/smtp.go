@@ -1,0 +1,308 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
+)
+
+// Times of one sending. The context's own deadline holds where it is earlier.
+const (
+	smtpHandshake = 30 * time.Second // to the end of signing in
+	smtpWhole     = 3 * time.Minute
+)
+
+// SMTP sends emails through an SMTP server, each on a connection of its own.
+// It implements [deliver.Mailer] and is safe for concurrent use.
+type SMTP struct {
+	// RootCAs are the authorities that the server's certificate is checked
+	// against; nil is those of the system.
+	RootCAs *x509.CertPool
+
+	host       string
+	port       int
+	user       string
+	password   secret.Text
+	implicit   bool // TLS from the first byte
+	encryption mail.TLSPolicy
+}
+
+var _ deliver.Mailer = (*SMTP)(nil)
+
+// NewSMTP reads the address of an SMTP server:
+//
+//	smtp://user:password@host:587     STARTTLS; the default port is 587
+//	smtps://user:password@host:465    TLS from the start; the default port is 465
+//
+// User and password are optional. With them, the connection must be encrypted
+// unless the host is this machine. Without them, it is encrypted if the server
+// offers it; "?tls=required" insists on it, and "?tls=none" never asks. The
+// error is a [problem.Error] of kind Invalid that does not repeat the address.
+func NewSMTP(address secret.Text) (*SMTP, error) {
+	const form = "The SMTP server's address has the form smtp://user:password@host:587 or smtps://user:password@host:465; special characters in the password are written as %XX."
+	invalid := func(message string) error { return problem.InvalidField("smtp_url", message) }
+	u, err := url.Parse(strings.TrimSpace(address.Reveal()))
+	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
+		return nil, invalid(form)
+	}
+	s := &SMTP{host: u.Hostname(), implicit: u.Scheme == "smtps", port: 587, encryption: mail.TLSOpportunistic}
+	if s.implicit {
+		s.port = 465
+	}
+	if port := u.Port(); port != "" {
+		if s.port, err = strconv.Atoi(port); err != nil || s.port < 1 || s.port > 65535 {
+			return nil, invalid("The port of the SMTP server must be a number from 1 to 65535.")
+		}
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		s.user, s.password = u.User.Username(), secret.New(password)
+		if s.user == "" || password == "" {
+			return nil, invalid("The SMTP server's address has a user name without a password, or the other way around.")
+		}
+		if !isThisMachine(s.host) {
+			s.encryption = mail.TLSMandatory
+		}
+	}
+	for name, values := range u.Query() {
+		switch {
+		case name != "tls" || len(values) != 1:
+			return nil, invalid("The SMTP server's address takes no parameter but one tls.")
+		case values[0] == "required":
+			s.encryption = mail.TLSMandatory
+		case values[0] == "none" && s.encryption == mail.TLSOpportunistic && !s.implicit:
+			s.encryption = mail.NoTLS
+		case values[0] == "none":
+			return nil, invalid("tls=none would send the user name and password in the clear. It is possible without them, or with a server on this machine.")
+		default:
+			return nil, invalid("The parameter tls of the SMTP server's address is required or none.")
+		}
+	}
+	return s, nil
+}
+
+func isThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
+}
+
+// Send implements [deliver.Mailer]. The server must take every recipient:
+// where it refuses one, nobody gets the message.
+func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, smtpWhole)
+	defer cancel()
+	// The library ends its waiting by deadlines of its own, not by the context:
+	// a context that ends takes the connection away.
+	var line smtpLine
+	defer line.hangUp()
+	stop := context.AfterFunc(ctx, line.hangUp)
+	defer stop()
+	client, err := s.connect(ctx, &line)
+	if err != nil {
+		return deliver.Receipt{}, s.notConnected(ctx, err)
+	}
+	if err := client.Mail("<" + e.From + ">"); err != nil {
+		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the sender's address", err)
+	}
+	for _, to := range e.Recipients {
+		if err := client.Rcpt("<" + to + ">"); err != nil {
+			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the recipient's address", err)
+		}
+	}
+	body, err := client.Data()
+	if err != nil {
+		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
+	}
+	if _, err := e.Message.WriteTo(body); err != nil {
+		// Without the final dot the server must forget what it was sent (RFC
+		// 5321, section 4.1.1.4), so the body is not closed.
+		return deliver.Receipt{}, smtpFailure(ctx, "The message could not be sent to the mail server", err)
+	}
+	if err := body.Close(); err != nil {
+		if reply, ok := smtpReply(err); ok && reply.Code >= 400 {
+			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
+		}
+		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Err: smtpCause(ctx, err),
+			Message: "The mail server did not answer at the end of the message, so it is not known whether it was sent."}
+	}
+	receipt := deliver.Receipt{}
+	if answered, ok := body.(interface{ ServerResponse() string }); ok {
+		receipt.ProviderID = smtpText(answered.ServerResponse())
+	}
+	_ = client.Quit() // the message is accepted, whatever comes of this
+	return receipt, nil
+}
+
+// smtpLine is the connection of one sending, which ends with it or with its
+// context.
+type smtpLine struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+func (l *smtpLine) set(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
+}
+
+func (l *smtpLine) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+}
+
+// connect dials, encrypts and signs in.
+func (s *SMTP) connect(ctx context.Context, line *smtpLine) (*smtp.Client, error) {
+	client, err := mail.NewClient(s.host, s.options(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := s.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		line.set(conn)
+		return conn, ctx.Err()
+	})...)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection: %w", err)
+	}
+	session, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := session.UpdateDeadline(smtpWhole); err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	if s.implicit {
+		return (&tls.Dialer{NetDialer: &dialer, Config: s.tls()}).DialContext(ctx, network, address)
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+func (s *SMTP) tls() *tls.Config {
+	return &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.RootCAs}
+}
+
+func (s *SMTP) options(dial mail.DialContextFunc) []mail.Option {
+	options := []mail.Option{
+		mail.WithPort(s.port), mail.WithTimeout(smtpHandshake), mail.WithDialContextFunc(dial),
+		mail.WithTLSPolicy(s.encryption), mail.WithTLSConfig(s.tls()),
+		mail.WithoutSMTPUTF8(), // addresses are in ASCII, so no server on the way needs it
+	}
+	if s.implicit {
+		options = append(options, mail.WithSSL())
+	}
+	if s.user != "" {
+		mechanisms := []mail.SMTPAuthType{mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5}
+		if isThisMachine(s.host) {
+			mechanisms = []mail.SMTPAuthType{mail.SMTPAuthPlainNoEnc, mail.SMTPAuthLoginNoEnc, mail.SMTPAuthCramMD5}
+		}
+		options = append(options, mail.WithUsername(s.user), mail.WithPassword(s.password.Reveal()),
+			mail.WithOpportunisticSMTPAuth(mechanisms...))
+	}
+	return options
+}
+
+// notConnected is a failure before the message: nothing was sent. A refused
+// password is no fault of the message, so it is deferred until the operator
+// has mended it.
+func (s *SMTP) notConnected(ctx context.Context, err error) *deliver.SendError {
+	e := &deliver.SendError{Outcome: deliver.Deferred, Err: smtpCause(ctx, err)}
+	reply, replied := smtpReply(err)
+	var network net.Error
+	switch {
+	case ctx.Err() != nil || errors.Is(err, io.EOF) || errors.As(err, &network):
+		e.Code = "smtp_unreachable"
+		e.Message = fmt.Sprintf("The mail server %s could not be reached. The message will be tried again.", net.JoinHostPort(s.host, strconv.Itoa(s.port)))
+	case replied && needsSignIn(reply):
+		e.Code, e.Message = smtpCode(reply), wrongPassword
+	case replied:
+		e.Code, e.Message = smtpCode(reply), "The mail server turned the connection away: "+smtpAnswer(reply)
+	default:
+		e.Code, e.Message = "smtp_setup", "The mail server has no valid certificate for its name, or offers no encryption or no way to sign in that can be used. Check the SMTP address."
+	}
+	return e
+}
+
+const wrongPassword = "The mail server does not accept the user name and password. Check the SMTP address."
+
+// needsSignIn is true of the replies about signing in (RFC 4954, section 6).
+func needsSignIn(reply *textproto.Error) bool {
+	return slices.Contains([]int{530, 534, 535, 538}, reply.Code)
+}
+
+// smtpFailure is a failure before the message was accepted: the server's
+// answer says whether trying again can help, and without one it can.
+func smtpFailure(ctx context.Context, what string, err error) *deliver.SendError {
+	e := &deliver.SendError{Outcome: deliver.Deferred, Err: smtpCause(ctx, err)}
+	switch reply, replied := smtpReply(err); {
+	case !replied:
+		e.Code, e.Message = "smtp_connection", what+", because the connection ended. The message will be tried again."
+	case needsSignIn(reply):
+		e.Code, e.Message = smtpCode(reply), wrongPassword
+	default:
+		e.Code, e.Message = smtpCode(reply), what+": "+smtpAnswer(reply)
+		if reply.Code >= 500 {
+			e.Outcome = deliver.Refused
+		}
+	}
+	return e
+}
+
+func smtpReply(err error) (*textproto.Error, bool) { return errors.AsType[*textproto.Error](err) }
+
+func smtpCode(reply *textproto.Error) string { return "smtp_" + strconv.Itoa(reply.Code) }
+
+func smtpAnswer(reply *textproto.Error) string {
+	return fmt.Sprintf("%d %s", reply.Code, cmp.Or(smtpText(reply.Msg), "without a reason"))
+}
+
+// smtpText makes one short line of what a server says.
+func smtpText(s string) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+	if runes := []rune(s); len(runes) > 200 {
+		s = string(runes[:199]) + "…"
+	}
+	return s
+}
+
+// smtpCause names the context's end as the cause where it took the connection
+// away.
+func smtpCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("the server closed the connection")
+	}
+	return err
+}

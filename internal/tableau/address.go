@@ -1,0 +1,422 @@
+package tableau
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/vizpost/vizpost/internal/problem"
+)
+
+// Address is what an address that people paste says.
+type Address struct {
+	ServerURL string // "https://host[:port]"; "" when the address names no server
+	Site      string // the site's slug; "" is the default site, if SiteKnown
+
+	// SiteKnown says whether the address names the site. Without it the site is
+	// that of the connection: for a bare content URL, and on Tableau Cloud, which
+	// has no default site.
+	SiteKnown bool
+
+	ContentURL         string   // of the view, such as "Superstore/sheets/Overview"; "" when only a workbook is named
+	WorkbookContentURL string   // of the workbook, such as "Superstore"
+	Filters            []Filter // that the address carries
+	CustomView         string   // its id, or "user/name" in older addresses; "" if none
+	FormatHint         Format   // the format that the address asks for; "" if none
+}
+
+// The most that is read of a pasted address and of a name in it, in bytes.
+const (
+	maxAddress = 8 << 10
+	maxName    = 512
+)
+
+// Hosts of Tableau Cloud, and of the service that has no REST API.
+const (
+	cloudHost  = "online.tableau.com"
+	publicHost = "public.tableau.com"
+)
+
+// isTableauCloud reports whether a host is one of Tableau Cloud's pods, or the
+// address that leads to them.
+func isTableauCloud(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == cloudHost || strings.HasSuffix(host, "."+cloudHost)
+}
+
+// NormalizeServerURL reads a server's address in any form that people paste:
+// with or without scheme, with a path or the whole address of a view. It gives
+// "https://host[:port]" (or http://, if that was written), without a default
+// port, and the site's slug when the address names one. The error is a
+// [*problem.Error] about the field "server_url".
+func NormalizeServerURL(s string) (server, site string, err error) {
+	parts, message := splitAddress(s, true)
+	if message != "" {
+		return "", "", problem.InvalidField("server_url", message)
+	}
+	site, _, _ = cutSite(parts.segments)
+	return parts.server, site, nil
+}
+
+// ParseAddress reads the address of a view or workbook in the forms in which
+// people copy it: from the browser, from Tableau's share dialog, from an embed
+// code, with or without server, or the content URL itself. Names are decoded;
+// display options, such as :iid, and one-time tickets are dropped. The error is
+// a [*problem.Error] about the field "view" that says what to paste instead.
+func ParseAddress(s string) (Address, error) {
+	parts, message := splitAddress(s, false)
+	if message == "" {
+		var a Address
+		if a, message = parts.address(); message == "" {
+			return a, nil
+		}
+	}
+	return Address{}, problem.InvalidField("view", message)
+}
+
+// ViewURL gives the address at which a person opens a view. Site "" is the
+// default site.
+func ViewURL(serverURL, site, contentURL string) string {
+	var b strings.Builder
+	b.WriteString(strings.TrimRight(serverURL, "/"))
+	b.WriteString("/#")
+	if site != "" {
+		b.WriteString("/site/" + url.PathEscape(site))
+	}
+	b.WriteString("/views")
+	workbook, sheet, ok := splitContentURL(contentURL)
+	if !ok {
+		workbook, sheet = contentURL, ""
+	}
+	b.WriteString("/" + url.PathEscape(workbook))
+	if sheet != "" {
+		b.WriteString("/" + url.PathEscape(sheet))
+	}
+	return b.String()
+}
+
+// splitContentURL splits "Wb/sheets/Sheet" or "Wb/Sheet".
+func splitContentURL(s string) (workbook, sheet string, ok bool) {
+	parts := strings.Split(s, "/")
+	if len(parts) == 3 && parts[1] == "sheets" {
+		parts = []string{parts[0], parts[2]}
+	}
+	if len(parts) != 2 || slices.ContainsFunc(parts, func(name string) bool { return name == "" || name == "." || name == ".." }) {
+		return "", "", false
+	}
+	return parts[0], parts[1], true
+}
+
+// What is told about addresses that cannot be used.
+const (
+	msgEmptyAddress  = "Paste the address of a view, as the browser shows it."
+	msgEmptyServer   = "Enter the address of your Tableau server, such as https://10ay.online.tableau.com."
+	msgBadServer     = "This is not the address of a server. Enter it as the browser shows it, such as https://tableau.example.com."
+	msgBadScheme     = "The address must begin with https://."
+	msgUserInfo      = "The address holds a user name or password. Leave that out."
+	msgPublic        = "Tableau Public has no REST API, so vizpost cannot export from it. Use a view on Tableau Cloud or Tableau Server."
+	msgTooLong       = "The address is too long."
+	msgNoView        = "This is not the address of a view. Open the view in Tableau and copy the address from the browser; it has /views/ in it."
+	msgWorkbookPage  = "This is the address of a workbook's page, whose number Tableau's REST API does not know. Open one of its views and copy the address from the browser."
+	msgProjectPage   = "This is the address of a project or an overview page. Open a view in it and copy the address from the browser."
+	msgRedirectPage  = "This address leads on to a view by a number that Tableau's REST API does not know. Open it and copy the address that the browser shows then."
+	msgBadCharacters = "The address has characters that no address of Tableau has. Copy it again from the browser."
+)
+
+// addressParts is an address taken apart, before its path is understood.
+type addressParts struct {
+	server   string   // "" when the address has none
+	segments []string // of the path, decoded, without empty ones
+	query    string   // raw
+}
+
+var (
+	schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+	uuidPattern   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	hostPattern   = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM_-]*[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM_-]*[\pL\pN\pM])?)*$`)
+)
+
+// splitAddress takes an address apart. With wantServer it must name a server.
+// The second result says what is wrong, and is empty if nothing is.
+func splitAddress(s string, wantServer bool) (addressParts, string) {
+	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u200B\uFEFF", r) })
+	switch {
+	case s == "" && wantServer:
+		return addressParts{}, msgEmptyServer
+	case s == "":
+		return addressParts{}, msgEmptyAddress
+	case len(s) > maxAddress:
+		return addressParts{}, msgTooLong
+	case !isLine(s):
+		return addressParts{}, msgBadCharacters
+	}
+
+	var (
+		parts addressParts
+		rest  = s
+	)
+	switch {
+	case schemePattern.MatchString(s):
+		scheme, after, _ := strings.Cut(s, "://")
+		scheme = strings.ToLower(scheme)
+		if scheme != "http" && scheme != "https" {
+			return addressParts{}, msgBadScheme
+		}
+		var message string
+		if parts.server, rest, message = cutServer(scheme, after); message != "" {
+			return addressParts{}, message
+		}
+	case wantServer || startsWithHost(s):
+		var message string
+		if parts.server, rest, message = cutServer("https", strings.TrimLeft(s, "/")); message != "" {
+			return addressParts{}, message
+		}
+	}
+
+	// Tableau's pages have path and query in the fragment; a fragment of
+	// another form is the state of an embedded view.
+	path, fragment, _ := strings.Cut(rest, "#")
+	if strings.HasPrefix(fragment, "/") {
+		path, _, _ = strings.Cut(fragment, "#")
+	}
+	path, parts.query, _ = strings.Cut(path, "?")
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" {
+			continue
+		}
+		if decoded, err := url.PathUnescape(segment); err == nil {
+			segment = decoded
+		}
+		if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "/") || !isLine(segment) {
+			return addressParts{}, msgBadCharacters
+		}
+		if len(segment) > maxName {
+			return addressParts{}, msgTooLong
+		}
+		parts.segments = append(parts.segments, segment)
+	}
+	return parts, ""
+}
+
+// startsWithHost reports whether an address without scheme begins with a host:
+// the first part looks like one, and what follows is one of Tableau's paths.
+func startsWithHost(s string) bool {
+	end := strings.IndexAny(s, "/?#")
+	if end < 0 {
+		return false
+	}
+	first, rest := s[:end], strings.TrimLeft(s[end:], "/#")
+	if !strings.Contains(first, ".") && !strings.Contains(first, ":") && first != "localhost" {
+		return false
+	}
+	next, _, _ := strings.Cut(rest, "/")
+	return slices.Contains([]string{"views", "t", "site", "workbooks", "authoring", "trusted"}, next)
+}
+
+// cutServer reads host and port off the front of an address.
+func cutServer(scheme, s string) (server, rest, message string) {
+	authority := s
+	if end := strings.IndexAny(s, `/?#\`); end >= 0 {
+		authority, rest = s[:end], s[end:]
+	}
+	if strings.Contains(authority, "@") {
+		return "", "", msgUserInfo
+	}
+	host, port := authority, ""
+	if colon := strings.LastIndexByte(authority, ':'); colon >= 0 && !strings.HasSuffix(authority, "]") {
+		host, port = authority[:colon], authority[colon+1:]
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if inner, isBracketed := strings.CutPrefix(host, "["); isBracketed {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		if err != nil || !addr.Is6() || addr.Zone() != "" || !strings.HasSuffix(inner, "]") {
+			return "", "", msgBadServer
+		}
+		host = addr.String()
+	} else if !hostPattern.MatchString(host) || len(host) > 253 {
+		return "", "", msgBadServer
+	}
+	if host == publicHost {
+		return "", "", msgPublic
+	}
+	if port != "" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return "", "", msgBadServer
+		}
+		port = strconv.FormatUint(n, 10)
+	}
+	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return scheme + "://" + host, rest, ""
+	}
+	return scheme + "://" + net.JoinHostPort(host, port), rest, ""
+}
+
+// baseURL gives the normalised "scheme://host[:port]" of an address that is
+// absolute.
+func baseURL(u *url.URL) string {
+	server, _, message := cutServer(strings.ToLower(u.Scheme), u.Host)
+	if message != "" {
+		return u.Scheme + "://" + u.Host
+	}
+	return server
+}
+
+// plainAllowed reports whether credentials may go to a base URL, as far as its
+// scheme is concerned.
+func plainAllowed(base string, allow func(host string) bool) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && allow(u.Hostname())
+}
+
+// cutSite reads the site off the front of a path: /site/x or /t/x, after a
+// ticket where there is one.
+func cutSite(segments []string) (site string, rest []string, known bool) {
+	if len(segments) >= 2 && segments[0] == "trusted" {
+		segments = segments[2:]
+	}
+	if len(segments) >= 2 && (segments[0] == "site" || segments[0] == "t") {
+		return segments[1], segments[2:], true
+	}
+	return "", segments, false
+}
+
+// address understands the path and the query.
+func (p addressParts) address() (Address, string) {
+	a := Address{ServerURL: p.server}
+	site, segments, known := cutSite(p.segments)
+	a.Site, a.SiteKnown = site, known
+	if !known && p.server != "" {
+		u, err := url.Parse(p.server)
+		a.SiteKnown = err == nil && !isTableauCloud(u.Hostname())
+	}
+	a.Filters, a.FormatHint = parseQuery(p.query)
+
+	if len(segments) == 0 {
+		return Address{}, msgNoView
+	}
+	kind, names := segments[0], segments[1:]
+	bare := p.server == "" && !known
+	// "views/sheets/Overview" is a content URL, "views/Superstore/Overview" a
+	// path.
+	if bare && (len(segments) == 2 && kind != "workbooks" || len(segments) >= 3 && segments[1] == "sheets") {
+		kind, names = "views", segments
+	}
+	switch kind {
+	case "views", "authoring":
+		return a.view(names)
+	case "workbooks":
+		return a.workbook(names)
+	case "redirect_to_view":
+		return Address{}, msgRedirectPage
+	case "projects", "explore", "home", "favorites", "recents", "recommendations", "datasources", "collections":
+		return Address{}, msgProjectPage
+	}
+	if bare && len(segments) == 4 && uuidPattern.MatchString(segments[2]) {
+		return a.view(segments)
+	}
+	return Address{}, msgNoView
+}
+
+// view reads Workbook/Sheet, or Workbook/sheets/Sheet, with a custom view after
+// it.
+func (a Address) view(names []string) (Address, string) {
+	if len(names) >= 3 && names[1] == "sheets" {
+		names = slices.Concat(names[:1], names[2:])
+	}
+	if len(names) < 2 {
+		return Address{}, msgNoView
+	}
+	workbook, sheet, custom := names[0], names[1], names[2:]
+	if base, format := cutFormat(sheet, PNG, PDF, CSV); format != "" {
+		sheet, a.FormatHint = base, format
+	}
+	a.WorkbookContentURL = workbook
+	a.ContentURL = workbook + "/sheets/" + sheet
+	switch {
+	case len(custom) == 0:
+	case uuidPattern.MatchString(custom[0]):
+		a.CustomView = strings.ToLower(custom[0])
+	case len(custom) >= 2:
+		a.CustomView = custom[0] + "/" + custom[1]
+	default:
+		return Address{}, msgNoView
+	}
+	return a, ""
+}
+
+// workbook reads Workbook.twb or .twbx. A number is a page of the site, which
+// the REST API does not know.
+func (a Address) workbook(names []string) (Address, string) {
+	if len(names) == 0 {
+		return Address{}, msgProjectPage
+	}
+	if strings.Trim(names[0], "0123456789") == "" {
+		return Address{}, msgWorkbookPage
+	}
+	name, format := cutFormat(names[0], "twbx", "twb")
+	if format == "" || len(names) > 1 {
+		return Address{}, msgNoView
+	}
+	a.WorkbookContentURL = name
+	return a, ""
+}
+
+// cutFormat cuts a suffix such as ".png" off a name.
+func cutFormat(name string, formats ...Format) (string, Format) {
+	for _, format := range formats {
+		dot := len(name) - len(format) - 1
+		if dot > 0 && name[dot] == '.' && strings.EqualFold(name[dot+1:], string(format)) {
+			return name[:dot], format
+		}
+	}
+	return name, ""
+}
+
+// parseQuery reads the filters of an address. Keys that begin with a colon are
+// options of the display.
+func parseQuery(query string) (filters []Filter, format Format) {
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		key, value = unescapeQuery(key), unescapeQuery(value)
+		if key == ":format" {
+			switch f := Format(strings.ToLower(value)); f {
+			case PNG, PDF, CSV, XLSX:
+				format = f
+			}
+		}
+		if key == "" || value == "" || strings.HasPrefix(key, ":") {
+			continue
+		}
+		values := slices.DeleteFunc(splitValues(value), func(v string) bool { return v == "" })
+		if len(values) == 0 {
+			continue
+		}
+		if i := slices.IndexFunc(filters, func(f Filter) bool { return f.Field == key }); i >= 0 {
+			filters[i].Values = append(filters[i].Values, values...)
+			continue
+		}
+		filters = append(filters, Filter{Field: key, Values: values})
+	}
+	return filters, format
+}
+
+// unescapeQuery decodes a part of a query. What is not encoded stays as it is.
+func unescapeQuery(s string) string {
+	decoded, err := url.QueryUnescape(s)
+	if err != nil {
+		decoded = s
+	}
+	return strings.ToValidUTF8(decoded, "\uFFFD")
+}

@@ -1,0 +1,397 @@
+package tableautest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+func TestServerInfo(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{APIVersion: "3.27", ProductVersion: "2025.3.3"})
+	for _, path := range []string{"/api/2.4/serverInfo", "/api/3.27/serverinfo", "//api/3.15/SERVERINFO/"} {
+		a := c.do(http.MethodGet, path, "", nil)
+		want := `<?xml version='1.0' encoding='UTF-8'?><tsResponse xmlns="http://tableau.com/api" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://tableau.com/api https://help.tableau.com/samples/en-us/rest_api/ts-api_3_27.xsd"><serverInfo><productVersion build="20253.25.0115.1010">2025.3.3</productVersion><restApiVersion>3.27</restApiVersion></serverInfo></tsResponse>`
+		if diff := cmp.Diff(want, string(a.Body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	a := c.do(http.MethodGet, "/api/3.27/serverinfo", "", http.Header{"Accept": {"application/json"}})
+	want := `{"serverInfo":{"productVersion":{"value":"2025.3.3","build":"20253.25.0115.1010"},"restApiVersion":"3.27"}}`
+	if diff := cmp.Diff(want, string(a.Body)); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestProductVersions(t *testing.T) {
+	t.Parallel()
+	for api, want := range map[string]string{
+		"3.0": "2018.1.0", "3.6": "2019.4.0", "3.18": "2022.4.0", "3.19": "2023.1.0", "3.27": "2025.3.0", "3.29": "2026.2.0",
+		"nonsense": "2026.2.0", "": "2026.2.0",
+	} {
+		c := newClient(t, tableautest.Options{APIVersion: api})
+		body := c.do(http.MethodGet, "/api/2.4/serverinfo", "", http.Header{"Accept": {"application/json"}}).json(t)
+		if got := at(body, "serverInfo", "productVersion", "value"); got != want {
+			t.Errorf("API %q is release %v, want %s", api, got, want)
+		}
+	}
+	for text, want := range map[string]bool{"3.29": true, "3.0": true, "2.8": false, "3": false, "": false, "3.x": false} {
+		if got := tableautest.ValidAPIVersion(text); got != want {
+			t.Errorf("ValidAPIVersion(%q) = %t", text, got)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	const nobody = "00000000-0000-4000-8000-000000000000"
+	overview := c.view("Superstore/sheets/Overview")
+	finance := c.use(c.post(tokenBody("other", c.server.NewPAT("", "other"), "finance"))).site
+	c.signIn()
+	site := "/api/3.29/sites/" + c.site
+	for _, test := range []struct{ path, code, detail string }{
+		{"/api/3.99/serverinfo", "404001", "Version '3.99' is not a valid version of the API."},
+		{"/api/x/serverinfo", "404001", "Version 'x' is not a valid version of the API."},
+		{"/api/2.4/nothing/here", "404003", "Unknown resource '/2.4/nothing/here' specified in URI."},
+		{"/api", "404003", ""},
+		{"/api/3.17/sites/" + c.site + "/customviews", "404008", "API version '3.17' does not support access to the given resource."},
+		{"/api/3.8/sites/" + c.site + "/views/" + overview + "/crosstab/excel", "404008", ""},
+		{"/api/3.29/auth/signout", "405000", "The HTTP method 'GET' is not supported for the given resource"},
+		{"/api/3.29/sites/" + nobody + "/views", "404000", "Site '" + nobody + "' could not be found."},
+		{"/api/3.29/sites/" + finance + "/views", "403010", ""},
+		{"/api/3.29/sites/" + nobody, "404000", ""},
+		{site + "/views/" + nobody, "404011", "View '" + nobody + "' could not be found."},
+		{site + "/views/" + nobody + "/pdf", "404011", ""},
+		{site + "/workbooks/" + nobody, "404006", "Workbook '" + nobody + "' could not be found."},
+		{site + "/workbooks/superstore?key=contentUrl", "404006", ""},
+		{site + "/users/" + nobody, "404002", "User '" + nobody + "' could not be found."},
+		{site + "/customviews/" + nobody, "404048", ""},
+		{site + "/views?pageSize=0", "400007", ""},
+		{site + "/views?pageSize=abc", "400007", ""},
+		{site + "/views?pageSize=1001", "403014", ""},
+		{site + "/views?pageNumber=0", "400006", ""},
+		{site + "/views?pageNumber=99", "400006", "0xB4EAB088 : The start index '9800' is greater than or equal to the total count.)"},
+		{site + "/views?includeUsageStatistics=yes", "400008", ""},
+		{site + "/views?filter=nothing:eq:x", "400065", "The filter query contains a key which is not recognized for this api version."},
+		{site + "/views?filter=name:eq", "400065", "The filter query is missing a value for key 'name'."},
+		{site + "/views?filter=name:eq:Profit+%26+Loss", "400065", "The filter query is missing a value for key 'name'."},
+		{site + "/views?filter=name:gt:A", "400065", ""},
+		{site + "/views?filter=createdAt:gt:yesterday", "400065", ""},
+		{site + "/views?filter=sheetNumber:gt:one", "400065", ""},
+		{site + "/views?sort=name", "400066", ""},
+		{site + "/views?sort=nothing:asc", "400066", ""},
+		{site + "/views/" + overview + "/image?resolution=HIGH", "400010", ""},
+		{site + "/views/" + overview + "/image?format=jpg", "400010", ""},
+		{"/api/3.28/sites/" + c.site + "/views/" + overview + "/image?format=svg", "400000", "SVG export requires API version 3.29 or later"},
+		{site + "/views/" + overview + "/image?maxAge=-1", "400008", ""},
+		{site + "/views/" + overview + "/image?maxAge=soon", "400008", ""},
+		{site + "/views/" + overview + "/image?vizWidth=4000&vizHeight=5000", "400010", ""},
+		{site + "/views/" + overview + "/image?vizWidth=3000&vizHeight=3000&resolution=high", "400010", ""},
+		{site + "/views/" + overview + "/pdf?type=napkin", "400010", ""},
+		{site + "/views/" + overview + "/pdf?orientation=diagonal", "400010", ""},
+		{site + "/views/" + overview + "/data?vf_Region=West,East&vf_Category=Furniture", "400000", ""},
+		{site + "/views/" + overview + "/crosstab/excel?vf_Region=Nowhere", "400130", ""},
+	} {
+		a := c.do(http.MethodGet, test.path, "", http.Header{"X-Tableau-Auth": {c.token}})
+		d := a.document(t)
+		if d.Error.Code != test.code || strconv.Itoa(a.Status) != test.code[:3] || d.Error.Summary == "" {
+			t.Errorf("GET %s answers %d %+v, want %s", test.path, a.Status, d.Error, test.code)
+		}
+		if test.detail != "" && d.Error.Detail != test.detail {
+			t.Errorf("GET %s: detail %q, want %q", test.path, d.Error.Detail, test.detail)
+		}
+		// The same as JSON, at endpoints of files too.
+		j := c.do(http.MethodGet, test.path, "", http.Header{"X-Tableau-Auth": {c.token}, "Accept": {"application/json"}})
+		if got := at(j.json(t), "error", "code"); got != test.code {
+			t.Errorf("GET %s as JSON: code %v, want %s", test.path, got, test.code)
+		}
+	}
+}
+
+func TestVersionGates(t *testing.T) {
+	t.Parallel()
+	old := newClient(t, tableautest.Options{APIVersion: "3.5"})
+	old.version = "3.5"
+	name, secret := old.server.PAT()
+	if code := old.post(tokenBody(name, secret, "demo")).code(t); code != "400000" {
+		t.Errorf("a server of 3.5 answers a token with %q, want 400000", code)
+	}
+	user, password := old.server.Password()
+	if code := old.post(passwordBody(user, password, "demo")).code(t); code != "" {
+		t.Errorf("a server of 3.5 answers a password with %s, want a sign-in", code)
+	}
+
+	// The official Python client signs in as 2.4, before it asks for the version.
+	c := newClient(t, tableautest.Options{})
+	c.version = "2.4"
+	c.signIn()
+
+	// Servers that do not know a parameter ignore it.
+	before := newClient(t, tableautest.Options{APIVersion: "3.28"})
+	before.version = "3.28"
+	before.signIn()
+	before.file("/views/"+before.view("Superstore/sheets/Shipping")+"/image?format=svg", "image/png")
+}
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	d := c.get("/views").document(t)
+	if d.Pagination == nil || d.Pagination.Number != 1 || d.Pagination.Size != 100 || d.Pagination.Total != len(d.Views) {
+		t.Fatalf("pagination = %+v for %d views", d.Pagination, len(d.Views))
+	}
+	all := names(d.Views)
+	rapid.Check(t, func(r *rapid.T) {
+		size := rapid.IntRange(1, len(all)+3).Draw(r, "size")
+		var got []string
+		for page := 1; len(got) < len(all); page++ {
+			d := c.get(fmt.Sprintf("/views?pageSize=%d&pageNumber=%d", size, page)).document(t)
+			if len(d.Views) == 0 || d.Pagination.Total != len(all) || d.Pagination.Number != page || d.Pagination.Size != size {
+				r.Fatalf("page %d of size %d: %d views, %+v", page, size, len(d.Views), d.Pagination)
+			}
+			got = append(got, names(d.Views)...)
+		}
+		if !slices.Equal(got, all) {
+			r.Fatalf("pages of %d give %v, want %v", size, got, all)
+		}
+	})
+
+	empty := c.get("/views?filter=name:eq:Nowhere")
+	if empty.Status != http.StatusOK || !strings.Contains(string(empty.Body), `totalAvailable="0"/><views/>`) {
+		t.Errorf("an empty list is %s", empty.Body)
+	}
+	body := c.getAs("application/json", "/views?filter=name:eq:Nowhere").Body
+	if want := `{"pagination":{"pageNumber":"1","pageSize":"100","totalAvailable":"0"},"views":{}}`; string(body) != want {
+		t.Errorf("an empty list in JSON is %s, want %s", body, want)
+	}
+}
+
+func TestViewFilters(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	ask := func(query string) []string {
+		t.Helper()
+		a := c.get("/views?" + query)
+		if a.Status != http.StatusOK {
+			t.Fatalf("%s answers %d %s", query, a.Status, a.Body)
+		}
+		return names(a.document(t).Views)
+	}
+	filter := func(expression string) string { return "filter=" + url.QueryEscape(expression) }
+	for expression, want := range map[string][]string{
+		"contentUrl:eq:Superstore/sheets/Overview":               {"Overview"},
+		"viewUrlName:eq:Overview":                                {"Overview", "Overview", "Overview"},
+		"name:eq:Overview,workbookName:eq:Finance":               {"Overview"},
+		"name:in:[Shipping,Monthly Sales]":                       {"Monthly Sales", "Shipping"},
+		"name:eq:overview":                                       {},
+		"name:eq:Shipping,name:eq:Monthly Sales":                 {"Monthly Sales"}, // the last one wins
+		"contentUrl:eq:MarketÉcoles/sheets/Vuedensemble":         {"Vue d'ensemble"},
+		"projectName:eq:Écoles,sheetType:eq:view":                {"Ventes / Région", "Panier moyen", "Marge & volume"},
+		"tags:in:[finance,nothing],sheetNumber:gte:3":            {"Budget / Actual", "Operating Profit"},
+		"updatedAt:gt:2026-11-04T06:30:00Z,sheetNumber:lt:2":     {"Overview"},
+		"updatedAt:lte:2026-11-02T06:30:00Z,sheetNumber:gt:5":    {"Shipping"},
+		"ownerEmail:eq:ana@example.com,sheetNumber:eq:6":         {"Shipping"},
+		"ownerName:eq:Ana Silva,name:eq:Shipping":                {"Shipping"},
+		"workbookDescription:eq:Confidential.,sheetType:eq:view": {"Budget / Actual"},
+	} {
+		if diff := cmp.Diff(want, ask(filter(expression))); diff != "" {
+			t.Errorf("filter %s (-want +got):\n%s", expression, diff)
+		}
+	}
+	if got := ask("filter=name:in:[Shipping]"); len(got) != 1 {
+		t.Errorf("an unencoded filter gives %v", got)
+	}
+	sorted := ask(filter("workbookName:eq:Superstore") + "&sort=sheetType:asc,name:desc")
+	want := []string{"Overview", "Top Customers", "Shipping", "Sales by Region", "Profit by Category", "Monthly Sales"}
+	if diff := cmp.Diff(want, sorted); diff != "" {
+		t.Errorf("sort (-want +got):\n%s", diff)
+	}
+	byHits := c.get("/views?sort=hitsTotal:desc&includeUsageStatistics=true").document(t).Views
+	last := 1 << 30
+	for _, v := range byHits {
+		usage, _ := v.child("usage")
+		hits, err := strconv.Atoi(usage.attr("totalViewCount"))
+		if err != nil || hits > last {
+			t.Fatalf("usage %q after %d (%v)", usage.attr("totalViewCount"), last, err)
+		}
+		last = hits
+	}
+}
+
+func TestViewFields(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	one := func(query string) item {
+		t.Helper()
+		return c.get("/views?filter=contentUrl:eq:Superstore/sheets/Overview" + query).document(t).Views[0]
+	}
+	v := one("")
+	for _, name := range []string{"id", "name", "contentUrl", "createdAt", "updatedAt", "viewUrlName"} {
+		if v.attr(name) == "" {
+			t.Errorf("the default fields lack %s", name)
+		}
+	}
+	if v.attr("sheetType") != "" {
+		t.Error("the default fields have sheetType")
+	}
+	if _, ok := v.child("usage"); ok {
+		t.Error("the default fields have usage")
+	}
+	if w, _ := v.child("workbook"); w.attr("id") == "" || w.attr("name") != "" {
+		t.Errorf("the default fields have workbook %+v, want its id alone", w.Attrs)
+	}
+	v = one("&fields=_default_,sheetType,workbook.name,workbook.contentUrl,owner.name,project.name")
+	workbook, _ := v.child("workbook")
+	project, _ := v.child("project")
+	if v.attr("sheetType") != "dashboard" || v.attr("id") == "" || workbook.attr("contentUrl") != "Superstore" || project.attr("name") != "Sales" {
+		t.Errorf("fields give %+v", v)
+	}
+	v = one("&fields=name,nothing,project.name")
+	if len(v.Attrs) != 1 || len(v.Inner) != 1 || v.attr("name") != "Overview" {
+		t.Errorf("explicit fields give %+v, want the name and the project's", v)
+	}
+	v = one("&fields=_all_")
+	if usage, ok := v.child("usage"); !ok || usage.attr("totalViewCount") == "" || v.attr("favoritesTotal") == "" {
+		t.Errorf("_all_ gives %+v", v)
+	}
+	tags, _ := v.child("tags")
+	if len(tags.Inner) != 2 || tags.Inner[0].attr("label") != "sales" {
+		t.Errorf("tags = %+v", tags)
+	}
+	body := c.getAs("application/json", "/views?filter=contentUrl:eq:Superstore/sheets/Overview&includeUsageStatistics=true").json(t)
+	list, ok := at(body, "views", "view").([]any)
+	if !ok || len(list) != 1 || at(list[0], "usage", "totalViewCount") != "427" || at(list[0], "workbook", "id") == nil {
+		t.Errorf("JSON = %v", body)
+	}
+}
+
+func TestWorkbooksAndProjects(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	books := c.get("/workbooks").document(t).Workbooks
+	if diff := cmp.Diff([]string{"Superstore", "Finance", "Market – Écoles", "Plan 2027"}, names(books)); diff != "" {
+		t.Errorf("workbooks (-want +got):\n%s", diff)
+	}
+	book := books[2]
+	if got, want := book.attr("webpageUrl"), c.address+"/#/site/demo/workbooks/10222"; got != want {
+		t.Errorf("webpageUrl = %q, want %q", got, want)
+	}
+	byKey := c.get("/workbooks/Market%C3%89coles?key=contentUrl").document(t)
+	if byKey.Workbook == nil || byKey.Workbook.attr("id") != book.attr("id") {
+		t.Errorf("by content URL: %+v", byKey.Workbook)
+	}
+	views := c.get("/workbooks/" + book.attr("id") + "/views?includeUsageStatistics=true").document(t)
+	if views.Pagination != nil || len(views.Views) != 4 {
+		t.Errorf("the workbook's views: pagination %v, %d views; want none and 4", views.Pagination, len(views.Views))
+	}
+	if _, ok := views.Views[0].child("usage"); !ok {
+		t.Error("the workbook's views lack the usage")
+	}
+	if d := c.get("/workbooks?filter=tags:in:[kpi]&sort=createdAt:desc").document(t); len(d.Workbooks) != 1 {
+		t.Errorf("filter by tag gives %v", names(d.Workbooks))
+	}
+	if d := c.get("/workbooks?filter=sheetCount:gt:5,displayTabs:eq:true").document(t); len(d.Workbooks) != 1 {
+		t.Errorf("filter by sheet count gives %v", names(d.Workbooks))
+	}
+
+	projects := c.get("/projects?fields=_all_").document(t).Projects
+	if diff := cmp.Diff([]string{"Sales", "Finance", "Marketing", "Écoles", "Privé"}, names(projects)); diff != "" {
+		t.Errorf("projects (-want +got):\n%s", diff)
+	}
+	if projects[3].attr("parentProjectId") != projects[2].attr("id") || projects[3].attr("topLevelProject") != "false" {
+		t.Errorf("nested project = %+v", projects[3])
+	}
+	counts, _ := projects[0].child("contentsCounts")
+	if counts.attr("workbookCount") != "1" || counts.attr("viewCount") != "6" {
+		t.Errorf("contentsCounts = %+v", counts)
+	}
+	if d := c.get("/projects?filter=topLevelProject:eq:false").document(t); len(d.Projects) != 1 {
+		t.Errorf("nested projects: %v", names(d.Projects))
+	}
+}
+
+func TestSitesAndUsers(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{SiteContentURL: "Acme"})
+	name, secret := c.server.PAT()
+	c.use(c.post(tokenBody(name, secret, "acme")))
+	if got := c.server.Site(); got != "Acme" {
+		t.Errorf("Site() = %q", got)
+	}
+	d := c.do(http.MethodGet, "/api/3.29/sites", "", http.Header{"X-Tableau-Auth": {c.token}}).document(t)
+	if diff := cmp.Diff([]string{"Demo", "Finance", "Default"}, names(d.Sites)); diff != "" {
+		t.Errorf("sites (-want +got):\n%s", diff)
+	}
+	for _, path := range []string{c.site, "Demo?key=name", "ACME?key=contentUrl"} {
+		a := c.do(http.MethodGet, "/api/3.29/sites/"+path, "", http.Header{"X-Tableau-Auth": {c.token}})
+		if !strings.Contains(string(a.Body), `contentUrl="Acme"`) {
+			t.Errorf("site %s: %s", path, a.Body)
+		}
+	}
+	users := c.get("/users?fields=_all_").document(t).Users
+	if diff := cmp.Diff([]string{tableautest.DefaultUser, tableautest.SecondUser}, names(users)); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+	if users[0].attr("siteRole") != "SiteAdministratorCreator" || users[0].attr("fullName") != "Ana Silva" || users[0].attr("lastLogin") != "2026-11-23T09:00:00Z" {
+		t.Errorf("user = %+v", users[0])
+	}
+	if u := c.get("/users/" + users[1].attr("id")).document(t).User; u == nil || u.attr("siteRole") != "Viewer" {
+		t.Errorf("user = %+v", u)
+	}
+	viewer := *c.use(c.post(tokenBody("x", c.server.NewPAT(tableautest.SecondUser, "x"), "acme")))
+	if code := viewer.get("/users/" + users[0].attr("id")).code(t); code != "403133" {
+		t.Errorf("a viewer asking for another user: %q, want 403133", code)
+	}
+	if a := viewer.get("/customviews"); a.Status != http.StatusOK || !strings.Contains(string(a.Body), "<customViews/>") {
+		t.Errorf("custom views: %s", a.Body)
+	}
+	// The default site has the empty content URL, in the body or left out.
+	c.use(c.post(`<tsRequest><credentials personalAccessTokenName="` + name + `" personalAccessTokenSecret="` + secret + `"/></tsRequest>`))
+	if d := c.get("/views").document(t); len(d.Views) != 2 {
+		t.Errorf("the default site has %d views, want 2", len(d.Views))
+	}
+}
+
+func FuzzQueries(f *testing.F) {
+	f.Add("filter=name:in:[a,b],x:eq:y&sort=name:asc&fields=_all_,x&pageSize=3")
+	f.Add("vf_Region=West\\,x,East&vf_=;&vf_Parameters.Top N=%zz&maxAge=1")
+	f.Add("filter=[[,]:::&sort=,&fields=,")
+	server := tableautest.New(tableautest.Options{})
+	name, secret := server.PAT()
+	session := serve(server, http.MethodPost, "/api/3.29/auth/signin", tokenBody(name, secret, "demo"), nil)
+	d := decode(session)
+	header := http.Header{"X-Tableau-Auth": {d.Credentials.Token}}
+	site := "/api/3.29/sites/" + d.Credentials.Site.ID
+	views := decode(serve(server, http.MethodGet, site+"/views", "", header)).Views
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, path := range []string{"/views", "/views/" + views[1].attr("id") + "/data"} {
+			r := serve(server, http.MethodGet, site+path+"?"+escapeQuery(query), "", header)
+			if r.Code != http.StatusOK && (r.Code < 400 || r.Code > 499) {
+				t.Errorf("%s?%s answers %d", path, query, r.Code)
+			}
+		}
+	})
+}
+
+// escapeQuery leaves of a query what an HTTP request can carry.
+func escapeQuery(query string) string {
+	var out strings.Builder
+	for _, b := range []byte(query) {
+		if b <= ' ' || b >= 0x7f || b == '#' {
+			fmt.Fprintf(&out, "%%%02X", b)
+		} else {
+			out.WriteByte(b)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,112 @@
+package tableautest
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"net/http"
+)
+
+// signInRequest is the body of a sign-in, in JSON or XML.
+type signInRequest struct {
+	Credentials *struct {
+		Name        string `json:"name" xml:"name,attr"`
+		Password    string `json:"password" xml:"password,attr"`
+		TokenName   string `json:"personalAccessTokenName" xml:"personalAccessTokenName,attr"`
+		TokenSecret string `json:"personalAccessTokenSecret" xml:"personalAccessTokenSecret,attr"`
+		JWT         string `json:"jwt" xml:"jwt,attr"`
+		Site        struct {
+			ContentURL string `json:"contentUrl" xml:"contentUrl,attr"`
+		} `json:"site" xml:"site"`
+		User *struct {
+			ID string `json:"id" xml:"id,attr"`
+		} `json:"user" xml:"user"`
+	} `json:"credentials" xml:"credentials"`
+}
+
+const malformed = "Payload is either malformed or incomplete"
+
+func (c *call) signIn() reply {
+	s := c.server
+	out := c.trySignIn()
+	if out.status == http.StatusOK {
+		s.stats.signedIn()
+	} else {
+		s.stats.signInFailed()
+	}
+	return out
+}
+
+func (c *call) trySignIn() reply {
+	const maxBody = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
+	if err != nil {
+		return failure(400000, malformed)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return failure(401009, "Login error")
+	}
+	sent, wanted := language(c.request.Header.Get("Content-Type")), language(c.request.Header.Get("Accept"))
+	if sent != "" && wanted != "" && sent != wanted {
+		return failure(406000, "The Accept header does not agree with the Content-Type of the request.")
+	}
+	var in signInRequest
+	if sent == "json" {
+		err = json.Unmarshal(body, &in)
+	} else {
+		err = xml.Unmarshal(body, &in)
+	}
+	if err != nil || in.Credentials == nil {
+		return failure(400000, malformed)
+	}
+	given := in.Credentials
+	if given.JWT != "" {
+		return failure(401001, "Error signing in to Tableau Server (10084)")
+	}
+	// A server that knows tokens takes them in a sign-in of any version: Tableau's
+	// Python client signs in as version 2.4 before it asks for the newest one.
+	if c.server.version.before(version{3, 6}) {
+		given.TokenName, given.TokenSecret = "", ""
+	}
+	withToken, withPassword := given.TokenName != "" || given.TokenSecret != "", given.Name != "" || given.Password != ""
+	complete := given.TokenName != "" && given.TokenSecret != "" || given.Name != "" && given.Password != ""
+	if withToken == withPassword || !complete {
+		return failure(400000, malformed)
+	}
+	if given.User != nil {
+		return failure(403004, "Impersonation is not allowed for this user.")
+	}
+	done, ok := c.server.accounts.signIn(credentials{
+		user: given.Name, password: given.Password,
+		tokenName: given.TokenName, tokenSecret: given.TokenSecret,
+	}, c.server.lookUpSite(given.Site.ContentURL, "contentUrl"), c.server.clock())
+	if !ok {
+		return failure(401001, "Error signing in to Tableau Server")
+	}
+	if done.ended {
+		c.server.stats.sessionEnded()
+	}
+	answered := element("credentials", "token", done.session.token)
+	if done.remaining > 0 {
+		answered.attrs = append(answered.attrs, attr{"estimatedTimeToExpiration", daysHoursMinutes(done.remaining)})
+	}
+	return answer(answered.add(
+		element("site", "id", done.session.site.ID, "contentUrl", done.session.site.ContentURL),
+		element("user", "id", done.session.person.id),
+	))
+}
+
+func (c *call) signOut() reply {
+	c.server.accounts.end(c.session.token)
+	c.server.stats.signedOut()
+	return reply{status: http.StatusNoContent}
+}
+
+func (c *call) currentSession() reply {
+	p := c.session.person
+	return answer(element("session").add(
+		element("site", "id", c.site.ID, "name", c.site.Name, "contentUrl", c.site.ContentURL),
+		element("user", "id", p.id, "name", p.name, "siteRole", c.session.role()),
+	))
+}

@@ -1,0 +1,65 @@
+package tableau
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+)
+
+// Versions of the REST API that vizpost decides by. Source: Tableau REST API
+// reference, "What's new" and each method's "Version" line.
+const (
+	newestVersion     = "3.29" // Tableau 2026.2, the newest that the reference describes
+	serverInfoVersion = "2.4"  // the first with Server Info; every later server still answers it
+	oldestVersion     = "2.8"  // Tableau 10.5: the first with view PDF and view data
+	tokenVersion      = "3.6"  // Tableau 2019.4: personal access tokens
+	excelVersion      = "3.9"  // Tableau 2020.3: crosstab as Excel
+)
+
+// compareVersions orders versions of the REST API by number, so that 3.10 comes
+// after 3.9. What is not a version comes before all that are.
+func compareVersions(a, b string) int {
+	aMajor, aMinor, aOK := parseVersion(a)
+	bMajor, bMinor, bOK := parseVersion(b)
+	switch {
+	case !aOK || !bOK:
+		return cmp.Compare(boolInt(aOK), boolInt(bOK))
+	default:
+		return cmp.Or(cmp.Compare(aMajor, bMajor), cmp.Compare(aMinor, bMinor))
+	}
+}
+
+func parseVersion(s string) (major, minor int, ok bool) {
+	first, second, found := strings.Cut(s, ".")
+	if !found {
+		return 0, 0, false
+	}
+	major, errMajor := parseDigits(first)
+	minor, errMinor := parseDigits(second)
+	return major, minor, errMajor && errMinor
+}
+
+// parseDigits reads a number of one to four digits, without a sign.
+func parseDigits(s string) (int, bool) {
+	if len(s) == 0 || len(s) > 4 || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// speakVersion picks the version to speak with a server: the server's own, or
+// the client's where that is lower.
+func speakVersion(server, client string) string {
+	if compareVersions(server, client) < 0 {
+		return server
+	}
+	return client
+}
