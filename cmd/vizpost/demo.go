@@ -183,15 +183,14 @@ func makeSample(ctx context.Context, v *standalone.Vizpost, server *tableautest.
 	return v.Reports.Create(ctx, v.NewID(), report.Report{
 		Name: demoReport, ConnectionID: c.ID, Enabled: true,
 		Content: []report.Content{
-			{View: view, Format: tableau.PNG, Filters: map[string][]string{"Region": {"West"}}},
-			{View: view, Format: tableau.PDF, Filters: map[string][]string{"Region": {"West"}},
-				PDF: tableau.PDFOptions{PageSize: "a4", Orientation: "landscape"}},
-			{View: view, Format: tableau.CSV, Filters: map[string][]string{"Region": {"West"}}},
+			{View: view, Format: tableau.PNG, Image: tableau.ImageOptions{HighResolution: true}},
+			{View: view, Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: "a4", Orientation: "landscape"}},
+			{View: view, Format: tableau.CSV, Filters: map[string][]string{"Region": {"West"}}, FileName: "{{ view }} West"},
 		},
 		Schedule: &report.Schedule{Cron: "* * * * *", TimeZone: "UTC"},
 		Destinations: []report.Destination{
 			{ID: "mail", Type: report.Email, To: []string{"ana@example.com"}},
-			{ID: "channel", Type: report.Slack, DestinationID: channel.ID, Text: "The West at a glance"},
+			{ID: "channel", Type: report.Slack, DestinationID: channel.ID, Text: "The shop at a glance."},
 		},
 		Notify: []string{"owner@example.com"},
 	})

@@ -108,10 +108,10 @@ type TokenLife struct {
 	LastUsedAt time.Time // of the last sign-in; zero when there was none
 }
 
-// IdleUntil is when Tableau will have deleted the token if nothing signs in
-// until then; zero when it was never used.
-func (l TokenLife) IdleUntil() time.Time {
-	if l.LastUsedAt.IsZero() {
+// IdleUntil is when Tableau will have deleted a token if nothing signs in until
+// then; zero when it was never used, and for passwords, which do not idle.
+func (l TokenLife) IdleUntil(method tableau.Method) time.Time {
+	if method != tableau.PersonalAccessToken || l.LastUsedAt.IsZero() {
 		return time.Time{}
 	}
 	return l.LastUsedAt.Add(IdleLimit)

@@ -107,35 +107,28 @@ func usedElsewhere(now time.Time) *Problem {
 
 // asProblem turns what Tableau said about settings that somebody just entered
 // into the answer they get.
-func asProblem(err error, trial Connection, now time.Time) error {
-	var t *tableau.Error
-	if !errors.As(err, &t) {
-		return err
-	}
+func asProblem(t *tableau.Error, trial Connection, now time.Time) error {
+	p := &problem.Error{Kind: problem.Invalid, Code: "tableau_refused", Message: t.Message(), Err: t}
 	switch t.Cause {
 	case tableau.CredentialsRejected:
 		why := rejected(trial, now)
-		p := &problem.Error{Kind: problem.Invalid, Code: problem.CodeCredentialsRejected, Message: why.Message, Err: err}
-		for i, c := range why.Causes {
-			if i == 0 {
-				p.Message += " Most likely: " + c.Message + " " + c.Remedy
-			}
-		}
+		likely := why.Causes[0].Message + " " + why.Causes[0].Remedy
 		field := "auth.token_secret"
 		if trial.Auth.Method != tableau.PersonalAccessToken {
 			field = "auth.password"
 		}
-		p.Fields = []problem.Field{{Name: field, Message: why.Causes[0].Message + " " + why.Causes[0].Remedy}}
-		return p
+		p.Code, p.Message = problem.CodeCredentialsRejected, why.Message+" Most likely: "+likely
+		p.Fields = []problem.Field{{Name: field, Message: likely}}
 	case tableau.Timeout:
-		return &problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
-			Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}
-	case tableau.Unreachable, tableau.Certificate, tableau.NotTableau, tableau.Blocked, tableau.ServerError:
-		return &problem.Error{Kind: problem.Invalid, Code: problem.CodeTableauUnreachable, Message: t.Message(), Err: err,
-			Fields: []problem.Field{{Name: "server_url", Message: t.Message()}}}
+		return tooSlow(t)
+	case tableau.Unreachable, tableau.Certificate, tableau.NotTableau, tableau.Blocked:
+		p.Code, p.Fields = problem.CodeTableauUnreachable, []problem.Field{{Name: "server_url", Message: t.Message()}}
 	case tableau.TooManyRequests:
-		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: t.Message(), After: t.RetryAfter, Err: err}
+		p.Kind, p.Code, p.After = problem.TooMany, problem.CodeTooMany, t.RetryAfter
 	default:
-		return &problem.Error{Kind: problem.Invalid, Code: "tableau_refused", Message: t.Message(), Err: err}
+		if t.Retry {
+			p.Kind, p.Code, p.After = problem.Unavailable, problem.CodeUnavailable, t.RetryAfter
+		}
 	}
+	return p
 }

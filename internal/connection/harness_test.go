@@ -133,7 +133,7 @@ func (w *world) fault(f tableautest.Fault) {
 }
 
 // sessionDies lets the session end of disuse, but not the token.
-func (w *world) sessionDies() { w.tableau.Advance(5 * time.Hour) }
+func (w *world) sessionDies() { time.Sleep(5 * time.Hour) }
 
 // wantSignIns compares the sign-ins since the last look at them.
 func (w *world) wantSignIns(succeeded, failed int) {
@@ -257,6 +257,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-w.begun:
 	case <-ctx.Done():
 		cancel()
+		_ = reader.CloseWithError(ctx.Err())
 		return nil, r.Context().Err()
 	}
 	if w.status == 0 {

@@ -74,6 +74,7 @@ type Edit struct {
 
 // TestResult is what a try of a connection showed.
 type TestResult struct {
+	Auth      Auth
 	Identity  Identity
 	Server    Server
 	TokenLife TokenLife
@@ -160,7 +161,8 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	}
 	if !e.AcceptIdentityChange {
 		if p := identityChange(old, t.connection); p != nil {
-			return Connection{}, errors.Join(p, t.abandon(ctx, s))
+			s.abandon(ctx, t)
+			return Connection{}, p
 		}
 	}
 	c = t.connection
@@ -171,7 +173,8 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	c.Version, c.UpdatedAt = old.Version+1, s.Now()
 
 	if err := s.Holds.Prepare(ctx, old); err != nil {
-		return Connection{}, errors.Join(fmt.Errorf("preparing to release held runs: %w", err), t.abandon(ctx, s))
+		s.abandon(ctx, t)
+		return Connection{}, fmt.Errorf("preparing to release held runs: %w", err)
 	}
 	if err := s.store(ctx, t, c, func(ctx context.Context, c Connection, session *Session) error {
 		return s.replace(ctx, old, c, session)
@@ -181,12 +184,8 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	s.forget(id)
 	// The new credential is in force: what follows is tidying up, and does not
 	// turn a success into a failure.
-	if err := s.Vault.DropSecret(ctx, vaultOwner(id), old.CredentialVersion); err != nil {
-		s.Log.Warn("the replaced credential was not dropped", "connection", id, "error", err)
-	}
-	if err := s.Holds.Release(ctx, old); err != nil {
-		s.Log.Warn("held runs are released by the next tick", "connection", id, "error", err)
-	}
+	s.drop(ctx, id, old.CredentialVersion)
+	s.release(ctx, old)
 	return s.Store.Connection(ctx, id)
 }
 
@@ -221,12 +220,8 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 	if err != nil {
 		return Connection{}, err
 	}
-	var fields problem.Fields
 	if in.ServerURL != old.ServerURL || !strings.EqualFold(in.Site, old.Site) {
-		fields.Add("auth", "enter the credential together with another server or site: a stored secret is never sent to a new address")
-	}
-	if err := fields.Err(); err != nil {
-		return Connection{}, err
+		return Connection{}, problem.InvalidField("auth", "enter the credential together with another server or site: a stored secret is never sent to a new address")
 	}
 	base := old
 	for range maxEdits {
@@ -260,6 +255,20 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 
 // Delete removes a connection and its secret. Conflict while reports use it.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error {
+	deleteErr := s.delete(ctx, id, ifVersion)
+	if deleteErr != nil && !problem.Is(deleteErr, problem.NotFound) {
+		return deleteErr
+	}
+	s.forget(id)
+	// Also of a connection that is gone already: it finishes a deletion that
+	// broke off here.
+	if err := s.Vault.RemoveSecret(ctx, vaultOwner(id)); err != nil {
+		return fmt.Errorf("removing the connection's secret: %w", err)
+	}
+	return deleteErr
+}
+
+func (s *Service) delete(ctx context.Context, id string, ifVersion int64) error {
 	for range maxEdits {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
@@ -269,17 +278,9 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 			return problem.Changed("connection")
 		}
 		err = s.Store.DeleteConnection(ctx, id, c.Rev)
-		if problem.Is(err, problem.Stale) {
-			continue
-		}
-		if err != nil {
+		if !problem.Is(err, problem.Stale) {
 			return err
 		}
-		s.forget(id)
-		if err := s.Vault.RemoveSecret(ctx, vaultOwner(id)); err != nil {
-			return fmt.Errorf("removing the connection's secret: %w", err)
-		}
-		return nil
 	}
 	return problem.Changed("connection")
 }
@@ -303,10 +304,10 @@ func (s *Service) Test(ctx context.Context, id string) (TestResult, error) {
 	if c, err = s.Store.Connection(ctx, id); err != nil {
 		return TestResult{}, err
 	}
-	return TestResult{Identity: c.Identity, Server: c.Server, TokenLife: c.TokenLife}, nil
+	return TestResult{Auth: c.Auth, Identity: c.Identity, Server: c.Server, TokenLife: c.TokenLife}, nil
 }
 
-// Probe tries a broken connection of the vizpost's own accord and reports
+// Probe tries a broken connection of vizpost's own accord and reports
 // whether it works. If it does not, it notes when to try again.
 func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 	c, err := s.Store.Connection(ctx, id)
@@ -326,12 +327,16 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 		}
 		c.Probes++
 		pause := unreachableProbe(c.Probes)
-		if c.State == NeedsCredentials {
+		if hasCause(tryErr, tableau.CredentialsRejected) {
 			pause = rejectedProbe
 		}
 		c.ProbeAt = s.Now().Add(pause)
 		return true
 	})
+	if errors.Is(err, ErrFenced) { // another credential by now, whose state is its own
+		c, err = s.Store.Connection(ctx, id)
+		return err == nil && c.State.Works(), err
+	}
 	if err != nil {
 		return false, err
 	}
@@ -355,14 +360,18 @@ func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connec
 	}
 	broken := c
 	err = s.change(ctx, c, func(c *Connection) bool {
-		if c.State.Works() {
+		news := c.State.Works()
+		if news {
 			now := s.Now()
 			c.State, c.Problem, c.Probes = Unreachable, unreachable(*c, why, now), 0
 			c.ProbeAt = now.Add(unreachableProbe(0))
 		}
 		broken = *c
-		return true
+		return news
 	})
+	if errors.Is(err, ErrFenced) { // another credential by now, whose state is its own
+		return s.Store.Connection(ctx, id)
+	}
 	return broken, err
 }
 
@@ -415,18 +424,23 @@ func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, er
 	if err != nil {
 		return TestResult{}, err
 	}
-	result := TestResult{Identity: t.connection.Identity, Server: t.connection.Server, TokenLife: t.connection.TokenLife}
-	return result, t.abandon(ctx, s)
+	s.abandon(ctx, t)
+	return TestResult{Auth: t.connection.Auth, Identity: t.connection.Identity, Server: t.connection.Server, TokenLife: t.connection.TokenLife}, nil
 }
 
 // trial is a credential that has just worked, before it is stored.
 type trial struct {
 	connection Connection // with what was learned
 	credential sealed
+	client     *tableau.Client
 	session    tableau.Session
 	record     Session // the session, sealed for the connection
-	fence      int64   // of the sign-in lease; 0 when there was no sign-in
-	client     *tableau.Client
+
+	// fence is of the sign-in lease, which the trial has until it is stored or
+	// abandoned: the session is ended by nobody else meanwhile.
+	fence   int64
+	made    bool // the session was made for the trial
+	unknown bool // whether one was made is not known
 }
 
 // try signs in with a credential for c, which need not be stored. When the
@@ -441,26 +455,15 @@ func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credent
 	if err != nil {
 		return trial{}, err
 	}
-	if owner, err := s.Store.FingerprintOwner(ctx, fp); err == nil && owner != c.ID {
-		known, err := s.Store.Connection(ctx, owner)
-		if err != nil {
-			return trial{}, err
-		}
-		return trial{}, tokenInUse(known)
-	} else if err != nil && !problem.Is(err, problem.NotFound) {
-		return trial{}, fmt.Errorf("looking for the token's connection: %w", err)
+	if err := s.unclaimed(ctx, fp, c); err != nil {
+		return trial{}, err
 	}
-
 	stored := c // as it is known so far, to find its session
 	c.CredentialVersion, c.Fingerprint = version, fp
 	c.Auth = Auth{Method: entered.Method, TokenName: entered.TokenName, Username: entered.Username}
 	c.TokenLife = TokenLife{Source: ExpiryUnknown}
 	if stored.Fingerprint == fp {
 		c.TokenLife = stored.TokenLife
-	}
-
-	if t, ok := s.tryShared(ctx, stored, c, credential); ok {
-		return t, nil
 	}
 
 	t := trial{connection: c, credential: credential}
@@ -470,67 +473,94 @@ func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credent
 			return err
 		}
 		t.fence = lease.Fence
-		if t.client, err = s.Dial(c.ServerURL); err != nil {
-			return errors.Join(err, s.Store.ReleaseSignIn(ctx, fp, lease.Fence, false))
-		}
-		signInCtx, cancel := context.WithTimeout(ctx, signInDeadline)
-		defer cancel()
-		t.session, err = t.client.SignIn(signInCtx, entered, c.Site)
-		if err != nil {
-			return errors.Join(err, s.Store.ReleaseSignIn(context.WithoutCancel(ctx), fp, lease.Fence, false))
+		// Somebody else may have connected with the same token since.
+		if err := s.unclaimed(ctx, fp, stored); err != nil {
+			return err
 		}
 		t.record.Generation = lease.Session.Generation + 1
-		return nil
+		if s.tryShared(ctx, &t, stored, lease.Session) {
+			return nil
+		}
+		return s.tryNew(ctx, &t)
 	})
 	if err != nil {
+		s.abandon(ctx, t)
 		return trial{}, s.answer(err, c)
 	}
-	now := s.Now()
-	t.record.SignedInAt = now
-	t.connection.TokenLife = t.connection.TokenLife.used(entered.Method, now, t.session.TokenExpiresIn)
-	return s.learn(ctx, t)
+	return t, nil
 }
 
-// tryShared tries a credential through the session that it has already, if
-// there is one that lives.
-func (s *Service) tryShared(ctx context.Context, stored, c Connection, credential sealed) (trial, bool) {
-	if stored.Fingerprint != c.Fingerprint || stored.SiteKey() != c.SiteKey() || stored.Auth != c.Auth {
-		return trial{}, false
+// unclaimed refuses a token that another connection has, and a new connection
+// that was made since.
+func (s *Service) unclaimed(ctx context.Context, fingerprint string, c Connection) error {
+	id, err := s.Store.FingerprintOwner(ctx, fingerprint)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("looking for the token's connection: %w", err)
+	case id == c.ID && c.Rev == 0:
+		return problem.Changed("connection")
+	case id == c.ID:
+		return nil
+	}
+	owner, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	return tokenInUse(owner)
+}
+
+// tryShared tries a credential through the session that it has already, and
+// reports whether that lives.
+func (s *Service) tryShared(ctx context.Context, t *trial, stored Connection, session Session) bool {
+	if stored.Fingerprint != t.connection.Fingerprint || stored.SiteKey() != t.connection.SiteKey() || stored.Auth != t.connection.Auth {
+		return false
 	}
 	old, err := s.credential(ctx, stored)
 	if err != nil {
-		return trial{}, false
+		return false
 	}
-	row, err := s.Store.SignIn(ctx, stored.Fingerprint)
-	if err != nil {
-		return trial{}, false
-	}
-	l, ok := s.open(stored, old, row.Session, 0)
+	l, ok := s.open(stored, old, session, 0)
 	if !ok {
-		return trial{}, false
+		return false
 	}
-	client, err := s.Dial(l.session.ServerURL)
-	if err != nil {
-		return trial{}, false
+	if t.client, err = s.Dial(l.session.ServerURL); err != nil {
+		return false
 	}
-	t, err := s.learn(ctx, trial{connection: c, credential: credential, session: l.session, client: client,
-		record: Session{Generation: row.Session.Generation + 1, SignedInAt: row.Session.SignedInAt}})
-	return t, err == nil
+	t.session, t.record.SignedInAt = l.session, l.signedInAt
+	return s.learn(ctx, t) == nil
+}
+
+// tryNew signs in with a credential.
+func (s *Service) tryNew(ctx context.Context, t *trial) error {
+	var err error
+	if t.client, err = s.Dial(t.connection.ServerURL); err != nil {
+		return err
+	}
+	signInCtx, cancel := context.WithTimeout(ctx, signInDeadline)
+	defer cancel()
+	if t.session, err = t.client.SignIn(signInCtx, t.credential.Credential, t.connection.Site); err != nil {
+		t.unknown = unanswered(err)
+		return err
+	}
+	now := s.Now()
+	t.made, t.record.SignedInAt = true, now
+	t.connection.TokenLife = t.connection.TokenLife.used(t.credential.Method, now, t.session.TokenExpiresIn)
+	return s.learn(ctx, t)
 }
 
 // learn asks who the session belongs to and seals it for the connection.
-func (s *Service) learn(ctx context.Context, t trial) (trial, error) {
+func (s *Service) learn(ctx context.Context, t *trial) error {
 	user, err := t.client.User(ctx, t.session, t.session.UserID)
-	if err == nil {
-		t.connection.Identity = Identity{SiteID: t.session.SiteID, UserID: t.session.UserID, UserName: user.Name}
-		t.connection.Server = Server{ProductVersion: t.session.ProductVersion, RESTAPIVersion: t.session.APIVersion}
-		t.record.ConnectionID, t.record.CredentialVersion = t.connection.ID, t.connection.CredentialVersion
-		t.record, err = t.credential.sealSession(t.session, t.record, s.Random)
-	}
 	if err != nil {
-		return trial{}, errors.Join(s.answer(err, t.connection), t.abandon(ctx, s))
+		return err
 	}
-	return t, nil
+	t.connection.Identity = Identity{SiteID: t.session.SiteID, UserID: t.session.UserID, UserName: user.Name}
+	t.connection.Server = Server{ProductVersion: t.session.ProductVersion, RESTAPIVersion: t.session.APIVersion}
+	t.record.ConnectionID, t.record.CredentialVersion = t.connection.ID, t.connection.CredentialVersion
+	t.record, err = t.credential.sealSession(t.session, t.record, s.Random)
+	return err
 }
 
 // store keeps a trial's credential and then the connection that names it, in
@@ -538,39 +568,59 @@ func (s *Service) learn(ctx context.Context, t trial) (trial, error) {
 func (s *Service) store(ctx context.Context, t trial, c Connection, write func(context.Context, Connection, *Session) error) error {
 	value, err := t.credential.encode()
 	if err != nil {
-		return errors.Join(fmt.Errorf("encoding the credential: %w", err), t.abandon(ctx, s))
+		s.abandon(ctx, t)
+		return fmt.Errorf("encoding the credential: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
-		return errors.Join(&problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
-			Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}, t.abandon(ctx, s))
+		s.abandon(ctx, t)
+		return tooSlow(err)
 	}
 	ctx = context.WithoutCancel(ctx) // from here on it is ours to finish
 	if err := s.Vault.PutSecret(ctx, vaultOwner(c.ID), c.CredentialVersion, value); err != nil {
-		return errors.Join(fmt.Errorf("storing the credential: %w", err), t.abandon(ctx, s))
+		s.drop(ctx, c.ID, c.CredentialVersion)
+		s.abandon(ctx, t)
+		return fmt.Errorf("storing the credential: %w", err)
 	}
-	if err := write(ctx, c, &t.record); err != nil {
-		return errors.Join(err, s.Vault.DropSecret(ctx, vaultOwner(c.ID), c.CredentialVersion), t.abandon(ctx, s))
+	err = write(ctx, c, &t.record)
+	if problem.Is(err, problem.Stale) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.NotFound) {
+		s.drop(ctx, c.ID, c.CredentialVersion)
+		s.abandon(ctx, t)
+		return err
 	}
-	if t.fence != 0 {
-		if err := s.Store.ReleaseSignIn(ctx, c.Fingerprint, t.fence, true); err != nil {
-			s.Log.Warn("the sign-in lease runs its course", "connection", c.ID, "error", err)
-		}
+	if err != nil {
+		// It may have been written all the same: the credential stays, and the
+		// lease runs its course.
+		return fmt.Errorf("storing the connection: %w", err)
+	}
+	if err := s.Store.ReleaseSignIn(ctx, c.Fingerprint, t.fence, t.made); err != nil {
+		s.Log.Warn("the sign-in lease runs its course", "connection", c.ID, "error", err)
 	}
 	return nil
 }
 
+// drop removes a version of a credential that no connection names.
+func (s *Service) drop(ctx context.Context, id, version string) {
+	if err := s.Vault.DropSecret(ctx, vaultOwner(id), version); err != nil {
+		s.Log.Warn("a credential that is not used was not dropped", "connection", id, "error", err)
+	}
+}
+
 // abandon ends a trial that is not stored. A session that others use is left
 // alone.
-func (t trial) abandon(ctx context.Context, s *Service) error {
-	if t.fence == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInDeadline)
+func (s *Service) abandon(ctx context.Context, t trial) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonDeadline)
 	defer cancel()
-	if err := t.client.SignOut(ctx, t.session); err != nil {
-		s.Log.Info("a tried session ends by itself", "error", err)
+	if t.made {
+		if err := t.client.SignOut(ctx, t.session); err != nil {
+			s.Log.Info("a tried session ends by itself", "error", err)
+		}
 	}
-	return s.Store.ReleaseSignIn(ctx, t.connection.Fingerprint, t.fence, false)
+	if t.fence == 0 || t.unknown {
+		return
+	}
+	if err := s.Store.ReleaseSignIn(ctx, t.connection.Fingerprint, t.fence, false); err != nil {
+		s.Log.Warn("the sign-in lease runs its course", "error", err)
+	}
 }
 
 // leaseSignIn waits for the right to sign in with a credential.
@@ -601,36 +651,46 @@ func (s *Service) attempt(ctx context.Context, c Connection, try func(context.Co
 		return fmt.Errorf("counting the attempt: %w", err)
 	}
 	err = try(ctx)
-	var t *tableau.Error
-	if errors.As(err, &t) && t.Cause == tableau.CredentialsRejected {
+	if hasCause(err, tableau.CredentialsRejected) {
 		return err
 	}
-	return errors.Join(err, s.Store.ForgetAttempt(context.WithoutCancel(ctx), key))
-}
-
-// answer makes of what went wrong in a try the problem that its user gets.
-func (s *Service) answer(err error, c Connection) error {
-	var known *problem.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	var busy *BusyError
-	if errors.As(err, &busy) {
-		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: busy.Message, After: busy.After, Err: err}
-	}
-	var t *tableau.Error
-	if errors.As(err, &t) {
-		return asProblem(t, c, s.Now())
-	}
-	var broken *BrokenError
-	if errors.As(err, &broken) {
-		return brokenProblem(broken)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
-			Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}
+	if err := s.Store.ForgetAttempt(context.WithoutCancel(ctx), key); err != nil {
+		s.Log.Warn("a try that was not refused counts for some minutes", "error", err)
 	}
 	return err
+}
+
+// answer makes of what went wrong in a try of a credential the problem that its
+// user gets.
+func (s *Service) answer(err error, c Connection) error {
+	var known *problem.Error
+	var t *tableau.Error
+	if !errors.As(err, &known) && errors.As(err, &t) {
+		return asProblem(t, c, s.Now())
+	}
+	return answerUse(err)
+}
+
+// answerUse makes of what went wrong in the use of a connection the problem
+// that its user gets. What Tableau said of the call itself is left as it is.
+func answerUse(err error) error {
+	var busy *BusyError
+	var broken *BrokenError
+	switch {
+	case errors.As(err, &busy):
+		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: busy.Message, After: busy.After, Err: err}
+	case errors.As(err, &broken):
+		return brokenProblem(broken)
+	case errors.Is(err, context.DeadlineExceeded):
+		return tooSlow(err)
+	}
+	return err
+}
+
+// tooSlow says that the time for an answer was up.
+func tooSlow(err error) error {
+	return &problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout,
+		Message: "Tableau did not answer in time. Nothing was changed; try again.", Err: err}
 }
 
 func brokenProblem(e *BrokenError) *problem.Error {

@@ -19,6 +19,9 @@ const (
 	signInLease    = 30 * time.Second
 	leasePoll      = 100 * time.Millisecond
 
+	// A try that is given up has used its caller's time already.
+	abandonDeadline = 3 * time.Second
+
 	// What signs in with the token outside of vizpost ends our session each
 	// time. Going on forever would end theirs each time.
 	signInWindow = 10 * time.Minute
@@ -58,10 +61,10 @@ type Call func(ctx context.Context, client *tableau.Client, session tableau.Sess
 
 // live is a session that is known in this process.
 type live struct {
-	connectionID string
-	version      string
-	generation   int64
-	session      tableau.Session
+	version    string // of the credential
+	generation int64
+	signedInAt time.Time
+	session    tableau.Session
 }
 
 // memory is what a process remembers between calls, so that a session costs no
@@ -118,7 +121,7 @@ func (s *Service) Do(ctx context.Context, id string, call Call) error {
 // do is Do; explicit says that a person or a probe asks, so that a connection
 // that is known to be broken is tried nevertheless.
 func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) error {
-	var dead int64 // generation that Tableau has ended
+	var ended live // the session that Tableau has ended
 	for attempt := 0; ; attempt++ {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
@@ -126,6 +129,10 @@ func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) e
 		}
 		if !explicit && !c.State.Works() {
 			return &BrokenError{Connection: c}
+		}
+		var dead int64
+		if ended.version == c.CredentialVersion {
+			dead = ended.generation
 		}
 		l, err := s.session(ctx, c, dead, explicit)
 		if errors.Is(err, ErrFenced) && attempt < 2 {
@@ -139,15 +146,12 @@ func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) e
 			return fmt.Errorf("preparing the call to Tableau: %w", err)
 		}
 		err = call(ctx, client, l.session)
-		var t *tableau.Error
-		if errors.As(err, &t) && t.Cause == tableau.SessionEnded && dead == 0 {
-			dead = l.generation
+		if hasCause(err, tableau.SessionEnded) && ended.version == "" {
+			ended = l
 			continue
 		}
-		if err == nil && !c.State.Works() {
-			if err := s.mended(ctx, c); err != nil {
-				return err
-			}
+		if err == nil {
+			err = s.worked(ctx, c, l)
 		}
 		return err
 	}
@@ -187,16 +191,7 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, explici
 		}
 		now := s.Now()
 		if wait, ok := tooManySignIns(row.Recent, now); ok {
-			if err := s.change(ctx, c, func(c *Connection) bool {
-				if c.Problem != nil {
-					return false
-				}
-				c.Problem = usedElsewhere(now)
-				return true
-			}); err != nil {
-				return live{}, err
-			}
-			return live{}, &BusyError{Message: usedElsewhere(now).Message, After: wait}
+			return live{}, s.tooMany(ctx, c, row, now, wait)
 		}
 		lease, err := s.Store.LeaseSignIn(ctx, c.Fingerprint, s.NewID(), now, now.Add(signInLease))
 		if errors.Is(err, ErrLeaseHeld) {
@@ -212,14 +207,15 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, explici
 			return l, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false)
 		}
 		// Whoever had the lease before may have found the credential rejected,
-		// and trying it once more for each of us would lock the account.
+		// and trying it once more for each of us would lock the account. Only
+		// who has seen that it was rejected may ask for one more try.
 		latest, err := s.Store.Connection(ctx, c.ID)
 		switch {
 		case err != nil:
 			err = fmt.Errorf("reading the connection: %w", err)
 		case latest.CredentialVersion != c.CredentialVersion:
 			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
-		case !explicit && !latest.State.Works():
+		case !latest.State.Works() && !(explicit && (latest.State != NeedsCredentials || c.State == NeedsCredentials)):
 			err = &BrokenError{Connection: latest}
 		}
 		if err != nil {
@@ -261,10 +257,10 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 	}); err != nil {
 		return live{}, err
 	}
-	l := live{connectionID: c.ID, version: c.CredentialVersion, generation: record.Generation, session: session}
+	l := live{version: c.CredentialVersion, generation: record.Generation, signedInAt: now, session: session}
 	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
 	remember(&s.memory.sessions, c.ID, l)
-	s.memory.mu.Unlock()
 	return l, nil
 }
 
@@ -272,11 +268,8 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 // of them lock the account, and ends the lease if it is known that no session
 // was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
-	var t *tableau.Error
-	if !errors.As(err, &t) {
-		return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
-	}
-	if t.Cause == tableau.CredentialsRejected {
+	unknown := unanswered(err)
+	if hasCause(err, tableau.CredentialsRejected) {
 		broken := c
 		changeErr := s.change(ctx, c, func(c *Connection) bool {
 			if c.State != NeedsCredentials {
@@ -290,12 +283,44 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 		s.forget(c.ID)
 		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
 	}
-	if t.Status == 0 && t.Cause != tableau.Unreachable && t.Cause != tableau.Blocked && t.Cause != tableau.Certificate {
-		// Tableau may have made a session that nobody knows: the lease runs
-		// its course, so that the next sign-in does not overlap with it.
+	if unknown {
 		return err
 	}
-	return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, t.Cause == tableau.CredentialsRejected))
+	return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+}
+
+// unanswered reports whether Tableau may have made a session that nobody knows.
+// The lease runs its course then, so that the next sign-in does not overlap
+// with this one.
+func unanswered(err error) bool {
+	var t *tableau.Error
+	return errors.As(err, &t) && t.Retry && t.Code == "" && t.Cause != tableau.Unreachable && t.Cause != tableau.TooManyRequests
+}
+
+func hasCause(err error, cause tableau.Cause) bool {
+	var t *tableau.Error
+	return errors.As(err, &t) && t.Cause == cause
+}
+
+// tooMany says why a credential may not sign in for a while. Sessions that were
+// made and ended are a problem of the connection; sign-ins that brought none
+// are not.
+func (s *Service) tooMany(ctx context.Context, c Connection, row SignIn, now time.Time, wait time.Duration) error {
+	if row.Session.SignedInAt.Before(row.Recent[len(row.Recent)-1]) {
+		return &BusyError{Message: "vizpost tried to sign in several times within ten minutes without getting an answer, and waits before it tries again.", After: wait}
+	}
+	why := usedElsewhere(now)
+	err := s.change(ctx, c, func(c *Connection) bool {
+		if c.Problem != nil {
+			return false
+		}
+		c.Problem = why
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return &BusyError{Message: why.Message, After: wait}
 }
 
 // remembered gives the session that this process knows, if it is of the
@@ -317,7 +342,7 @@ func (s *Service) open(c Connection, credential sealed, stored Session, dead int
 		s.Log.Warn("the stored session is of no use; signing in anew", "connection", c.ID, "error", err)
 		return live{}, false
 	}
-	l := live{connectionID: c.ID, version: c.CredentialVersion, generation: stored.Generation, session: session}
+	l := live{version: c.CredentialVersion, generation: stored.Generation, signedInAt: stored.SignedInAt, session: session}
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	remember(&s.memory.sessions, c.ID, l)
@@ -384,21 +409,36 @@ func (s *Service) change(ctx context.Context, c Connection, edit func(*Connectio
 	}
 }
 
-// mended notes that a broken connection works and has its runs released.
-func (s *Service) mended(ctx context.Context, c Connection) error {
+// worked notes what a call that succeeded says of its connection, if that is
+// news: it works, and a session that has lasted is not being ended by others.
+func (s *Service) worked(ctx context.Context, c Connection, l live) error {
+	lasted := s.Now().Sub(l.signedInAt) >= signInWindow
+	if c.State == Connected && (c.Problem == nil || !lasted) {
+		return nil
+	}
 	if err := s.Holds.Prepare(ctx, c); err != nil {
 		return fmt.Errorf("preparing to release held runs: %w", err)
 	}
-	if err := s.change(ctx, c, func(c *Connection) bool {
+	err := s.change(ctx, c, func(c *Connection) bool {
 		c.State, c.Problem, c.ProbeAt, c.Probes = Connected, nil, time.Time{}, 0
 		return true
-	}); err != nil {
+	})
+	if errors.Is(err, ErrFenced) {
+		return nil // the new credential's state is its own
+	}
+	if err != nil {
 		return err
 	}
-	if err := s.Holds.Release(ctx, c); err != nil {
-		return fmt.Errorf("releasing held runs: %w", err)
-	}
+	s.release(ctx, c)
 	return nil
+}
+
+// release has the runs of a connection that works looked at. They were prepared
+// for that, so a failure only delays them.
+func (s *Service) release(ctx context.Context, c Connection) {
+	if err := s.Holds.Release(ctx, c); err != nil {
+		s.Log.Warn("held runs are released by the next tick", "connection", c.ID, "error", err)
+	}
 }
 
 // tooManySignIns tells how long to wait when the credential has signed in as

@@ -31,7 +31,7 @@ func (s *Service) Views(ctx context.Context, id, search string) ([]tableau.View,
 	}
 	all, err := s.views(ctx, c)
 	if err != nil {
-		return nil, s.answer(err, c)
+		return nil, answerUse(err)
 	}
 	search = strings.ToLower(strings.TrimSpace(search))
 	var found []tableau.View
@@ -82,7 +82,7 @@ func (s *Service) Preview(ctx context.Context, id, viewID string, w io.Writer) e
 	}
 	all, err := s.views(ctx, c)
 	if err != nil {
-		return s.answer(err, c)
+		return answerUse(err)
 	}
 	i := slices.IndexFunc(all, func(v tableau.View) bool { return v.ID == viewID })
 	if i < 0 {
@@ -92,7 +92,7 @@ func (s *Service) Preview(ctx context.Context, id, viewID string, w io.Writer) e
 		return client.PreviewImage(ctx, session, all[i].WorkbookID, viewID, w)
 	})
 	if err != nil {
-		return s.answer(err, c)
+		return answerUse(err)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 
 	all, err := s.views(ctx, c)
 	if err != nil {
-		return tableau.View{}, tableau.Address{}, s.answer(err, c)
+		return tableau.View{}, tableau.Address{}, answerUse(err)
 	}
 	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
 		for _, v := range all {
@@ -147,7 +147,7 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 		return fail("is not a view of this site that %s can see: check the address, and that this user has permission to view it", c.Identity.UserName)
 	}
 	if err != nil {
-		return tableau.View{}, tableau.Address{}, s.answer(err, c)
+		return tableau.View{}, tableau.Address{}, answerUse(err)
 	}
 	return view, address, nil
 }

@@ -31,7 +31,7 @@ type Facts struct {
 	Pages         int  // of a PDF
 	Rows          int  // of a CSV, without its header; of an Excel workbook, in all sheets, with headers
 	Sheets        int  // of an Excel workbook
-	Blank         bool // a PNG of a single colour
+	Blank         bool // a PNG of a single colour, a PDF or Excel workbook without content
 }
 
 // Reason says why a file is refused. The values are stable.
@@ -40,7 +40,7 @@ type Reason string
 // The reasons.
 const (
 	Empty        Reason = "empty"         // no bytes, or nothing in them
-	Blank        Reason = "blank"         // an image of a single colour
+	Blank        Reason = "blank"         // whole, and without content
 	Truncated    Reason = "truncated"     // the end is missing
 	Damaged      Reason = "damaged"       // begins as its format does, and then is none
 	NotFormat    Reason = "not_format"    // another format than it should be
@@ -80,7 +80,7 @@ func (e *Error) Message() string {
 	case Empty:
 		return fmt.Sprintf("Tableau sent an empty %s. Open the view in Tableau and check that it shows data with the report's filters.", name)
 	case Blank:
-		return fmt.Sprintf("The %s is blank: every pixel has the same colour. Open the view in Tableau and check that it shows data with the report's filters.", name)
+		return fmt.Sprintf("The %s is blank. Open the view in Tableau and check that it shows data with the report's filters.", name)
 	case Truncated:
 		return fmt.Sprintf("The %s broke off before its end, so it was not sent. Run the report again.", name)
 	case HTML:
@@ -109,11 +109,12 @@ const sniffBytes = 512
 // read, that ctx has ended, or that the format is unknown.
 //
 //   - PNG: every chunk's checksum, every row of pixels, and more than one colour.
-//   - PDF: header, end mark, a cross-reference section where the trailer says, and
-//     at least one page.
+//   - PDF: header, end mark, a cross-reference section where the trailer says, at
+//     least one page, and something on one of them other than white.
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no
 //     error: see Rows.
-//   - XLSX: every entry's checksum, and a workbook with at least one sheet.
+//   - XLSX: every entry's checksum, a workbook with at least one sheet, and a value
+//     in one of them.
 func Check(ctx context.Context, r io.ReaderAt, size int64, format string) (Facts, error) {
 	if _, known := formatNames[format]; !known {
 		return Facts{}, fmt.Errorf("checking a file: unknown format %q", format)

@@ -195,9 +195,15 @@ func chart(width, height int) picture {
 		}}
 }
 
+// someText is what a page shows.
+const someText = "BT /F1 12 Tf (Sales) Tj ET"
+
 // pdfFile is a PDF as a classic writer makes it: plain objects and a
-// cross-reference table.
-func pdfFile(pages int) []byte {
+// cross-reference table, and the text on every page.
+func pdfFile(pages int) []byte { return pdfWith(pages, "<</Length 9>>", someText) }
+
+// pdfWith is a PDF whose pages share one content stream.
+func pdfWith(pages int, dictionary, painting string, more ...string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.4\n%\xE2\xE3\xCF\xD3\n")
 	var offsets []int
@@ -207,12 +213,16 @@ func pdfFile(pages int) []byte {
 	}
 	kids := make([]string, pages)
 	for i := range kids {
-		kids[i] = fmt.Sprintf("%d 0 R", i+3)
+		kids[i] = fmt.Sprintf("%d 0 R", i+4)
 	}
 	object("<< /Type /Catalog /Pages 2 0 R >>")
 	object(fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Join(kids, " "), pages))
+	object(fmt.Sprintf("%s\nstream\n%s\nendstream", dictionary, painting))
 	for range pages {
-		object("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>")
+		object("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R>>")
+	}
+	for _, text := range more {
+		object(text)
 	}
 	start := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
@@ -225,7 +235,7 @@ func pdfFile(pages int) []byte {
 
 // packedPDF is a PDF of version 1.5: its objects lie in a compressed object
 // stream, and the cross-reference section is a stream too.
-func packedPDF(t testing.TB, pages int) []byte {
+func packedPDF(t testing.TB, pages int, painting string) []byte {
 	t.Helper()
 	var objects strings.Builder
 	fmt.Fprintf(&objects, "1 0 2 40 <</Type/Catalog/Pages 2 0 R>> <</Type/Pages/Count %d>> ", pages)
@@ -234,7 +244,9 @@ func packedPDF(t testing.TB, pages int) []byte {
 	}
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.5\n")
-	packed := deflated(t, objects.String())
+	packed := deflated(t, painting)
+	fmt.Fprintf(&b, "8 0 obj\n<</Length %d/Filter[/FlateDecode]>>stream\r\n%s\r\nendstream\nendobj\n", len(packed), packed)
+	packed = deflated(t, objects.String())
 	fmt.Fprintf(&b, "9 0 obj\n<</Type/ObjStm/N 3/First 8/Filter/FlateDecode/Length %d>>stream\r\n%s\r\nendstream\nendobj\n", len(packed), packed)
 	start := b.Len()
 	table := deflated(t, strings.Repeat("\x01\x00\x00\x00", 4))
@@ -296,5 +308,5 @@ func archive(t testing.TB, entries ...string) []byte {
 const (
 	contentTypes = `<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`
 	oneSheet     = `<?xml version="1.0"?><x:workbook xmlns:x="m"><x:sheets><x:sheet name="a"/></x:sheets></x:workbook>`
-	threeRows    = `<x:worksheet xmlns:x="m"><x:sheetData><x:row r="1"/><x:row r="2"></x:row><x:row></x:row><x:rows/></x:sheetData></x:worksheet>`
+	threeRows    = `<x:worksheet xmlns:x="m"><x:sheetData><x:row r="1"/><x:row r="2"><x:c r="A2"><x:v>1</x:v></x:c></x:row><x:row></x:row><x:rows/></x:sheetData></x:worksheet>`
 )

@@ -220,35 +220,44 @@ var errTooMuch = errors.New("more than is unpacked of a file")
 // unpack gives what is packed with zlib at an offset, to its end or the first
 // error. What it gives counts against what may be unpacked in all.
 func (f *pdfFile) unpack(offset int64) (io.Reader, error) {
-	if f.streamsLeft--; f.streamsLeft < 0 || f.unpackLeft <= 0 {
-		return nil, errTooMuch
+	data, err := f.plain(offset)
+	if err != nil {
+		return nil, err
 	}
-	data := io.NewSectionReader(f.source, offset, f.source.size-offset)
 	if f.window == nil {
 		f.packed, f.window = bufio.NewReaderSize(nil, 16<<10), make([]byte, pdfWindow)
 	}
-	f.packed.Reset(data)
+	f.packed.Reset(data.r)
 	if resetter, ok := f.unpacker.(zlib.Resetter); ok {
-		if err := resetter.Reset(f.packed, nil); err != nil {
-			return nil, err
-		}
+		err = resetter.Reset(f.packed, nil)
 	} else {
-		unpacker, err := zlib.NewReader(f.packed)
-		if err != nil {
-			return nil, err
-		}
-		f.unpacker = unpacker
+		f.unpacker, err = zlib.NewReader(f.packed)
 	}
-	return tolerantReader{f}, nil
+	if err != nil {
+		return nil, err
+	}
+	return &pdfData{file: f, r: f.unpacker}, nil
 }
 
-// tolerantReader reads what a file unpacks and ends at the first error.
-type tolerantReader struct{ file *pdfFile }
+// plain gives what stands at an offset, with the same bounds.
+func (f *pdfFile) plain(offset int64) (*pdfData, error) {
+	if f.streamsLeft--; f.streamsLeft < 0 || f.unpackLeft <= 0 {
+		return nil, errTooMuch
+	}
+	return &pdfData{file: f, r: io.NewSectionReader(f.source, offset, f.source.size-offset)}, nil
+}
 
-func (t tolerantReader) Read(p []byte) (int, error) {
-	n, err := t.file.unpacker.Read(p[:min(int64(len(p)), max(t.file.unpackLeft, 0))])
-	t.file.unpackLeft -= int64(n)
-	if err != nil || t.file.unpackLeft <= 0 {
+// pdfData reads a stream's data. It ends at the first error, and where no more
+// may be unpacked.
+type pdfData struct {
+	file *pdfFile
+	r    io.Reader
+}
+
+func (d *pdfData) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p[:min(int64(len(p)), max(d.file.unpackLeft, 0))])
+	d.file.unpackLeft -= int64(n)
+	if err != nil || d.file.unpackLeft <= 0 {
 		return n, io.EOF
 	}
 	return n, nil

@@ -28,7 +28,7 @@ func (f *pdfFile) hasMarks() (bool, error) {
 	var painting pdfPainting
 	images := false
 	err := find(f.source.all(), make([]byte, pdfWindow), "stream", func(after []byte, offset int64) (bool, error) {
-		dictionary, data, ok, err := f.streamAt(after, offset)
+		dictionary, dataAt, ok, err := f.streamAt(after, offset)
 		switch {
 		case err != nil:
 			return false, err
@@ -37,7 +37,7 @@ func (f *pdfFile) hasMarks() (bool, error) {
 		case pdfImage.Match(dictionary):
 			images = true
 		case !pdfNotPainting.Match(dictionary):
-			if err := painting.readStream(f, dictionary, data); err != nil {
+			if err := painting.readStream(f, dictionary, dataAt); err != nil {
 				return false, err
 			}
 		}
@@ -80,26 +80,31 @@ type pdfPainting struct {
 }
 
 // readStream reads one stream. One that it cannot read counts as a mark.
-func (p *pdfPainting) readStream(f *pdfFile, dictionary []byte, data int64) error {
-	if !bytes.Contains(dictionary, []byte("/Filter")) {
-		plain := io.NewSectionReader(f.source, data, f.source.size-data)
-		return p.read(bufio.NewReaderSize(plain, 16<<10))
+func (p *pdfPainting) readStream(f *pdfFile, dictionary []byte, offset int64) error {
+	var (
+		data io.Reader
+		err  error
+	)
+	switch {
+	case !bytes.Contains(dictionary, []byte("/Filter")):
+		data, err = f.plain(offset)
+	case pdfFilter.Match(dictionary) && !pdfOtherFilter.Match(dictionary):
+		data, err = f.unpack(offset)
+	default:
+		err = errOtherFilter
 	}
-	if !pdfFilter.Match(dictionary) || pdfOtherFilter.Match(dictionary) {
-		p.marked = true
-		return nil
-	}
-	unpacked, err := f.unpack(data)
 	if err != nil {
 		p.marked = true
 		return nil
 	}
-	if err := p.read(bufio.NewReaderSize(unpacked, 16<<10)); err != nil {
+	if err := p.read(bufio.NewReaderSize(data, 16<<10)); err != nil {
 		return err
 	}
 	p.marked = p.marked || f.unpackLeft <= 0
 	return nil
 }
+
+var errOtherFilter = errors.New("the stream is packed in another way")
 
 // pdfColours are the part of the graphics state that decides whether painting
 // shows.

@@ -71,6 +71,9 @@ func checkXLSX(s *source) (Facts, error) {
 		return facts, &Error{Reason: NotFormat, Detail: "the archive has no [Content_Types].xml"}
 	case facts.Sheets == 0 || reader.worksheets == 0:
 		return facts, &Error{Reason: NotFormat, Detail: "the archive has no workbook with a sheet"}
+	case reader.values == 0:
+		facts.Blank = true
+		return facts, &Error{Reason: Blank}
 	}
 	return facts, nil
 }
@@ -98,6 +101,7 @@ type xlsxReader struct {
 	left       int64 // bytes that may still be unpacked
 	worksheets int
 	rows       int
+	values     int
 }
 
 func (r *xlsxReader) readEntry(file *zip.File) error {
@@ -111,8 +115,8 @@ func (r *xlsxReader) readEntry(file *zip.File) error {
 	defer func() { _ = unpacked.Close() }()
 
 	// The counter has no ReadFrom, so that io.CopyBuffer uses this buffer.
-	rows := &rowCounter{}
-	n, err := io.CopyBuffer(rows, io.LimitReader(unpacked, r.left+1), make([]byte, 32<<10))
+	tags := &tagCounter{}
+	n, err := io.CopyBuffer(tags, io.LimitReader(unpacked, r.left+1), make([]byte, 32<<10))
 	switch {
 	case err != nil:
 		return refuse(err, "an entry cannot be unpacked")
@@ -122,20 +126,21 @@ func (r *xlsxReader) readEntry(file *zip.File) error {
 	r.left -= n
 	if strings.HasPrefix(file.Name, "xl/worksheets/") && strings.HasSuffix(file.Name, ".xml") {
 		r.worksheets++
-		r.rows += rows.count
+		r.rows += tags.rows
+		r.values += tags.values
 	}
 	return nil
 }
 
-// rowCounter counts the start tags named row, with or without a prefix, in the
-// XML that is written to it.
-type rowCounter struct {
-	count int
-	inTag bool
-	name  []byte // of the tag, as far as it has been seen
+// tagCounter counts rows and values of a worksheet in the XML that is written to
+// it, by their start tags, with or without a prefix.
+type tagCounter struct {
+	rows, values int
+	inTag        bool
+	name         []byte // of the tag, as far as it has been seen
 }
 
-func (c *rowCounter) Write(p []byte) (int, error) {
+func (c *tagCounter) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		if !c.inTag {
 			i := bytes.IndexByte(rest, '<')
@@ -153,8 +158,11 @@ func (c *rowCounter) Write(p []byte) (int, error) {
 			if colon := bytes.IndexByte(name, ':'); colon >= 0 {
 				name = name[colon+1:]
 			}
-			if string(name) == "row" {
-				c.count++
+			switch string(name) {
+			case "row":
+				c.rows++
+			case "v", "is": // a cell's value, and a text in place of one
+				c.values++
 			}
 			c.inTag = false
 		default:

@@ -21,9 +21,8 @@ import (
 
 const webhook = "https://hooks.slack.com/services/T/B/one"
 
-// desk is a destination service with everything behind it in memory.
+// desk is what lies behind a destination service.
 type desk struct {
-	*deliver.Destinations
 	rows   map[string]deliver.Destination
 	vault  map[string]string // by owner@version
 	posted []string          // addresses and messages
@@ -35,14 +34,13 @@ type desk struct {
 	dropFail  error
 }
 
-func newDesk() *desk {
+func newDesk() (*deliver.Destinations, *desk) {
 	d := &desk{rows: map[string]deliver.Destination{}, vault: map[string]string{},
 		clock: time.Date(2026, time.November, 23, 8, 30, 0, 0, time.UTC)}
 	ids := 0
-	d.Destinations = &deliver.Destinations{Store: d, Vault: d, Poster: d, AllowedOrigins: []string{"http://127.0.0.1:9000"},
+	return &deliver.Destinations{Store: d, Vault: d, Poster: d, AllowedOrigins: []string{"http://127.0.0.1:9000"},
 		Now:   func() time.Time { return d.clock },
-		NewID: func() string { ids++; return fmt.Sprintf("v%d", ids) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	return d
+		NewID: func() string { ids++; return fmt.Sprintf("v%d", ids) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, d
 }
 
 func (d *desk) CreateDestination(_ context.Context, row deliver.Destination) error {
@@ -122,17 +120,299 @@ func (d *desk) Post(_ context.Context, address secret.Text, body []byte) (delive
 	return deliver.Receipt{}, d.postFail
 }
 
-// shelf is the desk's store under the method name that the service's List has
-// too.
-func (d *desk) List(ctx context.Context, after string, limit int) ([]deliver.Destination, string, error) {
-	return d.Destinations.List(ctx, after, limit)
+func (d *desk) Destinations(_ context.Context, after string, limit int) ([]deliver.Destination, string, error) {
+	var out []deliver.Destination
+	for _, id := range slices.Sorted(maps.Keys(d.rows)) {
+		if id > after && len(out) < limit {
+			out = append(out, d.rows[id])
+		}
+	}
+	return out, "", d.storeFail
 }
 
-func (d *desk) make(t *testing.T) deliver.Destination {
+// kept makes a destination.
+func kept(t *testing.T, s *deliver.Destinations) deliver.Destination {
 	t.Helper()
-	row, err := d.Create(t.Context(), "D1", "#sales", "slack", secret.New(webhook))
+	row, err := s.Create(t.Context(), "D1", "#sales", "slack", secret.New(webhook))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return row
+}
+
+func TestDestinationIsKept(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	got, err := s.Create(t.Context(), "D1", " #sales ", "slack", secret.New(" "+webhook+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := deliver.Destination{ID: "D1", Name: "#sales", Type: "slack", SecretVersion: "v1", State: deliver.DestinationWorks,
+		Version: 1, Rev: 1, CreatedAt: d.clock, UpdatedAt: d.clock}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the destination (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, d.rows["D1"]); diff != "" {
+		t.Errorf("the stored destination (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"destination/D1@v1": webhook}, d.vault); diff != "" {
+		t.Errorf("the vault (-want +got):\n%s", diff)
+	}
+	address, row, err := s.Reveal(t.Context(), "D1")
+	if err != nil || address.Reveal() != webhook || row.Name != "#sales" {
+		t.Errorf("revealed %q of %q, %v", address.Reveal(), row.Name, err)
+	}
+	if _, err := s.Create(t.Context(), "D1", "other", "slack", secret.New(webhook)); !problem.Is(err, problem.Stale) {
+		t.Errorf("the same id again: %v", err)
+	}
+	if diff := cmp.Diff(map[string]string{"destination/D1@v1": webhook}, d.vault); diff != "" {
+		t.Errorf("the vault after the same id again (-want +got):\n%s", diff)
+	}
+	if list, _, err := s.List(t.Context(), "", 10); err != nil || len(list) != 1 {
+		t.Errorf("listed %v, %v", list, err)
+	}
+	if _, err := s.Get(t.Context(), "D2"); !problem.Is(err, problem.NotFound) {
+		t.Errorf("what is missing: %v", err)
+	}
+}
+
+func TestDestinationIsRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, label, kind, url string
+		want                   []string
+	}{
+		{"nothing", "", "", "", []string{"name", "type", "url"}},
+		{"long name", strings.Repeat("ü", 201), "slack", webhook, []string{"name"}},
+		{"name with a line break", "a\nb", "slack", webhook, []string{"name"}},
+		{"unknown type", "a", "teams", webhook, []string{"type"}},
+		{"webhook elsewhere", "a", "slack", "https://example.com/hidden", []string{"url"}},
+		{"webhook in the clear", "a", "slack", "http://hooks.slack.com/services/T/B/hidden", []string{"url"}},
+		{"no address", "a", "slack", "hidden", []string{"url"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, d := newDesk()
+			_, err := s.Create(t.Context(), "D1", test.label, test.kind, secret.New(test.url))
+			p, ok := problem.From(err)
+			if !ok || p.Kind != problem.Invalid {
+				t.Fatalf("the error is %v", err)
+			}
+			var got []string
+			for _, f := range p.Fields {
+				got = append(got, f.Name)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("the error shows the address: %v", err)
+			}
+			if len(d.rows)+len(d.vault) != 0 {
+				t.Errorf("something was stored: %v %v", d.rows, d.vault)
+			}
+		})
+	}
+	s, _ := newDesk()
+	if _, err := s.Create(t.Context(), "D1", "a", "slack", secret.New("http://127.0.0.1:9000/hook")); err != nil {
+		t.Errorf("an allowed origin: %v", err)
+	}
+}
+
+func TestDestinationEdits(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	kept(t, s)
+	if err := s.Break(t.Context(), "D1", "The webhook was removed."); err != nil {
+		t.Fatal(err)
+	}
+	if row := d.rows["D1"]; row.State != deliver.DestinationBroken || row.Problem != "The webhook was removed." || row.Version != 1 {
+		t.Errorf("broken: %+v", row)
+	}
+	name := "#emea"
+	got, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{Name: &name, IfVersion: 1})
+	if err != nil || got.Name != name || got.Version != 2 || got.State != deliver.DestinationBroken {
+		t.Errorf("a new name: %+v, %v", got, err)
+	}
+	if _, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{Name: &name, IfVersion: 1}); !problem.Is(err, problem.Stale) {
+		t.Errorf("an edit of an older version: %v", err)
+	}
+
+	address := secret.New("https://hooks.slack.com/services/T/B/two")
+	d.before = func() { // the drain writes in between
+		row := d.rows["D1"]
+		row.Rev++
+		d.rows["D1"] = row
+	}
+	got, err = s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &address, IfVersion: 2})
+	if err != nil || got.State != deliver.DestinationWorks || got.Problem != "" || got.Version != 3 {
+		t.Errorf("a new address: %+v, %v", got, err)
+	}
+	if diff := cmp.Diff(map[string]string{"destination/D1@" + got.SecretVersion: address.Reveal()}, d.vault); diff != "" {
+		t.Errorf("the vault (-want +got):\n%s", diff)
+	}
+	if _, err := s.Edit(t.Context(), "D2", deliver.DestinationEdit{URL: &address}); !problem.Is(err, problem.NotFound) {
+		t.Errorf("an edit of what is missing: %v", err)
+	}
+	wrong := secret.New("https://example.com/")
+	if _, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &wrong}); !problem.Is(err, problem.Invalid) {
+		t.Errorf("a webhook elsewhere: %v", err)
+	}
+	if len(d.vault) != 1 {
+		t.Errorf("the vault keeps %v", slices.Collect(maps.Keys(d.vault)))
+	}
+}
+
+// TestAddressIsNeverHalfReplaced breaks off a new address at each step.
+func TestAddressIsNeverHalfReplaced(t *testing.T) {
+	t.Parallel()
+	address := secret.New("https://hooks.slack.com/services/T/B/two")
+	tests := []struct {
+		name string
+		fail func(*desk)
+		want string // the address in force
+		keep int    // addresses in the vault
+	}{
+		{"refused", func(d *desk) {
+			d.before = func() { // somebody else's edit
+				row := d.rows["D1"]
+				row.Version, row.Rev = row.Version+1, row.Rev+1
+				d.rows["D1"] = row
+			}
+		}, webhook, 1},
+		{"unclear whether it was stored", func(d *desk) { d.storeFail = errors.New("no answer") }, webhook, 2},
+		{"the old one is not dropped", func(d *desk) { d.dropFail = errors.New("no answer") }, address.Reveal(), 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, d := newDesk()
+			kept(t, s)
+			test.fail(d)
+			_, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &address, IfVersion: 1})
+			if succeeded := err == nil; succeeded != (test.want == address.Reveal()) {
+				t.Errorf("the edit says %v", err)
+			}
+			d.storeFail = nil
+			if got, _, err := s.Reveal(t.Context(), "D1"); err != nil || got.Reveal() != test.want {
+				t.Errorf("in force is %q, %v", got.Reveal(), err)
+			}
+			if len(d.vault) != test.keep {
+				t.Errorf("the vault keeps %d addresses, want %d", len(d.vault), test.keep)
+			}
+		})
+	}
+}
+
+func TestDestinationTest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		fail  error
+		kind  problem.Kind
+		state string
+	}{
+		{"arrives", nil, 0, deliver.DestinationWorks},
+		{"refused for good", &deliver.SendError{Outcome: deliver.Refused, Code: "no_service", Message: "m", BreaksDestination: true}, problem.Conflict, deliver.DestinationBroken},
+		{"refused once", &deliver.SendError{Outcome: deliver.Refused, Code: "msg_too_long", Message: "m"}, problem.Conflict, deliver.DestinationWorks},
+		{"busy", &deliver.SendError{Outcome: deliver.Deferred, Code: "rate_limited", Message: "m", RetryAfter: time.Minute}, problem.Unavailable, deliver.DestinationWorks},
+		{"unclear", &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Message: "m"}, problem.Unavailable, deliver.DestinationWorks},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, d := newDesk()
+			kept(t, s)
+			d.postFail = test.fail
+			got, err := s.Test(t.Context(), "D1")
+			if row := d.rows["D1"]; row.State != test.state || row.Version != 1 {
+				t.Errorf("afterwards it is %+v", row)
+			}
+			if len(d.posted) != 1 || !strings.HasPrefix(d.posted[0], webhook+" {") || !strings.Contains(d.posted[0], "#sales") {
+				t.Errorf("posted was %q", d.posted)
+			}
+			if test.fail == nil {
+				if err != nil || got.ID != "D1" {
+					t.Errorf("%+v, %v", got, err)
+				}
+				return
+			}
+			var sent *deliver.SendError
+			p, ok := problem.From(err)
+			if !ok || !errors.As(test.fail, &sent) || p.Kind != test.kind || p.Code != sent.Code || p.After != sent.RetryAfter {
+				t.Errorf("the error is %+v", p)
+			}
+		})
+	}
+
+	// A success repairs; a template in the name is only a name.
+	s, d := newDesk()
+	if _, err := s.Create(t.Context(), "D1", "{{ nobody }}", "slack", secret.New(webhook)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Break(t.Context(), "D1", "why"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Test(t.Context(), "D1"); err != nil || got.State != deliver.DestinationWorks || got.Problem != "" {
+		t.Errorf("after a test that arrived: %+v, %v", got, err)
+	}
+	if !strings.Contains(d.posted[0], "{{ nobody }}") {
+		t.Errorf("posted was %q", d.posted)
+	}
+}
+
+// TestOldAddressDoesNotBreakTheNew replaces the address while a message is
+// under way to the old one.
+func TestOldAddressDoesNotBreakTheNew(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	kept(t, s)
+	d.postFail = &deliver.SendError{Outcome: deliver.Refused, Code: "no_service", Message: "m", BreaksDestination: true}
+	d.before = func() {
+		address := secret.New("https://hooks.slack.com/services/T/B/two")
+		if _, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &address}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Test(t.Context(), "D1"); !problem.Is(err, problem.Conflict) {
+		t.Errorf("the test says %v", err)
+	}
+	if row := d.rows["D1"]; row.State != deliver.DestinationWorks {
+		t.Errorf("the new address is %s", row.State)
+	}
+}
+
+func TestDestinationIsDeleted(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	kept(t, s)
+	if err := s.Delete(t.Context(), "D1", 2); !problem.Is(err, problem.Stale) {
+		t.Errorf("another version: %v", err)
+	}
+	if err := s.Delete(t.Context(), "D1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.rows)+len(d.vault) != 0 {
+		t.Errorf("left are %v %v", d.rows, d.vault)
+	}
+	if err := s.Delete(t.Context(), "D1", 0); !problem.Is(err, problem.NotFound) {
+		t.Errorf("deleting again: %v", err)
+	}
+	if err := s.Break(t.Context(), "D1", "why"); err != nil {
+		t.Errorf("breaking what is gone: %v", err)
+	}
+	if _, _, err := s.Reveal(t.Context(), "D1"); !problem.Is(err, problem.NotFound) {
+		t.Errorf("revealing what is gone: %v", err)
+	}
+}
+
+func TestMissingAddressIsADefect(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	kept(t, s)
+	clear(d.vault)
+	if _, _, err := s.Reveal(t.Context(), "D1"); err == nil || problem.KindOf(err) != problem.Internal {
+		t.Errorf("the error is %v", err)
+	}
 }

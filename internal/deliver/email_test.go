@@ -381,6 +381,39 @@ func TestLargeFilesLeaveTheEmail(t *testing.T) {
 	}
 }
 
+func TestManyFilesLeftOut(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[int]string{
+		1: "1.csv is too large for an email and was left out.",
+		3: "1.csv, 2.csv and 3.csv are too large for an email and were left out.",
+		5: "1.csv, 2.csv and 3 more are too large for an email and were left out.",
+	} {
+		p := morning(t)
+		p.Files = nil
+		for i := range count {
+			p.Files = append(p.Files, fileOf(fmt.Sprintf("%d.csv", i+1), "csv", "text/csv", make([]byte, 100_000)))
+		}
+		b := builder()
+		b.MaxBytes = 50_000
+		if _, m := sent(t, b, p); !strings.Contains(m.Text, want) {
+			t.Errorf("with %d files the message does not say %q:\n%s", count, want, m.Text)
+		}
+	}
+}
+
+func TestExportedOnAnotherDay(t *testing.T) {
+	t.Parallel()
+	p := morning(t)
+	p.Location = nil
+	p.Files[0].ExportedAt = p.ScheduledFor.Add(20 * time.Hour)
+	_, m := sent(t, builder(), p)
+	for _, said := range []string{"Monday, 23 November 2026 at 08:00 UTC", "exported 24 November 2026, 04:00", "exported at 08:00"} {
+		if !strings.Contains(m.Text, said) {
+			t.Errorf("the message does not say %q:\n%s", said, m.Text)
+		}
+	}
+}
+
 // However large its files and texts, an email keeps its limit, and a file is
 // carried, linked or named as left out.
 func TestEmailKeepsItsLimit(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"github.com/vizpost/vizpost/internal/deliver"
 )
 
@@ -53,6 +55,26 @@ func TestFileName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Names that are made unique differ for all file systems, and stay safe.
+func TestUniqueName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", 100) + ".pdf"
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]string{"a.pdf", "A.PDF", "a (2).pdf", "a", "", ".", long}), rapid.String()), 0, 30).Draw(t, "names")
+		taken, seen := map[string]bool{}, map[string]string{}
+		for _, name := range names {
+			got := deliver.UniqueName(name, taken)
+			if before, ok := seen[strings.ToLower(got)]; ok {
+				t.Fatalf("%q and an earlier name both became %q, %q", name, before, got)
+			}
+			seen[strings.ToLower(got)] = got
+			if len(got) > 120 || deliver.FileName(got, "") != got {
+				t.Fatalf("%q became %q, which is not a safe name", name, got)
+			}
+		}
+	})
 }
 
 func FuzzFileName(f *testing.F) {

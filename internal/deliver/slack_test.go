@@ -178,6 +178,22 @@ func TestSlackCountsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+func TestSlackOfManyFilesOfOneView(t *testing.T) {
+	t.Parallel()
+	p := morning(t)
+	file := p.Files[1]
+	file.Name = strings.Repeat("n", 100) + ".pdf"
+	p.Files = nil
+	for range 60 {
+		p.Files = append(p.Files, file)
+	}
+	m := slackOf(t, p)
+	list := m.Blocks[2].Text.Text
+	if lines := strings.Split(list, "\n"); len(lines) < 20 || lines[len(lines)-1] != "…" || unitsIn(list) > 3000 {
+		t.Errorf("the list of files has %d lines and %d characters, and ends in %q", len(lines), unitsIn(list), lines[len(lines)-1])
+	}
+}
+
 var brokenEntity = regexp.MustCompile(`&(amp|lt|gt);|[&<>]`)
 
 func unitsIn(s string) int { return len(utf16.Encode([]rune(s))) }

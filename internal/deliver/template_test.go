@@ -161,6 +161,7 @@ func TestCompileTemplateRefuses(t *testing.T) {
 		{"groupBy", "{{ groupBy(files, .view) }}", "The expression at line 1, column 4 cannot be used: groupBy cannot be used here."},
 		{"now", "{{ now() }}", "The expression at line 1, column 4 cannot be used: unknown name now" + names},
 		{"variables", `{{ let a = "x"; a + a }}`, "The expression at line 1, column 8 cannot be used: variables, maps and several steps cannot be used here."},
+		{"calling no function", "{{ report.name() }}", "The expression at line 1, column 11 cannot be used: only the functions of templates can be called."},
 		{"maps", `{{ {"a": 1}.a }}`, "The expression at line 1, column 4 cannot be used: variables, maps and several steps cannot be used here."},
 		{"lists of lists", "{{ [files, files] }}", "The expression at line 1, column 4 cannot be used: a list may hold constants only."},
 		{"comparing lists", "{{ files == files }}", "The expression at line 1, column 10 cannot be used: only single values can be compared."},
@@ -190,6 +191,10 @@ func TestCompileLine(t *testing.T) {
 		if _, err := deliver.CompileLine(text); err != nil {
 			t.Errorf("CompileLine(%q): %v", text, err)
 		}
+	}
+	_, err := deliver.CompileLine("{{ foo }}")
+	if got := fieldMessage(t, err); !strings.Contains(got, "unknown name foo") {
+		t.Errorf("CompileLine of an unknown name says %q", got)
 	}
 	for _, text := range []string{"a\nb", "a\r\nBcc: x@example.com", "a\tb", "a\x00", "a\u2028b", "a\u202Eb", "{{ 1 }}\n"} {
 		_, err := deliver.CompileLine(text)
@@ -223,6 +228,7 @@ func TestRenderStops(t *testing.T) {
 		{"division", "{{ 1 % 0 }}", "The expression at line 1, column 4 has no result: runtime error: integer divide by zero."},
 		{"date of unknown form", "{{ date(run.scheduled_for, view) }}", `The expression at line 1, column 4 has no result: the form of a date is written with % codes, such as "%d %B %Y".`},
 		{"days", "{{ add_days(run.scheduled_for, 99999999) }}", "The expression at line 1, column 4 has no result: add_days reaches a hundred years at most."},
+		{"a text that cannot be joined", "{{ 'a' + find(files, .size > 1).filters.Region[7] }}", "The expression at line 1, column 4 has no result: index out of range: 7 (array length is 2)."},
 		{"joining no list", "{{ join(view) }}", "The expression at line 1, column 4 has no result: join needs a list."},
 	}
 	for _, tt := range tests {

@@ -178,7 +178,7 @@ func connectionOut(c connection.Connection) connectionJSON {
 		ID: c.ID, Name: c.Name, ServerURL: c.ServerURL, Site: c.Site,
 		Auth:     authJSON{Method: c.Auth.Method, TokenName: c.Auth.TokenName, Username: c.Auth.Username},
 		State:    c.State,
-		Identity: identityJSON(c.Identity), Server: serverJSON(c.Server), TokenLife: tokenLifeOut(c.TokenLife),
+		Identity: identityJSON(c.Identity), Server: serverJSON(c.Server), TokenLife: tokenLifeOut(c.TokenLife, c.Auth.Method),
 		Notify: list(c.Notify), Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 	}
 	if p := c.Problem; p != nil {
@@ -191,16 +191,16 @@ func connectionOut(c connection.Connection) connectionJSON {
 	return out
 }
 
-func tokenLifeOut(l connection.TokenLife) tokenLifeJSON {
+func tokenLifeOut(l connection.TokenLife, method tableau.Method) tokenLifeJSON {
 	source := l.Source
 	if source == "" {
 		source = connection.ExpiryUnknown
 	}
-	return tokenLifeJSON{ExpiresAt: moment(l.ExpiresAt), Source: source, LastUsedAt: moment(l.LastUsedAt), IdleUntil: moment(l.IdleUntil())}
+	return tokenLifeJSON{ExpiresAt: moment(l.ExpiresAt), Source: source, LastUsedAt: moment(l.LastUsedAt), IdleUntil: moment(l.IdleUntil(method))}
 }
 
 func testResultOut(r connection.TestResult) testResultJSON {
-	return testResultJSON{Identity: identityJSON(r.Identity), Server: serverJSON(r.Server), TokenLife: tokenLifeOut(r.TokenLife)}
+	return testResultJSON{Identity: identityJSON(r.Identity), Server: serverJSON(r.Server), TokenLife: tokenLifeOut(r.TokenLife, r.Auth.Method)}
 }
 
 // moment gives a time in UTC, null when it is zero.

@@ -1023,6 +1023,13 @@ var oracleYears = []struct {
 	{"Asia/Pyongyang", 2015}, {"Africa/Casablanca", 2026}, {"Antarctica/Troll", 2026}, {"America/Caracas", 2016}, {"America/Havana", 2026},
 }
 
+// shownBy gives what a clock shows, as if it were UTC.
+func shownBy(local time.Time) time.Time {
+	year, month, day := local.Date()
+	hour, minute, second := local.Clock()
+	return time.Date(year, month, day, hour, minute, second, 0, time.UTC)
+}
+
 // clockYear is what a zone's clocks show at each minute of a year.
 type clockYear struct {
 	location *time.Location
@@ -1040,8 +1047,7 @@ func newClockYear(t testing.TB, zone string, year int) clockYear {
 	at := time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
 	c := clockYear{location: location, begin: at.Unix() / 60}
 	for at.Year() == year {
-		local := at.In(location)
-		wall := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+		wall := shownBy(at.In(location))
 		c.walls = append(c.walls, wall.Unix()/60)
 		if n := len(c.walls); n > 1 && c.walls[n-1] != c.walls[n-2]+1 {
 			c.changes = append(c.changes, n-1)
@@ -1055,8 +1061,9 @@ func (c clockYear) instant(minute int) time.Time {
 	return time.Unix((c.begin+int64(minute))*60, 0).UTC()
 }
 
-// occurrences scans the minutes after the given one, for at most so many.
-func (c clockYear) occurrences(o oracle, first, last *report.Date, after, limit int) []time.Time {
+// occurrences scans the minutes from the one after the first up to the second,
+// for at most as many as Occurrences counts.
+func (c clockYear) occurrences(o oracle, first, last *report.Date, after, until int) []time.Time {
 	matching := map[int64]bool{}
 	matches := func(wall int64) bool {
 		if !o.minute[wall%60] || !o.hour[wall/60%24] {
@@ -1073,8 +1080,8 @@ func (c clockYear) occurrences(o oracle, first, last *report.Date, after, limit 
 		return ok
 	}
 	var found []time.Time
-	shown := slices.Max(c.walls[:after+1])
-	for n := after + 1; n < len(c.walls) && len(found) < limit; n++ {
+	shown := slices.Max(c.walls[max(0, after-48*60) : after+1])
+	for n := after + 1; n <= until && len(found) < report.OccurrenceCountLimit; n++ {
 		now := c.walls[n]
 		due := o.elapsed && matches(now)
 		for wall := shown + 1; !o.elapsed && wall <= now; wall++ {
@@ -1114,8 +1121,10 @@ func TestOccurrencesAgreeWithTheClock(t *testing.T) {
 					s.EndsOn = date(until.Date())
 				}
 
-				want := clock.occurrences(o, s.StartsOn, s.EndsOn, after, report.OccurrenceCountLimit)
-				end := clock.instant(len(clock.walls) - 1)
+				days := rapid.SampledFrom([]int{1, 7, 30, 366}).Draw(t, "days")
+				until := min(after+days*24*60, len(clock.walls)-1)
+				want := clock.occurrences(o, s.StartsOn, s.EndsOn, after, until)
+				end := clock.instant(until)
 				got, total := s.Occurrences(clock.instant(after), end, report.OccurrenceCountLimit)
 				if !slices.EqualFunc(want, got, time.Time.Equal) {
 					t.Fatalf("%q from %v to %v after %v (-want +got):\n%s", o.cron, s.StartsOn, s.EndsOn, clock.instant(after), cmp.Diff(want, got))
@@ -1173,7 +1182,7 @@ func TestNextRules(t *testing.T) {
 				t.Fatalf("%q: Next(%v) = %v, but Next(%v) = %v", s.Cron, after, at, between, again)
 			}
 			local := at.In(location)
-			wall := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+			wall := shownBy(local)
 			_, before := at.Add(-time.Second).In(location).Zone()
 			_, now := local.Zone()
 			if !o.shows(wall) && (o.elapsed || now <= before) {

@@ -98,7 +98,10 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: c.Now, newID: newIDs(c.Now, c.Random), log: c.Log}
+	// What is stored has microseconds; what is answered before it is stored
+	// must not differ from what is read later.
+	now := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
+	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: now, newID: newIDs(now, c.Random), log: c.Log}
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

@@ -105,8 +105,10 @@ func (r ExportRequest) Validate() error {
 	return wrong.Err()
 }
 
-// Export writes a view to w as it arrives, in exactly one HTTP request and
-// without retrying. What it writes has the length that Tableau announced and is
+// Export writes a view to w as it arrives, in one HTTP request and without
+// retrying. (Only where a connection kept from an earlier request turns out to
+// be closed before the first byte of an answer, net/http sends the request once
+// more on another.) What it writes has the length that Tableau announced and is
 // no error page; whether it is a whole file of its format is for the content
 // package to say.
 //
