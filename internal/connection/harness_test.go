@@ -38,6 +38,7 @@ type world struct {
 	store   *local.Store
 	holds   *holds
 	log     *journal
+	lastID  atomic.Int64
 	*connection.Service
 }
 
@@ -81,9 +82,9 @@ func (w *world) process(store connection.Store, vault connection.Vault) *connect
 	}
 }
 
-var lastID atomic.Int64
+func (w *world) newID() string { return idNumber(w.lastID.Add(1)) }
 
-func (w *world) newID() string { return fmt.Sprintf("01K%023d", lastID.Add(1)) }
+func idNumber(n int64) string { return fmt.Sprintf("01K%023d", n) }
 
 // token gives the credential of the stand-in's first token.
 func (w *world) token() tableau.Credential {

@@ -76,9 +76,9 @@ func (c Connection) Warn(now time.Time) (Warning, bool) {
 		return Warning{
 			Kind:    fmt.Sprintf("expires_in_%d_days", days),
 			Subject: fmt.Sprintf("The Tableau token of %q ends %s", c.Name, when),
-			Text: fmt.Sprintf("The personal access token %q, with which vizpost signs in for the connection %q (%s, site %q), ends on %s UTC.\n\n"+
+			Text: fmt.Sprintf("The personal access token %q, with which vizpost signs in for the connection %q (%s, %s), ends on %s UTC.\n\n"+
 				"%s\n\nUntil then nothing changes. After it, reports are held until there is a new token; none is lost.\n",
-				c.Auth.TokenName, c.Name, c.ServerURL, c.Site, end.UTC().Format("2 January 2006 at 15:04"), newToken),
+				c.Auth.TokenName, c.Name, c.ServerURL, siteName(c.Site), end.UTC().Format("2 January 2006 at 15:04"), newToken),
 		}, true
 	}
 	return Warning{}, false

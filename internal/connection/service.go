@@ -722,7 +722,7 @@ func identityChange(old, c Connection) *problem.Error {
 	}
 	what := fmt.Sprintf("The credential signs in as %s; so far the connection signed in as %s.", is.UserName, was.UserName)
 	if was.SiteID != is.SiteID {
-		what = fmt.Sprintf("The credential signs in to another site (%q) than so far (%q), as %s.", c.Site, old.Site, is.UserName)
+		what = fmt.Sprintf("The credential signs in to another site (%s) than so far (%s), as %s.", siteName(c.Site), siteName(old.Site), is.UserName)
 	}
 	return &problem.Error{Kind: problem.Conflict, Code: problem.CodeIdentityChange,
 		Message: what + " Its reports would show what this user may see, and views that are not there would fail. " +

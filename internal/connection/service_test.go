@@ -2,7 +2,6 @@ package connection_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -238,8 +237,8 @@ func TestRefusedSettings(t *testing.T) {
 // no other that was made in this test; none for "".
 func (w *world) wantOneSecret(id, version string) {
 	w.Helper()
-	for n := range lastID.Load() {
-		candidate := fmt.Sprintf("01K%023d", n+1)
+	for n := range w.lastID.Load() {
+		candidate := idNumber(n + 1)
 		_, err := w.store.Secret(w.Context(), "connection/"+id, candidate)
 		if found := err == nil; found != (candidate == version) {
 			w.Errorf("the vault has version %s of %s: %v, want %v", candidate, id, found, candidate == version)
@@ -305,7 +304,7 @@ func TestIdentityChange(t *testing.T) {
 		says       string
 	}{
 		"another user": {user: tableautest.SecondUser, site: tableautest.DefaultSite, says: tableautest.SecondUser},
-		"another site": {user: tableautest.DefaultUser, site: tableautest.SecondSite, says: `another site ("finance")`},
+		"another site": {user: tableautest.DefaultUser, site: tableautest.SecondSite, says: `another site (site "finance")`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -116,7 +116,7 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 		return fail("lies on another server than the connection %q, which is of %s", c.Name, c.ServerURL)
 	}
 	if address.SiteKnown && !strings.EqualFold(address.Site, c.Site) {
-		return fail("lies on another site than the connection %q, which is of site %q", c.Name, c.Site)
+		return fail("lies on another site than the connection %q, which is of %s", c.Name, siteName(c.Site))
 	}
 	if address.CustomView != "" {
 		return fail("names a custom view; only published views can be exported. Open the view without the custom view and copy that address")
@@ -150,6 +150,14 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 		return tableau.View{}, tableau.Address{}, answerUse(err)
 	}
 	return view, address, nil
+}
+
+// siteName names a site in a sentence.
+func siteName(site string) string {
+	if site == "" {
+		return "the default site"
+	}
+	return fmt.Sprintf("site %q", site)
 }
 
 // sameHost compares server addresses; a typed http:// means the same server.

@@ -35,8 +35,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"code.dny.dev/ssrf"
+	"golang.org/x/net/idna"
 )
 
 // Policy says where requests may go and how long a connection may take. The
@@ -299,6 +301,13 @@ func (p Policy) checkHost(ctx context.Context, host string, port uint16, plain b
 func (p Policy) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{addr}, nil
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		ascii, err := idna.Lookup.ToASCII(host) // as net/http does before it dials
+		if err != nil {
+			return nil, fmt.Errorf("looking up the host name: %w", err)
+		}
+		host = ascii
 	}
 	lookup := p.Lookup
 	if lookup == nil {

@@ -208,10 +208,12 @@ func lookup(names map[string][]string) func(context.Context, string) ([]netip.Ad
 func TestCheckAddressByName(t *testing.T) {
 	t.Parallel()
 	names := lookup(map[string][]string{
-		"public.example.com":   {"93.184.216.34", "2606:2800:220:1::1"},
-		"internal.example.com": {"10.0.0.7"},
-		"mixed.example.com":    {"93.184.216.34", "64:ff9b::5db8:d822"},
-		"loop.example.com":     {"127.0.0.1"},
+		"public.example.com":    {"93.184.216.34", "2606:2800:220:1::1"},
+		"internal.example.com":  {"10.0.0.7"},
+		"mixed.example.com":     {"93.184.216.34", "64:ff9b::5db8:d822"},
+		"loop.example.com":      {"127.0.0.1"},
+		"xn--mller-kva.example": {"10.0.0.7"},
+		"a_b.example.com":       {"10.0.0.7"},
 	})
 	proxy := &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
 	tests := []struct {
@@ -226,6 +228,8 @@ func TestCheckAddressByName(t *testing.T) {
 		{name: "one address of two", host: "mixed.example.com"},
 		{name: "one address of two, by proxy", host: "mixed.example.com", proxy: proxy, want: outbound.Reserved},
 		{name: "public, by proxy", host: "public.example.com", proxy: proxy},
+		{name: "beyond ASCII", host: "müller.example", want: outbound.Private},
+		{name: "with an underscore", host: "a_b.example.com", want: outbound.Private},
 		{name: "this machine", host: "loop.example.com", want: outbound.Loopback},
 	}
 	for _, tt := range tests {

@@ -53,7 +53,8 @@ const (
 // instant at which the clocks show that time or a later one. A time that the
 // clocks leave out therefore runs at the end of the gap, and of a time that
 // they repeat only the first is meant. Several times that fall into one gap
-// run once.
+// run once. An occurrence belongs to the date for which it is set down, also
+// where the gap carries it past midnight.
 //
 // Day of month and day of week are alternatives when both are restricted, as
 // in cron(8): "0 9 13 * FRI" runs on each 13th and on each Friday. Where one
@@ -66,9 +67,9 @@ type Schedule struct {
 	CatchUp  CatchUp `json:"catch_up"`
 }
 
-// Validate reports all that is wrong with the schedule as an
-// [problem.Invalid] problem whose fields are named as in JSON, without a
-// prefix. A schedule that has no occurrence after now is wrong too.
+// Validate reports all that is wrong with the schedule as a problem of kind
+// [problem.Invalid], whose fields are named as in JSON, without a prefix. A
+// schedule that has no occurrence after now is wrong too.
 func (s Schedule) Validate(now time.Time) error {
 	var fields problem.Fields
 	if _, err := parseCron(s.Cron); err != nil {
@@ -115,8 +116,8 @@ func (s Schedule) validateFires(now time.Time) error {
 	return problem.InvalidField("ends_on", "Nothing comes due until the end of this date. Give a later one, or none.")
 }
 
-// Location gives the schedule's time zone, or an [problem.Invalid] problem of
-// the field time_zone.
+// Location gives the schedule's time zone, or a problem of kind
+// [problem.Invalid] with the field time_zone.
 func (s Schedule) Location() (*time.Location, error) {
 	if s.TimeZone == "" {
 		return nil, problem.InvalidField("time_zone", "Name the time zone, such as Europe/Berlin or UTC.")
@@ -260,7 +261,10 @@ func (t *timetable) next(after time.Time) (time.Time, bool) {
 // nextByClock finds the first matching time of the calendar that is reached
 // at from or later.
 func (t *timetable) nextByClock(from, horizon time.Time) (time.Time, bool) {
-	wall := later(t.first, wallClock(from.In(t.location)))
+	// What the clocks show just before from is over. At from itself they may
+	// already have left out a time that is due at this very instant.
+	shown := wallClock(from.Add(-1).In(t.location))
+	wall := later(t.first, shown.Add(1))
 	for {
 		match, ok := t.match(wall, horizon)
 		if !ok {
@@ -341,8 +345,8 @@ func (t *timetable) match(from, until time.Time) (time.Time, bool) {
 }
 
 // onDay asks gronx whether day of month and day of week match. Its own search
-// (NextTickAfter) is not used: it works in the zone itself, where a change of
-// the clocks makes it skip times.
+// (NextTickAfter) is not used: it cannot be told where to stop, and takes what
+// it has not found after a number of steps for something that never comes.
 func (t *timetable) onDay(day time.Time) bool {
 	t.gron.C.SetRef(day)
 	due, err := t.gron.SegmentsDue(t.days)
@@ -440,11 +444,11 @@ var cronFields = [5]cronField{
 
 // parseCron checks an expression and gives its fields with names as numbers.
 //
-// gronx reads expressions loosely: it lets 5-field, 6-field and @ forms
-// through, replaces names in every field and within words, takes "15Wx",
-// "9L" and "?", and finds a wrong item of a list only when none before it
-// matches. So all that it is given is checked here, and it only says which
-// days and times match.
+// gronx reads expressions loosely: it lets six-field and @ forms through,
+// replaces names in every field and within words, takes "15Wx", "9L" and "?",
+// and finds a wrong item of a list only when none before it matches. So all
+// that it is given is checked here, and it only says which days and times
+// match.
 func parseCron(expression string) ([5]string, error) {
 	var parsed [5]string
 	if len(expression) > maxCronBytes {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/adhocore/gronx"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -120,6 +121,11 @@ func TestNextWhereClocksChange(t *testing.T) {
 			"a time in the gap and the one at its end run once",
 			"30 2,3 * * *", "America/New_York", "2026-03-07T12:00:00Z",
 			[]string{"2026-03-08T03:00:00-04:00", "2026-03-08T03:30:00-04:00", "2026-03-09T02:30:00-04:00"},
+		},
+		{
+			"asked just before the end of the gap",
+			"30 2 * * *", "America/New_York", "2026-03-08T06:59:59.999999999Z",
+			[]string{"2026-03-08T03:00:00-04:00", "2026-03-09T02:30:00-04:00"},
 		},
 		{
 			"a day without midnight: Cairo",
@@ -1178,8 +1184,10 @@ func TestNextRules(t *testing.T) {
 			}
 			// Asked from anywhere between, the answer is the same.
 			between := after.Add(time.Duration(rapid.Int64Range(0, int64(at.Sub(after))-1).Draw(t, "between")))
-			if again, _ := s.Next(between); !again.Equal(at) {
-				t.Fatalf("%q: Next(%v) = %v, but Next(%v) = %v", s.Cron, after, at, between, again)
+			for _, between := range []time.Time{between, at.Add(-1)} {
+				if again, _ := s.Next(between); !again.Equal(at) {
+					t.Fatalf("%q: Next(%v) = %v, but Next(%v) = %v", s.Cron, after, at, between, again)
+				}
 			}
 			local := at.In(location)
 			wall := shownBy(local)
@@ -1196,6 +1204,21 @@ func TestNextRules(t *testing.T) {
 			if diff := cmp.Diff(walked, list); diff != "" || total != len(walked) {
 				t.Fatalf("%q: Occurrences() counts %d; it differs from repeated Next() (-next +occurrences):\n%s", s.Cron, total, diff)
 			}
+		}
+	})
+}
+
+// In UTC, where no clock is ever changed, gronx's own search has to find the
+// same.
+func TestNextAgreesWithGronxInUTC(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := report.Schedule{Cron: drawOracle(t).cron, TimeZone: "UTC"}
+		after := drawInstant(t).UTC().Truncate(time.Second)
+		got, ok := s.Next(after)
+		want, err := gronx.NextTickAfter(s.Cron, after, false)
+		if ok != (err == nil) || ok && !got.Equal(want) {
+			t.Fatalf("%q: Next(%v) = %v, %v, but gronx finds %v, %v", s.Cron, after, got, ok, want, err)
 		}
 	})
 }

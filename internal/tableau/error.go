@@ -69,12 +69,12 @@ type Error struct {
 	RetryOnce  bool
 	RetryAfter time.Duration
 
-	Err error // the cause in the transport, without the address that was called; may be nil
+	Err error // the cause in the transport, without the URL that was called; may be nil
 
 	hint string // replaces the message of the cause, where more is known
 }
 
-// Error gives the text for logs. It holds no secret and no address.
+// Error gives the text for logs. It holds no secret, and no URL with its filters.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", e.Op, e.Cause)

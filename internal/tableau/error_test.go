@@ -35,7 +35,7 @@ func export(t testing.TB, serverURL string, o tableau.Options) (string, error) {
 
 const exportRoute = "GET /api/3.27/sites/site-1/views/view-1/data"
 
-// The table of ref section 4.7 and the codes around it. Every answer comes as
+// The error tables of the export endpoints. Every answer comes as
 // XML, which is what an export gets, and as JSON.
 func TestExportErrors(t *testing.T) {
 	t.Parallel()

@@ -432,6 +432,11 @@ func TestNewClientRefusesPlainHTTP(t *testing.T) {
 	if _, err := tableau.NewClient("https://tableau.example.com", tableau.Options{}); err != nil {
 		t.Errorf("https: %v", err)
 	}
+	for _, version := range []string{"latest", "3", "3.x", "-3.1", "3.12345"} {
+		if _, err := tableau.NewClient(base, tableau.Options{APIVersion: version}); err == nil {
+			t.Errorf("version %q is taken", version)
+		}
+	}
 }
 
 func TestCallTimeout(t *testing.T) {

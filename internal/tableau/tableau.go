@@ -21,7 +21,7 @@
 // A call fails with an [*Error]. Its Cause is what to decide by, Retry says
 // whether the same call may succeed later, and Message is the text for people.
 // No call retries anything by itself; each makes the HTTP requests that its
-// comment names and no more. An error holds neither secrets nor addresses.
+// comment names and no more. An error holds no secret and no URL.
 //
 // # Addresses that people paste
 //
@@ -33,6 +33,7 @@
 package tableau
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -74,8 +75,8 @@ const (
 )
 
 // NewClient makes a client of the server at an address, in any form that
-// [NormalizeServerURL] takes. The error is a [*problem.Error] about the field
-// "server_url". Nothing is sent.
+// [NormalizeServerURL] takes. An address that cannot be used is a
+// [*problem.Error] about the field "server_url". Nothing is sent.
 func NewClient(serverURL string, o Options) (*Client, error) {
 	base, _, err := NormalizeServerURL(serverURL)
 	if err != nil {
@@ -89,6 +90,9 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 	}
 	if o.APIVersion == "" {
 		o.APIVersion = newestVersion
+	}
+	if _, _, ok := parseVersion(o.APIVersion); !ok {
+		return nil, fmt.Errorf("making a Tableau client: %q is no version of the REST API, such as %s", o.APIVersion, newestVersion)
 	}
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = defaultCallTimeout

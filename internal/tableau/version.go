@@ -17,16 +17,11 @@ const (
 )
 
 // compareVersions orders versions of the REST API by number, so that 3.10 comes
-// after 3.9. What is not a version comes before all that are.
+// after 3.9. What is not a version counts as 0.0.
 func compareVersions(a, b string) int {
-	aMajor, aMinor, aOK := parseVersion(a)
-	bMajor, bMinor, bOK := parseVersion(b)
-	switch {
-	case !aOK || !bOK:
-		return cmp.Compare(boolInt(aOK), boolInt(bOK))
-	default:
-		return cmp.Or(cmp.Compare(aMajor, bMajor), cmp.Compare(aMinor, bMinor))
-	}
+	aMajor, aMinor, _ := parseVersion(a)
+	bMajor, bMinor, _ := parseVersion(b)
+	return cmp.Or(cmp.Compare(aMajor, bMajor), cmp.Compare(aMinor, bMinor))
 }
 
 func parseVersion(s string) (major, minor int, ok bool) {
@@ -34,9 +29,12 @@ func parseVersion(s string) (major, minor int, ok bool) {
 	if !found {
 		return 0, 0, false
 	}
-	major, errMajor := parseDigits(first)
-	minor, errMinor := parseDigits(second)
-	return major, minor, errMajor && errMinor
+	major, majorOK := parseDigits(first)
+	minor, minorOK := parseDigits(second)
+	if !majorOK || !minorOK {
+		return 0, 0, false
+	}
+	return major, minor, true
 }
 
 // parseDigits reads a number of one to four digits, without a sign.
@@ -46,13 +44,6 @@ func parseDigits(s string) (int, bool) {
 	}
 	n, err := strconv.Atoi(s)
 	return n, err == nil
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // speakVersion picks the version to speak with a server: the server's own, or

@@ -16,15 +16,15 @@ import (
 // View is a view of a site: a worksheet, dashboard or story of a workbook.
 type View struct {
 	ID                 string
-	Name               string    // as people see it
-	ContentURL         string    // such as "Superstore/sheets/Overview"; stable, unlike the name
-	ViewURLName        string    // the last part of ContentURL
-	SheetType          string    // such as "dashboard"; may be empty
-	WorkbookID         string    //
-	WorkbookName       string    //
-	WorkbookContentURL string    // the first part of ContentURL
-	ProjectID          string    // empty in a personal space
-	ProjectName        string    //
+	Name               string // as people see it
+	ContentURL         string // such as "Superstore/sheets/Overview"; stable, unlike the name
+	ViewURLName        string // the last part of ContentURL
+	SheetType          string // such as "dashboard"; may be empty
+	WorkbookID         string
+	WorkbookName       string
+	WorkbookContentURL string // the first part of ContentURL
+	ProjectID          string // empty in a personal space
+	ProjectName        string
 	UpdatedAt          time.Time // in UTC; zero when Tableau does not say
 }
 

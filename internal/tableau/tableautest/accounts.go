@@ -240,7 +240,7 @@ func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (sign
 	}
 	p.failures, p.lock, p.lastLogin = 0, 0, now
 	live := &session{
-		token:  strings.TrimRight(base64.RawURLEncoding.EncodeToString(a.bytes(16)), "=") + "|" + a.phrase(32) + "|" + site.ID,
+		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
 		person: p, site: site, used: now,
 	}
 	a.sessions[live.token] = live

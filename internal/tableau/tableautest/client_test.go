@@ -60,11 +60,11 @@ type document struct {
 	User      *item  `xml:"user"`
 }
 
-// item is an element of a list, with its attributes by name.
+// item is an element with all its attributes and elements.
 type item struct {
-	Attrs []xml.Attr `xml:",any,attr"`
-	Inner []item     `xml:",any"`
-	Name  xml.Name   `xml:""`
+	Name  xml.Name
+	Attrs []xml.Attr
+	Inner []item
 }
 
 func (i item) attr(name string) string {
@@ -78,17 +78,15 @@ func (i item) attr(name string) string {
 
 func (i item) child(name string) (item, bool) {
 	for _, c := range i.Inner {
-		if c.XMLLocal() == name {
+		if c.Name.Local == name {
 			return c, true
 		}
 	}
 	return item{}, false
 }
 
-// XMLLocal is the element's name without its namespace.
-func (i item) XMLLocal() string { return i.Name.Local }
-
-// UnmarshalXML keeps the element's name, which the struct tags cannot.
+// UnmarshalXML implements [xml.Unmarshaler]: struct tags cannot keep the names
+// of elements that are not known beforehand.
 func (i *item) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 	i.Name, i.Attrs = start.Name, start.Attr
 	for {

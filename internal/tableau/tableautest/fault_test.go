@@ -199,7 +199,7 @@ func TestFaultBlankAndCharset(t *testing.T) {
 	path := "/views/" + c.view("Superstore/sheets/Overview")
 	blank := tableautest.Fault{Kind: tableautest.FaultBlank, Route: "export"}
 	c.fault(blank)
-	if img := decodePNG(t, c.file(path+"/image?resolution=high", "image/png")); colors(img) != 1 || img.Bounds().Dx() != 2000 {
+	if img := decodePNG(t, c.file(path+"/image", "image/png")); colors(img) != 1 || img.Bounds().Dx() != 1000 {
 		t.Errorf("the blank picture has %d colours and is %v", colors(img), img.Bounds())
 	}
 	c.fault(blank)
@@ -389,15 +389,15 @@ func TestLatency(t *testing.T) {
 		c := newDirect(t, tableautest.Options{Latency: time.Second})
 		began := time.Now()
 		for range 8 {
-			go c.get(t.Context(), c.view+"/image")
+			go c.get(t.Context(), c.view+"/data")
 		}
 		synctest.Wait()
 		if w := c.get(t.Context(), c.view+"/pdf"); w.Code != http.StatusOK || time.Since(began) != time.Second {
 			t.Errorf("an export answers %d after %s, want 200 after 1s", w.Code, time.Since(began))
 		}
 		synctest.Wait()
-		if got := c.server.Stats().Exports["png"]; got != 8 {
-			t.Errorf("%d pictures, want 8 in the same second", got)
+		if got := c.server.Stats().Exports["csv"]; got != 8 {
+			t.Errorf("%d files, want 8 in the same second", got)
 		}
 		began = time.Now()
 		if c.get(t.Context(), c.views); time.Since(began) != 0 {
@@ -538,13 +538,16 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s answers %d %s", path, a.Status, a.Header.Get("Content-Type"))
 		}
 	}
-	plain := c.do(http.MethodGet, "/-/picture/Superstore/Overview.png", "", nil)
-	west := c.do(http.MethodGet, "/-/picture/superstore/overview.png?site=demo&vf_Region=West", "", nil)
+	plain := c.do(http.MethodGet, "/-/picture/Superstore/Shipping.png", "", nil)
+	west := c.do(http.MethodGet, "/-/picture/superstore/shipping.png?site=demo&vf_Region=West", "", nil)
 	if colors(decodePNG(t, plain.Body)) < 100 || bytes.Equal(plain.Body, west.Body) || west.Status != http.StatusOK {
 		t.Errorf("the pictures are %d and %d bytes", len(plain.Body), len(west.Body))
 	}
-	decodePNG(t, c.do(http.MethodGet, "/-/picture/Regional/MonthlySales.png?site=", "", nil).Body)
-	decodePNG(t, c.do(http.MethodGet, "/-/picture/Market%C3%89coles/VentesR%C3%A9gion.png", "", nil).Body)
+	for _, path := range []string{"/-/picture/Regional/MonthlySales.png?site=", "/-/picture/Market%C3%89coles/VentesR%C3%A9gion.png"} {
+		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusOK || a.Header.Get("Content-Type") != "image/png" {
+			t.Errorf("%s answers %d %s", path, a.Status, a.Header.Get("Content-Type"))
+		}
+	}
 	for _, path := range []string{"/-/picture/Superstore/Nothing.png", "/-/picture/Superstore/Overview.png?site=nowhere", "/nowhere"} {
 		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusNotFound {
 			t.Errorf("%s answers %d, want 404", path, a.Status)

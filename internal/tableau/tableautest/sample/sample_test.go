@@ -107,7 +107,7 @@ func TestViews(t *testing.T) {
 				if !strings.Contains(page.Stamp, "23 November 2026, 09:00:03 UTC") {
 					t.Errorf("%s: stamp %q", v.ContentURL, page.Stamp)
 				}
-				if err := drawing.PNG(&bytes.Buffer{}, page, drawing.Size{Width: 300, Height: 240}, 1); err != nil {
+				if err := drawing.SVG(&bytes.Buffer{}, page, v.Size); err != nil {
 					t.Errorf("%s, %s: %v", v.ContentURL, name, err)
 				}
 			}

@@ -1,0 +1,182 @@
+package connection_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+const day = 24 * time.Hour
+
+func TestWarn(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		left time.Duration
+		kind string // "" for none
+		when string
+	}{
+		{31 * day, "", ""},
+		{30*day + time.Second, "", ""},
+		{30 * day, "expires_in_30_days", "in 30 days"},
+		{29*day + 23*time.Hour, "expires_in_30_days", "in 29 days"},
+		{14*day + time.Second, "expires_in_30_days", "in 14 days"},
+		{14 * day, "expires_in_14_days", "in 14 days"},
+		{8 * day, "expires_in_14_days", "in 8 days"},
+		{7 * day, "expires_in_7_days", "in 7 days"},
+		{36 * time.Hour, "expires_in_7_days", "in a day"},
+		{day, "expires_in_1_days", "in a day"},
+		{time.Hour, "expires_in_1_days", "within a day"},
+		{0, "", ""},
+		{-time.Hour, "", ""},
+	} {
+		c := connection.Connection{Name: "Sales", ServerURL: "https://tableau.test", Site: "acme",
+			Auth:      connection.Auth{Method: tableau.PersonalAccessToken, TokenName: "vizpost"},
+			TokenLife: connection.TokenLife{ExpiresAt: now.Add(test.left), Source: connection.ExpiryTableau}}
+		got, ok := c.Warn(now)
+		if ok != (test.kind != "") || got.Kind != test.kind || !strings.HasSuffix(got.Subject, test.when) {
+			t.Errorf("%v before the end: got %q, %q, want %q, %q", test.left, got.Kind, got.Subject, test.kind, test.when)
+		}
+		if ok && (!strings.Contains(got.Text, `"vizpost"`) || !strings.Contains(got.Text, c.TokenLife.ExpiresAt.Format("2 January 2006 at 15:04"))) {
+			t.Errorf("got text %q, want it to name the token and its end", got.Text)
+		}
+		c.Auth.Method = tableau.UsernamePassword
+		if _, ok := c.Warn(now); ok {
+			t.Error("got a warning of a password")
+		}
+	}
+	unknown := connection.Connection{Auth: connection.Auth{Method: tableau.PersonalAccessToken}}
+	if _, ok := unknown.Warn(now); ok {
+		t.Error("got a warning of an end that is not known")
+	}
+}
+
+func TestKeepAliveDue(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		method tableau.Method
+		state  connection.State
+		unused time.Duration
+		want   bool
+	}{
+		{tableau.PersonalAccessToken, connection.Connected, 7*day - time.Second, false},
+		{tableau.PersonalAccessToken, connection.Connected, 7 * day, true},
+		{tableau.PersonalAccessToken, connection.Unverified, 14 * day, true},
+		{tableau.PersonalAccessToken, connection.NeedsCredentials, 14 * day, false},
+		{tableau.PersonalAccessToken, connection.Unreachable, 14 * day, false},
+		{tableau.UsernamePassword, connection.Connected, 14 * day, false},
+	} {
+		life := connection.TokenLife{LastUsedAt: now.Add(-test.unused)}
+		c := connection.Connection{Auth: connection.Auth{Method: test.method}, State: test.state, TokenLife: life}
+		if got := c.KeepAliveDue(now); got != test.want {
+			t.Errorf("%+v: got %v, want %v", test, got, test.want)
+		}
+		if got := life.IdleUntil(tableau.PersonalAccessToken); !got.Equal(life.LastUsedAt.Add(15 * day)) {
+			t.Errorf("got idle until %v, want 15 days after the last use", got)
+		}
+		if got := life.IdleUntil(tableau.UsernamePassword); !got.IsZero() {
+			t.Errorf("got idle until %v of a password, want none", got)
+		}
+	}
+	if got := (connection.TokenLife{}).IdleUntil(tableau.PersonalAccessToken); !got.IsZero() {
+		t.Errorf("got idle until %v of a token that was never used, want none", got)
+	}
+}
+
+// What Tableau answers to all of these is the same. The likely cause comes from
+// what is known of the token.
+func TestLikelyCause(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		password bool
+		breaks   func(w *world)
+		causes   []string
+	}{
+		"idle":          {false, func(*world) { time.Sleep(16 * day) }, []string{"idle", "revoked", "expired"}},
+		"expired":       {false, func(w *world) { w.keepUntil(180 * day) }, []string{"expired", "revoked", "idle"}},
+		"revoked":       {false, func(w *world) { time.Sleep(time.Hour); w.tableau.RevokeTokens("") }, []string{"revoked", "expired"}},
+		"mfa":           {false, func(w *world) { w.tableau.EnableMFA("") }, []string{"revoked", "expired"}},
+		"password":      {true, func(w *world) { w.tableau.NewPassword(tableautest.DefaultUser); w.sessionDies() }, []string{"mfa_or_single_sign_on", "changed", "locked_out"}},
+		"mfa, password": {true, func(w *world) { w.tableau.EnableMFA(""); w.sessionDies() }, []string{"mfa_or_single_sign_on", "changed", "locked_out"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				in := w.settings()
+				if test.password {
+					in.Credential = w.password()
+				}
+				c, err := w.Create(w.Context(), "c", in)
+				w.succeed(err)
+				test.breaks(w)
+				if err := w.Do(w.Context(), "c", look); err == nil {
+					w.Fatal("a dead credential worked")
+				}
+				got := w.stored(c.ID)
+				if got.State != connection.NeedsCredentials || got.Problem == nil {
+					w.Fatalf("got %s, want a rejected credential", got.State)
+				}
+				var causes []string
+				for _, cause := range got.Problem.Causes {
+					causes = append(causes, cause.Code)
+					if cause.Message == "" || cause.Remedy == "" {
+						w.Errorf("the cause %q lacks its words", cause.Code)
+					}
+				}
+				if strings.Join(causes, " ") != strings.Join(test.causes, " ") {
+					w.Errorf("got causes %q, want %q", causes, test.causes)
+				}
+			})
+		})
+	}
+}
+
+// keepUntil lets time pass and keeps the token alive.
+func (w *world) keepUntil(d time.Duration) {
+	for range d / (7 * day) {
+		time.Sleep(7 * day)
+		w.succeed(w.KeepAlive(w.Context(), "c"))
+	}
+	time.Sleep(d%(7*day) + time.Second)
+}
+
+func TestEnteredExpiry(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		in.Credential = w.password() // of which Tableau says no end
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		end := time.Now().Add(90 * day).In(time.FixedZone("somewhere", 3600))
+		c, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
+		w.succeed(err)
+		if want := (connection.TokenLife{ExpiresAt: end.UTC(), Source: connection.ExpiryEntered, LastUsedAt: c.TokenLife.LastUsedAt}); c.TokenLife != want {
+			w.Errorf("got %+v, want %+v", c.TokenLife, want)
+		}
+		// Tableau's own word stands above it.
+		credential := w.token()
+		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &credential, ExpiresAt: &end})
+		w.succeed(err)
+		if c.TokenLife.Source != connection.ExpiryTableau || !c.TokenLife.ExpiresAt.Equal(time.Now().Add(180*day)) {
+			w.Errorf("got %+v, want what Tableau says", c.TokenLife)
+		}
+	})
+}
+
+func TestSiteKey(t *testing.T) {
+	t.Parallel()
+	for _, test := range [][3]string{
+		{"https://Tableau.test", "Acme", "tableau.test/acme"},
+		{"http://tableau.test", "acme", "tableau.test/acme"},
+		{"https://tableau.test", "", "tableau.test/"},
+	} {
+		if got := connection.SiteKey(test[0], test[1]); got != test[2] {
+			t.Errorf("site key of %q, %q: got %q, want %q", test[0], test[1], got, test[2])
+		}
+	}
+}

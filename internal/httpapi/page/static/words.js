@@ -1,0 +1,72 @@
+// Times, sizes and states in words.
+
+const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
+const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+const sameDay = (a, b) => a.toDateString() === b.toDateString();
+
+// moment gives a time in the browser's zone: "today, 09:00".
+export function moment(text) {
+  const at = new Date(text);
+  const now = new Date();
+  const tomorrow = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  let which = day.format(at);
+  if (sameDay(at, now)) which = "today";
+  else if (sameDay(at, tomorrow)) which = "tomorrow";
+  else if (sameDay(at, yesterday)) which = "yesterday";
+  else if (Math.abs(at - now) > 300 * 86_400_000) which = dayOfYear.format(at);
+  return `${which}, ${clock.format(at)}`;
+}
+
+export const date = (text) => dayOfYear.format(new Date(text));
+
+// away gives how far off a time is: "in 3 hours".
+export function away(text) {
+  const seconds = (new Date(text) - Date.now()) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 45) return seconds < 0 ? "just now" : "in a moment";
+  if (size < 3600) return relative.format(Math.round(seconds / 60), "minute");
+  if (size < 86_400) return relative.format(Math.round(seconds / 3600), "hour");
+  return relative.format(Math.round(seconds / 86_400), "day");
+}
+
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export const many = (n, one, several = `${one}s`) => `${n} ${n === 1 ? one : several}`;
+
+// Each state has words and a tone: good, busy, bad, held or still.
+export const runStates = {
+  queued: ["Waiting", "busy"],
+  running: ["Running", "busy"],
+  held: ["Held", "held"],
+  delivered: ["Delivered", "good"],
+  partly_delivered: ["Partly delivered", "bad"],
+  failed: ["Failed", "bad"],
+  skipped: ["Skipped", "still"],
+};
+
+export const deliveryStates = {
+  waiting: ["waiting", "still"],
+  sending: ["sending", "busy"],
+  sent: ["sent", "good"],
+  confirmed: ["arrived", "good"],
+  bounced: ["sent back", "bad"],
+  failed: ["failed", "bad"],
+  unsure: ["unsure", "held"],
+};
+
+export const connectionStates = {
+  connected: ["Connected", "good"],
+  needs_credentials: ["Needs credentials", "bad"],
+  unreachable: ["Unreachable", "bad"],
+  unverified: ["Not tried yet", "still"],
+};
+
+export const open = (run) => ["queued", "running", "held"].includes(run.state);
