@@ -6,12 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +34,7 @@ type world struct {
 	tableau *tableautest.Server
 	network *network
 	store   *local.Store
+	dir     string // of the store
 	holds   *holds
 	log     *journal
 	lastID  atomic.Int64
@@ -47,8 +46,9 @@ func inBubble(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, tableau: tableautest.New(tableautest.Options{}), holds: &holds{}, log: &journal{}}
-		w.network = &network{handler: w.tableau}
-		store, err := local.OpenStore(t.Context(), filepath.Join(t.TempDir(), "vizpost.db"))
+		w.network = &network{Transport: tableautest.Transport{Handler: w.tableau}}
+		w.dir = t.TempDir()
+		store, err := local.OpenStore(t.Context(), filepath.Join(w.dir, "vizpost.db"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,12 +221,12 @@ func (j *journal) String() string {
 	return j.log.String()
 }
 
-// network carries requests to a handler without a socket, whose waiting would
-// keep the bubble's clock from moving.
+// network leads to the stand-in, without a socket, whose waiting would keep the
+// bubble's clock from moving.
 type network struct {
-	handler http.Handler
-	down    atomic.Bool
-	before  atomic.Pointer[func(*http.Request)] // called before each request is handled
+	tableautest.Transport
+	down   atomic.Bool
+	before atomic.Pointer[func(*http.Request)] // called before each request
 }
 
 func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -236,95 +236,5 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	if before := n.before.Load(); before != nil {
 		(*before)(r)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	request := r.Clone(ctx)
-	request.RequestURI, request.Host = r.URL.RequestURI(), r.URL.Host
-	if request.Body == nil {
-		request.Body = http.NoBody
-	}
-	reader, writer := io.Pipe()
-	w := &response{header: http.Header{}, body: writer, left: -1, begun: make(chan struct{})}
-	go func() {
-		defer func() {
-			failure := recover()
-			if failure != nil && failure != http.ErrAbortHandler {
-				panic(failure)
-			}
-			w.end(failure != nil)
-		}()
-		n.handler.ServeHTTP(w, request)
-	}()
-	select {
-	case <-w.begun:
-	case <-ctx.Done():
-		cancel()
-		_ = reader.CloseWithError(ctx.Err())
-		return nil, r.Context().Err()
-	}
-	if w.status == 0 {
-		cancel()
-		return nil, io.ErrUnexpectedEOF
-	}
-	length := int64(-1)
-	if v, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
-		length = v
-	}
-	return &http.Response{StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent,
-		ContentLength: length, Request: r, Body: &body{reader, cancel}}, nil
-}
-
-// response is the writing end of an answer.
-type response struct {
-	header, sent http.Header
-	status       int
-	left         int64 // announced bytes to come; -1 if none were announced
-	body         *io.PipeWriter
-	begun        chan struct{}
-}
-
-func (w *response) Header() http.Header { return w.header }
-
-func (w *response) WriteHeader(status int) {
-	if w.status != 0 {
-		return
-	}
-	w.status, w.sent = status, w.header.Clone()
-	if v, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
-		w.left = v
-	}
-	close(w.begun)
-}
-
-func (w *response) Write(p []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	n, err := w.body.Write(p)
-	if w.left >= 0 {
-		w.left -= int64(n)
-	}
-	return n, err
-}
-
-func (w *response) end(aborted bool) {
-	switch {
-	case w.status == 0 && aborted:
-		close(w.begun)
-	case w.status == 0:
-		w.WriteHeader(http.StatusOK)
-	}
-	if aborted || w.left > 0 {
-		_ = w.body.CloseWithError(io.ErrUnexpectedEOF)
-		return
-	}
-	_ = w.body.Close()
-}
-
-// body ends its request when it is closed.
-type body struct {
-	*io.PipeReader
-	cancel context.CancelFunc
-}
-
-func (b *body) Close() error {
-	b.cancel()
-	return b.PipeReader.Close()
+	return n.Transport.RoundTrip(r)
 }

@@ -345,7 +345,7 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 }
 
 func (s *Service) tryExplicitly(ctx context.Context, c Connection) error {
-	return s.do(ctx, c.ID, true, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+	return s.do(ctx, c.ID, c.State, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 		_, err := client.User(ctx, session, session.UserID)
 		return err
 	})
@@ -389,7 +389,7 @@ func (s *Service) KeepAlive(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("looking for a session: %w", err)
 	}
-	_, err = s.session(ctx, c, row.Session.Generation, false)
+	_, err = s.session(ctx, c, row.Session.Generation, Connected)
 	return err
 }
 

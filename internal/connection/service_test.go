@@ -2,7 +2,11 @@ package connection_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -472,4 +476,45 @@ func (w *world) onRoute(suffix string, f func()) {
 			f()
 		}
 	}))
+}
+
+// Neither what is stored nor any rendering of it shows a secret.
+func TestSecretsStayInside(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		var token string
+		w.succeed(w.Do(w.Context(), c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+			token = session.Token.Reveal()
+			return look(ctx, client, session)
+		}))
+		row, err := w.store.SignIn(w.Context(), c.Fingerprint)
+		w.succeed(err)
+		result, err := w.Test(w.Context(), c.ID)
+		w.succeed(err)
+		w.tableau.RevokeTokens("")
+		brokenErr := w.Do(w.Context(), c.ID, look)
+		_, testErr := w.Test(w.Context(), c.ID)
+		for _, v := range []any{c, w.stored(c.ID), row, result, brokenErr, testErr, w.Service, w.settings()} {
+			encoded, err := json.Marshal(v)
+			if err != nil {
+				encoded = nil // a service has functions, which have no JSON
+			}
+			text := fmt.Sprintf("%v %+v %#v %s", v, v, v, encoded)
+			w.wantNoSecrets(fmt.Sprintf("%T", v), text)
+			if strings.Contains(text, token) {
+				w.Errorf("%T holds the session's token", v)
+			}
+		}
+		files, err := os.ReadDir(w.dir)
+		w.succeed(err)
+		for _, f := range files {
+			b, err := os.ReadFile(filepath.Join(w.dir, f.Name()))
+			w.succeed(err)
+			w.wantNoSecrets(f.Name(), string(b))
+			if strings.Contains(string(b), token) {
+				w.Errorf("%s holds the session's token", f.Name())
+			}
+		}
+	})
 }

@@ -115,26 +115,26 @@ func (m *memory) renewal(fingerprint string) chan struct{} {
 // this call that found out; a [BusyError] when signing in must wait; NotFound
 // when the connection is gone; otherwise what the call returned.
 func (s *Service) Do(ctx context.Context, id string, call Call) error {
-	return s.do(ctx, id, false, call)
+	return s.do(ctx, id, Connected, call)
 }
 
-// do is Do; explicit says that a person or a probe asks, so that a connection
-// that is known to be broken is tried nevertheless.
-func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) error {
+// do is Do; despite is the state that the caller has seen and means to try: one
+// who has seen a connection broken in this way tries it nevertheless.
+func (s *Service) do(ctx context.Context, id string, despite State, call Call) error {
 	var ended live // the session that Tableau has ended
 	for attempt := 0; ; attempt++ {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
 			return fmt.Errorf("reading the connection: %w", err)
 		}
-		if !explicit && !c.State.Works() {
+		if !c.State.Works() && c.State != despite {
 			return &BrokenError{Connection: c}
 		}
 		var dead int64
 		if ended.version == c.CredentialVersion {
 			dead = ended.generation
 		}
-		l, err := s.session(ctx, c, dead, explicit)
+		l, err := s.session(ctx, c, dead, despite)
 		if errors.Is(err, ErrFenced) && attempt < 2 {
 			continue // the credential was edited meanwhile: begin again with the new one
 		}
@@ -159,7 +159,7 @@ func (s *Service) do(ctx context.Context, id string, explicit bool, call Call) e
 
 // session gives a session of the connection's credential later than the
 // generation dead.
-func (s *Service) session(ctx context.Context, c Connection, dead int64, explicit bool) (live, error) {
+func (s *Service) session(ctx context.Context, c Connection, dead int64, despite State) (live, error) {
 	if l, ok := s.remembered(c, dead); ok {
 		return l, nil
 	}
@@ -207,15 +207,14 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, explici
 			return l, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false)
 		}
 		// Whoever had the lease before may have found the credential rejected,
-		// and trying it once more for each of us would lock the account. Only
-		// who has seen that it was rejected may ask for one more try.
+		// and trying it once more for each of us would lock the account.
 		latest, err := s.Store.Connection(ctx, c.ID)
 		switch {
 		case err != nil:
 			err = fmt.Errorf("reading the connection: %w", err)
 		case latest.CredentialVersion != c.CredentialVersion:
 			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
-		case !latest.State.Works() && !(explicit && (latest.State != NeedsCredentials || c.State == NeedsCredentials)):
+		case !latest.State.Works() && latest.State != despite:
 			err = &BrokenError{Connection: latest}
 		}
 		if err != nil {

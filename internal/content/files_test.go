@@ -36,7 +36,10 @@ type picture struct {
 	filter        func(row int) byte
 	// sample gives one sample of a pixel.
 	sample func(x, y, channel int) uint16
-	level  int // of compression, as of package zlib
+	// rows gives whole rows in place of samples, with their filter, where there
+	// are many.
+	rows  func(y int) []byte
+	level int // of compression, as of package zlib
 }
 
 func (p picture) channels() int {
@@ -79,6 +82,12 @@ func (p picture) write(t testing.TB, out io.Writer) {
 
 func (p picture) writePixels(t testing.TB, out io.Writer) {
 	t.Helper()
+	if p.rows != nil {
+		for y := range p.height {
+			must(t)(out.Write(p.rows(y)))
+		}
+		return
+	}
 	type grid struct{ x, y, dx, dy int }
 	grids := []grid{{0, 0, 1, 1}}
 	if p.interlaced {
@@ -293,7 +302,11 @@ func archive(t testing.TB, entries ...string) []byte {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for pair := range slices.Chunk(entries, 2) {
-		entry, err := w.Create(pair[0])
+		method := zip.Deflate
+		if pair[1] == "" {
+			method = zip.Store
+		}
+		entry, err := w.CreateHeader(&zip.FileHeader{Name: pair[0], Method: method})
 		if err != nil {
 			t.Fatalf("adding an entry: %v", err)
 		}

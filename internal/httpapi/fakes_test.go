@@ -323,7 +323,7 @@ func (c *connections) Test(ctx context.Context, id string) (connection.TestResul
 		return connection.TestResult{}, err
 	}
 	row, err := c.Get(ctx, id)
-	return connection.TestResult{Identity: row.Identity, Server: row.Server, TokenLife: row.TokenLife}, err
+	return connection.TestResult{Auth: row.Auth, Identity: row.Identity, Server: row.Server, TokenLife: row.TokenLife}, err
 }
 
 func (c *connections) Views(ctx context.Context, _, search string) ([]tableau.View, error) {

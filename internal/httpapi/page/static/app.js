@@ -257,7 +257,7 @@ function Report({ report, data, started }) {
     </div>
     <dl>
       <dt>What</dt>
-      <dd>${report.content.map((c, i) => html`${i > 0 && ", "}${c.view_name || c.view} <span class="format">${c.format}</span>`)}</dd>
+      <dd>${report.content.map((c) => html`<span class="view">${c.view_name || c.view} <span class="format">${c.format}</span></span> `)}</dd>
       <dt>To</dt>
       <dd>${recipients(report, data.destinations)}</dd>
       <dt>When</dt>
@@ -316,28 +316,31 @@ function RunDetail({ run, showMail }) {
   }, [run]);
   if (failure) return html`<p class="failure" role="alert">${failure}</p>`;
   if (!whole) return html`<p class="quiet" aria-busy="true">Loading…</p>`;
+  const files = whole.files.toSorted((a, b) => isPicture(b) - isPicture(a)); // what can be seen comes first
   return html`
     <p class="quiet">${whole.trigger === "schedule" ? "Scheduled for" : "Asked for"} ${moment(whole.scheduled_for)}${whole.finished_at && `, finished ${moment(whole.finished_at)}`}.
       ${whole.stands_for > 1 && ` It stands for ${whole.stands_for} occurrences.`}${whole.attempts > 0 && ` ${many(whole.attempts, "try", "tries")} failed before.`}</p>
-    ${whole.reason && html`<p>${whole.reason}</p>`}
-    ${whole.files.length > 0 && html`<h4>Files</h4>
-      <ul class="files">${whole.files.map((file) => html`<${File} key=${file.id} run=${whole} file=${file} />`)}</ul>`}
+    ${whole.reason && whole.state === "running" && html`<p>${whole.reason}</p>`}
+    ${files.length > 0 && html`<h4>Files</h4>
+      <ul class="files">${files.map((file) => html`<${File} key=${file.id} run=${whole} file=${file} />`)}</ul>`}
     ${whole.deliveries.length > 0 && html`<h4>Deliveries</h4>
       <ul class="deliveries">${whole.deliveries.map((d) => html`<li key=${d.key}>
-        <${Badge} states=${deliveryStates} state=${d.state} />
+        <${Badge} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} />
         <span>${d.to.length > 0 ? d.to.join(", ") : d.type === "slack" ? "Slack" : d.destination_id}
-          ${d.where && html` <button type="button" class="link" onClick=${() => showMail(d.where)}>in the outbox</button>`}
+          ${d.where && html` <button type="button" class="link" onClick=${() => showMail(d.where)}>see it in the outbox</button>`}
           ${d.possible_repeat && html` <span class="quiet">(possibly a repeat)</span>`}
           ${d.message && html`<br /><span class="quiet">${d.message}</span>`}</span>
       </li>`)}</ul>`}`;
 }
+
+const isPicture = (file) => file.content_type === "image/png";
 
 function File({ run, file }) {
   const [failure, setFailure] = useState("");
   const path = `/v1/runs/${run.id}/files/${file.id}`;
   const save = () => download(path, file.name).catch((problem) => setFailure(problem.message));
   return html`<li>
-    ${file.content_type === "image/png" && html`<${Picture} path=${path} file=${file} />`}
+    ${isPicture(file) && html`<${Picture} path=${path} file=${file} />`}
     <p><button type="button" class="link" onClick=${save}>${file.name}</button>
       <span class="quiet"> ${size(file.size)}${file.width > 0 && `, ${file.width} × ${file.height}`}</span>
       ${file.view_url && html` <a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open in Tableau</a>`}</p>

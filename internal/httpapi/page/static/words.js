@@ -56,6 +56,7 @@ export const deliveryStates = {
   waiting: ["waiting", "still"],
   sending: ["sending", "busy"],
   sent: ["sent", "good"],
+  written: ["written", "good"], // to the outbox, which sends nothing
   confirmed: ["arrived", "good"],
   bounced: ["sent back", "bad"],
   failed: ["failed", "bad"],

@@ -1,0 +1,133 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// screenshots is where the pictures of each step are kept, for people.
+const screenshots = "../../build/screenshots"
+
+// browser opens a tab in a headless Chromium of its own, which ends with the
+// test.
+func browser(t *testing.T, width, height int) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("there is no Chromium: run these tests by make e2e, which installs it (%v)", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true))
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	t.Cleanup(closeTab)
+	// The browser lives as long as the context that it was started with.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// do runs actions in the browser and keeps a picture under a name.
+func do(ctx context.Context, t *testing.T, name string, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	picture := ask(ctx, t, chromedp.FullScreenshot(100))
+	if err := os.MkdirAll(screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(screenshots, name+".png"), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask runs one action in the browser and gives its answer.
+func ask[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
+	t.Helper()
+	answer, err := chromedp.Run(ctx, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestStartPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	ctx := browser(t, 1200, 900)
+	page := s.serve.facts["vizpost"]
+
+	do(ctx, t, "start-empty", chromedp.Navigate(page),
+		chromedp.WaitVisible(`//h2[contains(., "Connect vizpost to Tableau")]`))
+	address := ask(ctx, t, chromedp.Location())
+	if strings.Contains(address, token) {
+		t.Errorf("the token stays in the address bar: %s", address)
+	}
+
+	connection := s.connect()
+	s.report(connection, "Morning numbers", "png", "pdf")
+	do(ctx, t, "start-report", chromedp.Reload(),
+		chromedp.WaitVisible(`//button[@aria-label="Run Morning numbers now"]`),
+		chromedp.WaitVisible(`//*[contains(., "every weekday at 09:00 (Europe/Berlin)")]`),
+		chromedp.Click(`//button[@aria-label="Run Morning numbers now"]`),
+		chromedp.WaitVisible(`//*[@aria-labelledby="runs"]//*[contains(@class, "badge") and contains(., "Delivered")]`))
+	do(ctx, t, "start-run", chromedp.Click(`//*[@aria-labelledby="runs"]//button[contains(@class, "row")]`),
+		chromedp.WaitVisible(`//img[@class="exported"]`))
+	do(ctx, t, "start-mail", chromedp.Click(`//*[@aria-labelledby="outbox"]//button[contains(@class, "row")]`),
+		chromedp.WaitVisible(`//*[@aria-labelledby="outbox"]//iframe`), chromedp.Sleep(time.Second))
+}
+
+func TestStartPageWithoutToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	ctx := browser(t, 420, 800)
+	do(ctx, t, "sign-in", chromedp.Navigate(s.address), chromedp.WaitVisible(`input`))
+	do(ctx, t, "sign-in-refused", chromedp.SendKeys(`input`, "not-the-token-of-this-machine"), chromedp.Submit(`input`),
+		chromedp.WaitVisible(`//*[@role="alert"]`))
+}
+
+// TestMailInBrowser renders the HTML part of a mail: its picture shows and
+// leads to the view.
+func TestMailInBrowser(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png", "pdf", "csv")
+	s.call(http.StatusAccepted, "POST", "/v1/reports/"+report+"/runs", object{})
+	s.until("the run is delivered", time.Minute, func(states map[string]int) bool { return states["delivered"] == 1 })
+	mails := s.mails()
+	if len(mails) != 1 {
+		t.Fatalf("%d mails, want 1", len(mails))
+	}
+	mail := s.call(http.StatusOK, "GET", "/v1/outbox/"+filepath.Base(mails[0]), nil)
+	file := filepath.Join(t.TempDir(), "mail.html")
+	if err := os.WriteFile(file, []byte(mail.text("html")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx := browser(t, 760, 1000)
+	do(ctx, t, "mail", chromedp.Navigate("file://"+file), chromedp.WaitVisible(`img`))
+	width := ask(ctx, t, chromedp.Evaluate[int](`document.querySelector("img").naturalWidth`))
+	link := ask(ctx, t, chromedp.Evaluate[string](`document.querySelector("a img").closest("a").href`))
+	if width < 500 {
+		t.Errorf("the picture is %d pixels wide, want a dashboard", width)
+	}
+	if want := s.tableau["url"] + "/#/site/" + s.tableau["site"] + "/views/Superstore/Overview"; link != want {
+		t.Errorf("the picture leads to %s, want %s", link, want)
+	}
+	attachments, _ := mail["attachments"].([]any)
+	if len(attachments) != 2 {
+		t.Errorf("%d attachments, want the PDF and the CSV", len(attachments))
+	}
+}

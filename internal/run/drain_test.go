@@ -1,0 +1,332 @@
+package run_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+func TestDeliver(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", slackToo, content(
+			report.Content{View: overview, Format: tableau.CSV},
+			report.Content{View: overview, Format: tableau.PDF, FileName: "{{ report.name }}"},
+		), func(r *report.Report) { r.Destinations[0].To = []string{"ana@example.com", "rui@example.com", "ANA@example.com"} })
+		id := w.start("r")
+		if got := w.bell.take(); len(got) != 1 || got[0] != site {
+			w.Errorf("got bells for %q, want %q", got, site)
+		}
+		w.work()
+		r := w.wantRun(id, run.Delivered, "")
+		if r.StartedAt.IsZero() || r.Attempts != 0 || r.Resumed != 0 || len(r.Files) != 2 {
+			w.Errorf("got run %+v, want a first try with two files", r)
+		}
+		for _, d := range w.wantDeliveries(id, run.Sent, run.Sent, run.Sent) {
+			if d.SentAt.IsZero() || d.Attempts != 1 || d.PossibleRepeat || d.Type == report.Email && d.ProviderID != "mail-1" {
+				w.Errorf("got delivery %+v, want one that was sent at once", d)
+			}
+		}
+		for _, f := range r.Files {
+			file, body, err := w.runs.OpenFile(w.Context(), id, f.ID)
+			w.succeed(err)
+			b, err := io.ReadAll(body)
+			w.succeed(err)
+			w.succeed(body.Close())
+			sum := sha256.Sum256(b)
+			if int64(len(b)) != file.Size || hex.EncodeToString(sum[:]) != file.SHA256 || file.View != "Overview" || file.Workbook != "Superstore" {
+				w.Errorf("got file %+v that does not describe its %d bytes", file, len(b))
+			}
+		}
+		mails := w.wantMail("ana@example.com", 1)
+		w.wantMail("rui@example.com", 1)
+		var names []string
+		for _, a := range mails[0].Attachments {
+			names = append(names, a.FileName)
+		}
+		if got := strings.Join(names, " "); got != "Overview.csv Numbers of r.pdf" {
+			w.Errorf("got attachments %q, want both files by their names", got)
+		}
+		if len(w.slack.arrived) != 1 || !strings.Contains(w.slack.arrived[0], "Numbers of r") {
+			w.Errorf("got Slack messages %q, want one about the report", w.slack.arrived)
+		}
+		w.wantIdle()
+		if got := w.tableau.Stats().SignIns; got != 1 {
+			w.Errorf("got %d sign-ins, want that of the connection", got)
+		}
+		// Nothing is left to do.
+		w.work()
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
+func TestSameExportOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", content(
+			report.Content{View: overview, Format: tableau.CSV, FileName: "One"},
+			report.Content{View: overview, Format: tableau.CSV, FileName: "Two"},
+			report.Content{View: overview, Format: tableau.CSV, FileName: "Two"},
+			report.Content{View: overview, Format: tableau.CSV, FileName: "West", Filters: map[string][]string{"Region": {"West"}}},
+		))
+		id := w.start("r")
+		w.work()
+		r := w.wantRun(id, run.Delivered, "")
+		if got := w.tableau.Stats().Exports["csv"]; got != 2 || len(r.Files) != 2 {
+			w.Errorf("got %d exports and %d files, want 2: all and the west", got, len(r.Files))
+		}
+		mail := w.wantMail("ana@example.com", 1)[0]
+		var names []string
+		for _, a := range mail.Attachments {
+			names = append(names, a.FileName)
+		}
+		if got := strings.Join(names, ", "); got != "One.csv, Two.csv, Two (2).csv, West.csv" {
+			w.Errorf("got attachments %q, want each content with a name of its own", got)
+		}
+	})
+}
+
+func TestExportsAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.SetLatency(10 * time.Second)
+		w.drain.Exports = 3
+		views := []string{"Superstore/sheets/Overview", "Superstore/sheets/SalesbyRegion", "Finance/sheets/Overview"}
+		var ids []string
+		for i := range 4 {
+			var items []report.Content
+			for _, view := range views {
+				items = append(items, report.Content{View: view, Format: tableau.CSV})
+			}
+			w.makeReport(fmt.Sprint("r", i), content(items...))
+			ids = append(ids, w.start(fmt.Sprint("r", i)))
+		}
+		begun := time.Now()
+		w.work()
+		for _, id := range ids {
+			w.wantRun(id, run.Delivered, "")
+		}
+		if got := w.tableau.Stats().ExportsInFlightMax; got != 3 {
+			w.Errorf("got %d exports at once, want 3", got)
+		}
+		if took := time.Since(begun); took > 45*time.Second {
+			w.Errorf("it took %v, want about four rounds of 10 s", took)
+		}
+	})
+}
+
+// A drain lives longer than the site's lease of 60 s: it renews it.
+func TestLongDrainKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.SetLatency(4 * time.Minute)
+		w.makeReport("r")
+		id := w.start("r")
+		done := make(chan error)
+		go func() { done <- w.drain.Site(w.Context(), site) }()
+		for range 3 {
+			time.Sleep(70 * time.Second)
+			w.work() // another drain finds the site leased
+		}
+		w.succeed(<-done)
+		w.wantRun(id, run.Delivered, "")
+		if got := w.tableau.Stats().Exports["csv"]; got != 1 {
+			w.Errorf("got %d exports, want 1", got)
+		}
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
+// A drain that was stopped for a while, as a process is whose machine sleeps,
+// finds its lease gone and writes nothing.
+func TestFencedDrainWritesNothing(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.SetLatency(30 * time.Second)
+		frozen := &frozen{store: w.store}
+		w.wire(frozen)
+		first := w.drain
+		w.wire(w.store)
+		done := make(chan error)
+		go func() { done <- first.Site(w.Context(), site) }()
+		time.Sleep(10 * time.Second)
+		frozen.stop.Store(true) // no renewal gets through
+		time.Sleep(15 * time.Second)
+		// Its lease has run out, and another drain works the site off.
+		lease, err := w.store.LeaseSite(w.Context(), site, "another", time.Now().Add(time.Minute), time.Now().Add(2*time.Minute))
+		w.succeed(err)
+		w.succeed(w.store.ReleaseSite(w.Context(), lease))
+		frozen.stop.Store(false)
+		w.work()
+		w.succeed(<-done)
+		r := w.wantRun(id, run.Delivered, "")
+		if r.Resumed != 1 {
+			w.Errorf("got a run resumed %d times, want once", r.Resumed)
+		}
+		w.wantMail("ana@example.com", 1)
+		if !strings.Contains(w.log.String(), "went to another drain") {
+			w.Error("the first drain did not notice")
+		}
+		w.wantIdle()
+	})
+}
+
+// A run that is cut off by the function's deadline is no attempt, and the bell
+// is rung for the rest.
+func TestCutOffByDeadline(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.SetLatency(time.Minute)
+		w.makeReport("r")
+		id := w.start("r")
+		w.bell.take()
+		ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
+		defer cancel()
+		w.succeed(w.drain.Site(ctx, site))
+		r := w.wantRun(id, run.Queued, "")
+		if r.Attempts != 0 || r.Resumed != 0 {
+			w.Errorf("got %d attempts, resumed %d times, want none", r.Attempts, r.Resumed)
+		}
+		if got := w.bell.take(); len(got) != 1 {
+			w.Errorf("got bells for %q, want the site", got)
+		}
+		w.work()
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
+func TestNothingIsBegunNearTheDeadline(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.drain.Reserve = time.Minute
+		w.drain.Exports = 1 // two workers
+		w.tableau.SetLatency(20 * time.Second)
+		var ids []string
+		for i := range 6 {
+			w.makeReport(fmt.Sprint("r", i))
+			ids = append(ids, w.start(fmt.Sprint("r", i)))
+		}
+		w.bell.take()
+		ctx, cancel := context.WithTimeout(w.Context(), 110*time.Second)
+		defer cancel()
+		w.succeed(w.drain.Site(ctx, site))
+		states := map[run.State]int{}
+		for _, id := range ids {
+			r, _ := w.get(id)
+			states[r.State]++
+			if r.Attempts != 0 || r.Resumed != 0 || r.State == run.Queued && !r.StartedAt.IsZero() {
+				w.Errorf("got run %+v, want it delivered or not begun", r)
+			}
+		}
+		if states[run.Delivered] < 3 || states[run.Queued] < 1 || len(states) != 2 {
+			w.Errorf("got %v, want the first delivered and the rest queued", states)
+		}
+		if got := w.bell.take(); len(got) != 1 {
+			w.Errorf("got bells for %q, want the site", got)
+		}
+		w.work()
+		for _, id := range ids {
+			w.wantRun(id, run.Delivered, "")
+		}
+		if got := w.bell.take(); len(got) != 0 {
+			w.Errorf("got bells for %q when nothing was left", got)
+		}
+		w.wantIdle()
+	})
+}
+
+func TestTwoDrainsOfOneSite(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.SetLatency(5 * time.Second)
+		var ids []string
+		for i := range 5 {
+			w.makeReport(fmt.Sprint("r", i), slackToo)
+			ids = append(ids, w.start(fmt.Sprint("r", i)))
+		}
+		done := make(chan error)
+		for range 4 {
+			go func() { done <- w.drain.Site(w.Context(), site) }()
+		}
+		for range 4 {
+			w.succeed(<-done)
+		}
+		for _, id := range ids {
+			w.wantRun(id, run.Delivered, "")
+		}
+		w.wantMail("ana@example.com", 5)
+		if got := len(w.slack.arrived); got != 5 {
+			w.Errorf("got %d Slack messages, want 5", got)
+		}
+	})
+}
+
+func TestPausedAndDeletedReports(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("paused", each("0 * * * *", ""))
+		w.makeReport("deleted")
+		time.Sleep(time.Hour)
+		_, err := w.tick.Run(w.Context())
+		w.succeed(err)
+		scheduled := w.runsOf("paused")[0].ID
+		deleted := w.start("deleted")
+		// The store alone: as when the process dies before it skips the runs.
+		r, err := w.store.Report(w.Context(), "paused")
+		w.succeed(err)
+		r.Enabled, r.NextRunAt = false, time.Time{}
+		w.succeed(w.store.UpdateReport(w.Context(), r))
+		byHand := w.start("paused")
+		r, err = w.store.Report(w.Context(), "deleted")
+		w.succeed(err)
+		w.succeed(w.store.DeleteReport(w.Context(), "deleted", r.Rev))
+
+		w.work()
+		w.wantRun(scheduled, run.Skipped, "paused")
+		w.wantRun(deleted, run.Skipped, "deleted")
+		w.wantRun(byHand, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+		w.wantIdle()
+	})
+}
+
+func TestDeletedConnection(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		r, _ := w.get(id)
+		r.ConnectionID = "gone"
+		_, err := w.store.UpdateRun(w.Context(), nil, r)
+		w.succeed(err)
+		w.work()
+		w.wantRun(id, run.Failed, "connection was deleted")
+		w.wantMail(owner, 1)
+		w.wantIdle()
+	})
+}
+
+func TestFilterWithoutData(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", content(report.Content{View: overview, Format: tableau.CSV, Filters: map[string][]string{"Region": {"No such region"}}}))
+		id := w.start("r")
+		w.work()
+		r := w.wantRun(id, run.Failed, "")
+		if r.Reason == "" || len(w.wantMail(owner, 1)) != 1 {
+			w.Errorf("got reason %q, want it to say why", r.Reason)
+		}
+	})
+}
