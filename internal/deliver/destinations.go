@@ -229,8 +229,11 @@ func (s *Destinations) Test(ctx context.Context, id string) (Destination, error)
 		return Destination{}, fmt.Errorf("sending a test message: %w", sendErr)
 	}
 	p := &problem.Error{Kind: problem.Unavailable, Code: failed.Code, Message: failed.Message, After: failed.RetryAfter, Err: sendErr}
-	if failed.Outcome == Refused {
+	switch failed.Outcome {
+	case Refused:
 		p.Kind = problem.Conflict
+	case Deferred: // whose own message promises another try, which a test does not get
+		p.Message = "Slack could not be reached, or asks to wait, so the test message was not sent. Try again later."
 	}
 	if failed.BreaksDestination {
 		if _, err := s.mark(ctx, d, DestinationBroken, failed.Message); err != nil {

@@ -42,15 +42,18 @@ func browser(t *testing.T, width, height int) context.Context {
 // do runs actions in the browser and keeps a picture under a name.
 func do(ctx context.Context, t *testing.T, name string, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	failure := chromedp.Do(limited, actions...)
+	cancel()
 	picture := ask(ctx, t, chromedp.FullScreenshot(100))
 	if err := os.MkdirAll(screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(screenshots, name+".png"), picture, 0o644); err != nil {
 		t.Fatal(err)
+	}
+	if failure != nil {
+		t.Fatalf("%s: %v", name, failure)
 	}
 }
 
@@ -84,8 +87,8 @@ func TestStartPage(t *testing.T) {
 		chromedp.WaitVisible(`//*[contains(., "every weekday at 09:00 (Europe/Berlin)")]`),
 		chromedp.Click(`//button[@aria-label="Run Morning numbers now"]`),
 		chromedp.WaitVisible(`//*[@aria-labelledby="runs"]//*[contains(@class, "badge") and contains(., "Delivered")]`))
-	do(ctx, t, "start-run", chromedp.Click(`//*[@aria-labelledby="runs"]//button[contains(@class, "row")]`),
-		chromedp.WaitVisible(`//img[@class="exported"]`))
+	// What was run by hand is shown at once.
+	do(ctx, t, "start-run", chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
 	do(ctx, t, "start-mail", chromedp.Click(`//*[@aria-labelledby="outbox"]//button[contains(@class, "row")]`),
 		chromedp.WaitVisible(`//*[@aria-labelledby="outbox"]//iframe`), chromedp.Sleep(time.Second))
 }
@@ -94,9 +97,9 @@ func TestStartPageWithoutToken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
 	ctx := browser(t, 420, 800)
-	do(ctx, t, "sign-in", chromedp.Navigate(s.address), chromedp.WaitVisible(`input`))
-	do(ctx, t, "sign-in-refused", chromedp.SendKeys(`input`, "not-the-token-of-this-machine"), chromedp.Submit(`input`),
-		chromedp.WaitVisible(`//*[@role="alert"]`))
+	do(ctx, t, "sign-in", chromedp.Navigate(s.address), chromedp.WaitVisible(chromedp.CSS(`input`)))
+	do(ctx, t, "sign-in-refused", chromedp.SendKeys(chromedp.CSS(`input`), "not-the-token-of-this-machine"),
+		chromedp.Click(chromedp.CSS(`button[type=submit]`)), chromedp.WaitVisible(chromedp.CSS(`[role=alert]`)))
 }
 
 // TestMailInBrowser renders the HTML part of a mail: its picture shows and
@@ -117,7 +120,7 @@ func TestMailInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := browser(t, 760, 1000)
-	do(ctx, t, "mail", chromedp.Navigate("file://"+file), chromedp.WaitVisible(`img`))
+	do(ctx, t, "mail", chromedp.Navigate("file://"+file), chromedp.WaitVisible(chromedp.CSS(`img`)))
 	width := ask(ctx, t, chromedp.Evaluate[int](`document.querySelector("img").naturalWidth`))
 	link := ask(ctx, t, chromedp.Evaluate[string](`document.querySelector("a img").closest("a").href`))
 	if width < 500 {

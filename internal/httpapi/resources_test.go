@@ -372,6 +372,9 @@ func TestProgressOfARunThatHasNotBegun(t *testing.T) {
 	if got["not_before"] != "2026-11-23T08:30:00Z" {
 		t.Errorf("not_before is %v", got["not_before"])
 	}
+	if diff := cmp.Diff(any([]any{}), got["deliveries"]); diff != "" {
+		t.Errorf("deliveries (-want +got):\n%s", diff)
+	}
 }
 
 func TestRetry(t *testing.T) {

@@ -29,7 +29,7 @@ type runJSON struct {
 	Attempts     int            `json:"attempts" doc:"Tries that a passing failure ended."`
 	NotBefore    *time.Time     `json:"not_before" doc:"When it is tried next, while it is queued."`
 	Files        []fileJSON     `json:"files" nullable:"false"`
-	Deliveries   []deliveryJSON `json:"deliveries,omitempty" nullable:"false" doc:"Only where one run is read."`
+	Deliveries   []deliveryJSON `json:"deliveries,omitzero" nullable:"false" doc:"Only where one run is read."`
 	OnlyTo       []string       `json:"only_to" nullable:"false" doc:"Of a test: the addresses that it went to alone."`
 	DryRun       bool           `json:"dry_run" doc:"Exports and renders, and sends nothing."`
 	CreatedAt    time.Time      `json:"created_at"`

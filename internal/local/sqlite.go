@@ -283,10 +283,8 @@ func document[T any](ctx context.Context, q querier, query string, args ...any) 
 	} else if err != nil {
 		return value, false, err
 	}
-	if err := json.Unmarshal(doc, &value); err != nil {
-		return value, false, fmt.Errorf("decoding a %T: %w", value, err)
-	}
-	return value, true, nil
+	value, err = decode[T](doc)
+	return value, err == nil, err
 }
 
 // documents reads the values that a query for a doc column finds.
@@ -301,9 +299,9 @@ func documents[T any](ctx context.Context, q querier, query string, args ...any)
 		if err := rows.Scan(&doc); err != nil {
 			return nil, err
 		}
-		var value T
-		if err := json.Unmarshal(doc, &value); err != nil {
-			return nil, fmt.Errorf("decoding a %T: %w", value, err)
+		value, err := decode[T](doc)
+		if err != nil {
+			return nil, err
 		}
 		values = append(values, value)
 	}
@@ -317,6 +315,15 @@ func encode(value any) (string, error) {
 		return "", fmt.Errorf("encoding a %T: %w", value, err)
 	}
 	return string(doc), nil
+}
+
+// decode is the inverse of encode. What it gives shares nothing with what was
+// encoded.
+func decode[T any](doc []byte) (value T, err error) {
+	if err := json.Unmarshal(doc, &value); err != nil {
+		return value, fmt.Errorf("decoding a %T: %w", value, err)
+	}
+	return value, nil
 }
 
 // exists reports whether a query finds a row.

@@ -71,7 +71,7 @@ func createRun(ctx context.Context, tx *sql.Tx, r run.Run) (run.Run, error) {
 
 // putRun writes a run's row and its work, and gives it back as it is kept.
 func putRun(ctx context.Context, tx *sql.Tx, r run.Run) (run.Run, error) {
-	r = r.Clone()
+	r.Files = slices.Clone(r.Files)
 	r.ScheduledFor, r.NotBefore, r.Deadline = utc(r.ScheduledFor), utc(r.NotBefore), utc(r.Deadline)
 	r.CreatedAt, r.StartedAt, r.FinishedAt = utc(r.CreatedAt), utc(r.StartedAt), utc(r.FinishedAt)
 	for i := range r.Files {
@@ -79,6 +79,9 @@ func putRun(ctx context.Context, tx *sql.Tx, r run.Run) (run.Run, error) {
 	}
 	doc, err := encode(r)
 	if err != nil {
+		return run.Run{}, err
+	}
+	if r, err = decode[run.Run]([]byte(doc)); err != nil {
 		return run.Run{}, err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO runs (id, key, rev, report_id, site, state, doc) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -263,15 +266,13 @@ func (s *Store) UpdateDelivery(ctx context.Context, lease *run.Lease, d run.Deli
 // putDelivery writes a delivery's row and, of a notice, its work, and gives it
 // back as it is kept.
 func putDelivery(ctx context.Context, tx *sql.Tx, d run.Delivery) (run.Delivery, error) {
-	d.To, d.Cc, d.Bcc = slices.Clone(d.To), slices.Clone(d.Cc), slices.Clone(d.Bcc)
-	if d.Notice != nil {
-		n := *d.Notice
-		d.Notice = &n
-	}
 	d.NotBefore, d.ClaimedUntil = utc(d.NotBefore), utc(d.ClaimedUntil)
 	d.CreatedAt, d.SentAt = utc(d.CreatedAt), utc(d.SentAt)
 	doc, err := encode(d)
 	if err != nil {
+		return run.Delivery{}, err
+	}
+	if d, err = decode[run.Delivery]([]byte(doc)); err != nil {
 		return run.Delivery{}, err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO deliveries (key, rev, run_id, doc) VALUES (?, ?, ?, ?)

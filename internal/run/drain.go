@@ -97,7 +97,7 @@ type drain struct {
 	*Drain
 	lease  Lease
 	stop   context.CancelCauseFunc // ends the work, when the lease was lost
-	slots  chan struct{} // one for each export that may run
+	slots  chan struct{}           // one for each export that may run
 	mu     sync.Mutex
 	inHand map[string]bool // work that a goroutine has, by kind and ref
 	done   chan struct{}   // receives when one ends

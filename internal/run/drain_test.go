@@ -21,7 +21,9 @@ func TestDeliver(t *testing.T) {
 		w.makeReport("r", slackToo, content(
 			report.Content{View: overview, Format: tableau.CSV},
 			report.Content{View: overview, Format: tableau.PDF, FileName: "{{ report.name }}"},
-		), func(r *report.Report) { r.Destinations[0].To = []string{"ana@example.com", "rui@example.com", "ANA@example.com"} })
+		), func(r *report.Report) {
+			r.Destinations[0].To = []string{"ana@example.com", "rui@example.com", "ANA@example.com"}
+		})
 		id := w.start("r")
 		if got := w.bell.take(); len(got) != 1 || got[0] != site {
 			w.Errorf("got bells for %q, want %q", got, site)
@@ -315,18 +317,5 @@ func TestDeletedConnection(t *testing.T) {
 		w.wantRun(id, run.Failed, "connection was deleted")
 		w.wantMail(owner, 1)
 		w.wantIdle()
-	})
-}
-
-func TestFilterWithoutData(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(w *world) {
-		w.makeReport("r", content(report.Content{View: overview, Format: tableau.CSV, Filters: map[string][]string{"Region": {"No such region"}}}))
-		id := w.start("r")
-		w.work()
-		r := w.wantRun(id, run.Failed, "")
-		if r.Reason == "" || len(w.wantMail(owner, 1)) != 1 {
-			w.Errorf("got reason %q, want it to say why", r.Reason)
-		}
 	})
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,10 @@ func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
 // noteFailed tells a report's people that a run was not delivered, or not to
 // everyone.
 func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) error {
+	return d.notices(ctx, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, failureNotice(r, deliveries))
+}
+
+func failureNotice(r Run, deliveries []Delivery) Notice {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The report %q for %s UTC ", r.ReportName, r.ScheduledFor.UTC().Format("2 January 2006 15:04"))
 	subject := fmt.Sprintf("The report %q was not delivered", r.ReportName)
@@ -54,17 +59,24 @@ func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) er
 	}
 	for _, delivery := range deliveries {
 		if delivery.State.Settled() && !delivery.State.Arrived() {
-			fmt.Fprintf(&b, "\n- %s: %s\n", delivery.recipients(), delivery.Message)
+			fmt.Fprintf(&b, "\n- %s: %s\n", delivery.missing(), delivery.Message)
 		}
 	}
 	fmt.Fprintf(&b, "\nRun %s\n", r.ID)
-	return d.notices(ctx, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, Notice{Subject: subject, Text: b.String()})
+	return Notice{Subject: subject, Text: b.String()}
 }
 
-// recipients names a delivery's recipients for people.
-func (d Delivery) recipients() string {
-	if d.Type == report.Slack {
+// missing names for people whom a delivery did not reach.
+func (d Delivery) missing() string {
+	switch {
+	case d.Type == report.Slack:
 		return "Slack (" + d.DestinationID + ")"
+	case len(d.BouncedFrom) > 0:
+		return strings.Join(d.BouncedFrom, ", ")
+	default:
+		return strings.Join(d.addresses(), ", ")
 	}
-	return strings.Join(append(append(append([]string{}, d.To...), d.Cc...), d.Bcc...), ", ")
 }
+
+// addresses gives the recipients of an email.
+func (d Delivery) addresses() []string { return slices.Concat(d.To, d.Cc, d.Bcc) }

@@ -178,6 +178,7 @@ type Delivery struct {
 	Where          string    // the outbox file, where mail goes to the outbox
 	Code           string    // of the last failure, stable
 	Message        string    // of the last failure, for people
+	BouncedFrom    []string  // recipients that it came back from; in [Bounced]
 
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time

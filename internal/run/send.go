@@ -244,6 +244,12 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 		delivery.State, delivery.NotBefore = Unsure, now.Add(unsureFor)
 	}
 	_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+	if problem.Is(err, problem.Stale) {
+		// While nobody answered, the channel may have reported that it has it.
+		if latest, readErr := d.Store.Delivery(ctx, delivery.Key); readErr == nil && latest.State.Settled() {
+			return nil
+		}
+	}
 	return err
 }
 

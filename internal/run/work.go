@@ -130,47 +130,25 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	if err != nil {
 		return fmt.Errorf("reading the run's deliveries: %w", err)
 	}
-	arrived, failed := 0, 0
-	var next time.Time
-	for _, delivery := range deliveries {
-		switch {
-		case delivery.State.Arrived():
-			arrived++
-		case delivery.State.Settled():
-			failed++
-		default:
-			at := delivery.NotBefore
-			if delivery.State == Sending {
-				at = delivery.ClaimedUntil
-			}
-			if next.IsZero() || at.Before(next) {
-				next = at
-			}
-		}
-	}
-	if !next.IsZero() {
-		r.State, r.NotBefore = Queued, next
+	t := count(deliveries)
+	if t.open > 0 {
+		r.State, r.NotBefore = Queued, t.next
 		r.Reason = "A message is tried again later."
 		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
 		return err
 	}
-	r.FinishedAt, r.Reason = d.Now(), standsForReason(r)
-	switch {
-	case failed == 0:
-		r.State = Delivered
-	case arrived > 0:
-		r.State, r.Reason = PartlyDelivered, fmt.Sprintf("%d of %d messages could not be delivered.", failed, len(deliveries))
-	default:
-		r.State, r.Reason = Failed, "No message could be delivered."
-	}
-	if failed > 0 {
+	r.FinishedAt = d.Now()
+	r.State, r.Reason = t.outcome(r, len(deliveries))
+	if t.failed > 0 {
 		// The notice comes first: a crash in between tells it once all the same.
 		if err := d.noteFailed(ctx, r, deliveries); err != nil {
 			return err
 		}
 	}
-	_, err = d.Store.UpdateRun(ctx, &d.lease, r)
-	return err
+	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
+		return err
+	}
+	return reconcile(ctx, d.Store, &d.lease, r, d.Now)
 }
 
 func standsForReason(r Run) string {

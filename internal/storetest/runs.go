@@ -87,6 +87,7 @@ func runNotShared(t *testing.T, s Store) {
 		got := readRun(t, s, want.ID)
 		same(t, got, want)
 		scribble(updateRun(t, s, got))
+		same(t, got, want)
 		scribble(got)
 		want.Rev++
 	}

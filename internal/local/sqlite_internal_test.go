@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -84,5 +85,62 @@ func TestBusyIsAProblem(t *testing.T) {
 	})
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "storing a run: ") {
 		t.Errorf("got error %v, want it to be Unavailable", err)
+	}
+}
+
+// TestWriteAheadLogWaits: SQLite refuses at once to change the journal mode
+// while another process that opens the same new database writes to it.
+func TestWriteAheadLogWaits(t *testing.T) {
+	t.Parallel()
+	db, err := openPool(filepath.Join(t.TempDir(), "vizpost.db"), 2, "_txlock", "immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE a (b)"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := useWriteAheadLog(ended, db); err == nil {
+		t.Error("the journal mode was changed under another's transaction")
+	}
+	time.AfterFunc(20*time.Millisecond, func() { _ = other.Commit() })
+	if err := useWriteAheadLog(t.Context(), db); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryConnectionIsSafe: SQLite keeps these settings by connection, and
+// its defaults are others.
+func TestEveryConnectionIsSafe(t *testing.T) {
+	t.Parallel()
+	s, err := OpenStore(t.Context(), filepath.Join(t.TempDir(), "vizpost.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, pool := range []*sql.DB{s.write, s.read} {
+		connections := pool.Stats().MaxOpenConnections
+		for range connections { // each is held, so that the next is another
+			conn, err := pool.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+				var got string
+				if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+					t.Errorf("got %s = %q, error %v; want %q", pragma, got, err, want)
+				}
+			}
+		}
+	}
+	if got := s.write.Stats().MaxOpenConnections; got != 1 {
+		t.Errorf("got %d connections that write, want 1", got)
 	}
 }

@@ -1,0 +1,286 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/problem"
+)
+
+// Receipts notes what a mail carrier reports of messages that it took: proof
+// for the deliveries, and for the runs that they belong to. Its fields are set
+// before its first use and not changed after it; it is safe for concurrent use.
+type Receipts struct {
+	Store Store
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// MailEvent is what a carrier reports of one message. The same event may come
+// more than once, and later ones before earlier ones.
+type MailEvent struct {
+	Kind       MailEventKind
+	RunID      string    // the message's tag "run"
+	Delivery   string    // the message's tag "delivery"
+	ProviderID string    // the carrier's own id of the message
+	At         time.Time // when it happened; zero if not known
+
+	Recipients []string // whom it is about; none: all of the message's
+	Passing    bool     // of a bounce: the mailbox may take the next message
+	Code       string   // of a bounce or complaint, stable
+	Message    string   // of a bounce or complaint, for people
+}
+
+// MailEventKind says what happened to a message.
+type MailEventKind string
+
+// The kinds of events.
+const (
+	MailSent       MailEventKind = "sent"       // the carrier took it and will try to hand it on
+	MailDelivered  MailEventKind = "delivered"  // the recipient's server took it
+	MailBounced    MailEventKind = "bounced"    // it was sent back, or not handed on for good
+	MailComplained MailEventKind = "complained" // the recipient calls it spam
+)
+
+// receiptTries bounds how often an event is tried that other writers overtake.
+const receiptTries = 8
+
+// Take notes an event. One of a message that vizpost does not know is logged
+// and is no error: taking it again would not help. After any error it would.
+func (rc *Receipts) Take(ctx context.Context, e MailEvent) error {
+	for try := 1; ; try++ {
+		d, known, err := rc.find(ctx, e)
+		if err != nil {
+			return err
+		}
+		if !known {
+			rc.Log.WarnContext(ctx, "an event of a message that is not known", "kind", e.Kind, "run", e.RunID, "delivery", e.Delivery)
+			return nil
+		}
+		if !e.apply(&d, rc.Now()) {
+			break
+		}
+		_, err = rc.Store.UpdateDelivery(ctx, nil, d)
+		if problem.Is(err, problem.Stale) && try < receiptTries {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("noting that a message was %s: %w", e.Kind, err)
+		}
+		rc.Log.InfoContext(ctx, "a message was "+string(e.Kind), "run", e.RunID, "delivery", d.Key, "state", d.State)
+		break
+	}
+	// Also after an event that changed nothing: the time before, what follows
+	// from it may not have been written.
+	return rc.follow(ctx, e.RunID)
+}
+
+// find gives the delivery that an event is about.
+func (rc *Receipts) find(ctx context.Context, e MailEvent) (Delivery, bool, error) {
+	deliveries, err := rc.Store.Deliveries(ctx, e.RunID)
+	if err != nil {
+		return Delivery{}, false, fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	i := slices.IndexFunc(deliveries, func(d Delivery) bool { return tag(d.Key) == e.Delivery })
+	if i < 0 {
+		return Delivery{}, false, nil
+	}
+	return deliveries[i], true, nil
+}
+
+// apply moves a delivery forward and reports whether that changed anything.
+//
+// An event that is older than a retry by hand, or of another message than the
+// one that the delivery has come to mean, says nothing about it.
+func (e MailEvent) apply(d *Delivery, now time.Time) bool {
+	switch d.State {
+	case Waiting:
+		return false
+	case Sending, Unsure, DeliveryFailed:
+		// Nobody answered for the message that was tried last, and here it is;
+		// unless this is an earlier one, whose end is known.
+		if d.Attempts == 0 || d.ProviderID == e.ProviderID {
+			return false
+		}
+		d.State, d.SentAt, d.Code, d.Message = Sent, e.At, "", ""
+		if e.At.IsZero() {
+			d.SentAt = now
+		}
+		d.ProviderID, d.ClaimedUntil = e.ProviderID, time.Time{}
+		e.advance(d)
+		return true
+	default:
+		// Of a message that went out twice, the one that arrives counts.
+		if d.ProviderID != e.ProviderID && !(d.PossibleRepeat && e.Kind == MailDelivered) {
+			return false
+		}
+		return e.advance(d)
+	}
+}
+
+// advance moves a delivery that is known to have been sent.
+func (e MailEvent) advance(d *Delivery) bool {
+	switch {
+	case e.Kind == MailDelivered && d.State == Sent:
+		d.State = Confirmed
+	case e.Kind == MailBounced && d.State == Confirmed && e.Passing:
+		// Automatic replies, such as those of people on holiday, look like this.
+		return false
+	case e.Kind == MailBounced:
+		before := len(d.BouncedFrom)
+		for _, address := range e.bounced(*d) {
+			if !slices.ContainsFunc(d.BouncedFrom, func(known string) bool { return strings.EqualFold(known, address) }) {
+				d.BouncedFrom = append(d.BouncedFrom, address)
+			}
+		}
+		if d.State == Bounced && len(d.BouncedFrom) == before {
+			return false
+		}
+		d.State, d.Code, d.Message = Bounced, e.Code, e.Message
+	case e.Kind == MailComplained && d.State != Bounced && d.Code != e.Code:
+		d.State, d.Code, d.Message = Confirmed, e.Code, e.Message // who complains has it
+	default:
+		return false
+	}
+	return true
+}
+
+// bounced gives the delivery's recipients that a bounce is about.
+func (e MailEvent) bounced(d Delivery) []string {
+	all := d.addresses()
+	if len(e.Recipients) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(address string) bool {
+		return !slices.ContainsFunc(e.Recipients, func(r string) bool { return strings.EqualFold(r, address) })
+	})
+}
+
+// follow has a run follow from its deliveries. One that waits for a message
+// that has turned up is looked at with the next tick.
+func (rc *Receipts) follow(ctx context.Context, id string) error {
+	r, err := rc.Store.Run(ctx, id)
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the run: %w", err)
+	}
+	if r.State != Queued {
+		return reconcile(ctx, rc.Store, nil, r, rc.Now)
+	}
+	now := rc.Now()
+	if !r.NotBefore.After(now) {
+		return nil
+	}
+	deliveries, err := rc.Store.Deliveries(ctx, id)
+	if err != nil {
+		return fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	if count(deliveries).open > 0 {
+		return nil
+	}
+	r.NotBefore = now
+	if _, err := rc.Store.UpdateRun(ctx, nil, r); err != nil && !problem.Is(err, problem.Stale) {
+		return fmt.Errorf("having the run looked at: %w", err)
+	}
+	return nil
+}
+
+// tally counts the deliveries of a run.
+type tally struct {
+	arrived int // all or some of its recipients have it, as far as is known
+	failed  int // all or some of its recipients do not
+	open    int
+	next    time.Time // when the first of those that are open is to be looked at
+}
+
+// count counts a run's deliveries. One that came back from some of its
+// recipients alone counts on both sides.
+func count(deliveries []Delivery) tally {
+	var t tally
+	for _, d := range deliveries {
+		switch {
+		case d.State.Arrived():
+			t.arrived++
+		case d.State == Bounced && len(d.BouncedFrom) < len(d.addresses()):
+			t.arrived++
+			t.failed++
+		case d.State.Settled():
+			t.failed++
+		default:
+			t.open++
+			at := d.NotBefore
+			if d.State == Sending {
+				at = d.ClaimedUntil
+			}
+			if t.next.IsZero() || at.Before(t.next) {
+				t.next = at
+			}
+		}
+	}
+	return t
+}
+
+// outcome gives the state of a run all of whose deliveries are settled, and why.
+func (t tally) outcome(r Run, deliveries int) (State, string) {
+	switch {
+	case t.failed == 0:
+		return Delivered, standsForReason(r)
+	case t.arrived > 0:
+		return PartlyDelivered, fmt.Sprintf("%d of %d messages could not be delivered.", t.failed, deliveries)
+	default:
+		return Failed, "No message could be delivered."
+	}
+}
+
+// reconcile has a run that was closed follow its deliveries where they have
+// changed since, with one notice to the report's people if that is bad news. A
+// run that is open is left to its drain.
+//
+// Whoever writes the one after the other has been written calls it: the drain
+// after the run, [Receipts] after a delivery. So of two that write at the same
+// time, the one or the other sees both.
+func reconcile(ctx context.Context, store Store, lease *Lease, r Run, clock func() time.Time) error {
+	for try := 1; ; try++ {
+		if r.State != Delivered && r.State != PartlyDelivered && r.State != Failed {
+			return nil
+		}
+		deliveries, err := store.Deliveries(ctx, r.ID)
+		if err != nil {
+			return fmt.Errorf("reading the run's deliveries: %w", err)
+		}
+		t := count(deliveries)
+		if len(deliveries) == 0 || t.open > 0 {
+			return nil
+		}
+		before := r.State
+		state, reason := t.outcome(r, len(deliveries))
+		if state == before {
+			return nil
+		}
+		r.State, r.Reason = state, reason
+		if state != Delivered && before != Failed {
+			// The notice comes first: a crash in between tells it once all the same.
+			if err := createNotices(ctx, store, lease, r.Site, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), "bounced", r.Notify,
+				failureNotice(r, deliveries), clock); err != nil {
+				return err
+			}
+		}
+		_, err = store.UpdateRun(ctx, lease, r)
+		if err == nil || problem.Is(err, problem.NotFound) {
+			return nil
+		}
+		if !problem.Is(err, problem.Stale) || try == receiptTries {
+			return fmt.Errorf("noting what became of the run's messages: %w", err)
+		}
+		if r, err = store.Run(ctx, r.ID); err != nil {
+			return fmt.Errorf("reading the run: %w", err)
+		}
+	}
+}
