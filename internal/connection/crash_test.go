@@ -82,7 +82,8 @@ func (f *failing) RemoveSecret(ctx context.Context, owner string) error {
 // with another write that fails, in each of the ways in which one can.
 func atEachWrite(t *testing.T, prepare func(w *world), operation func(w *world, s *connection.Service) error, check func(w *world, err error)) {
 	t.Helper()
-	for _, mode := range []struct{ after, forever bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+	// A crash right after a write is one before the next.
+	for _, mode := range []struct{ after, forever bool }{{false, true}, {false, false}, {true, false}} {
 		t.Run(fmt.Sprintf("after=%v,forever=%v", mode.after, mode.forever), func(t *testing.T) {
 			t.Parallel()
 			reached := true

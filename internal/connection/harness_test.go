@@ -187,20 +187,21 @@ func look(ctx context.Context, client *tableau.Client, session tableau.Session) 
 type holds struct {
 	mu                 sync.Mutex
 	prepared, released []string
+	err, releaseErr    error // what the methods answer
 }
 
 func (h *holds) Prepare(_ context.Context, c connection.Connection) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.prepared = append(h.prepared, c.ID)
-	return nil
+	return h.err
 }
 
 func (h *holds) Release(_ context.Context, c connection.Connection) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.released = append(h.released, c.ID)
-	return nil
+	return h.releaseErr
 }
 
 // journal is a log that can be read.

@@ -2,7 +2,9 @@ package connection_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -517,4 +519,135 @@ func TestSecretsStayInside(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTestSettings(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		for _, credential := range []tableau.Credential{w.token(), w.password()} {
+			in := w.settings()
+			in.Credential = credential
+			result, err := w.TestSettings(w.Context(), in)
+			w.succeed(err)
+			if result.Identity.UserName != tableautest.DefaultUser || result.Server.RESTAPIVersion != tableautest.DefaultAPIVersion || result.Auth.Method != credential.Method {
+				w.Errorf("got %+v, want who and where", result)
+			}
+		}
+		list, _, err := w.List(w.Context(), "", 10)
+		w.succeed(err)
+		if live := w.tableau.Stats().SessionsLive; live != 0 || len(list) != 0 {
+			w.Errorf("got %d live sessions and %d connections, want none", live, len(list))
+		}
+		w.connect() // the lease is free
+	})
+}
+
+// The time is up just before what was tried would be stored: nothing is.
+func TestTimeIsUpBeforeTheWrite(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		w.Random = readerFunc(func(p []byte) (int, error) {
+			if len(p) < 32 { // the nonce of the session, sealed last
+				cancel()
+			}
+			return rand.Read(p)
+		})
+		_, err := w.Create(ctx, "c", w.settings())
+		w.wantProblem(err, problem.Timeout, problem.CodeTableauTimeout)
+		_, err = w.Get(w.Context(), "c")
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+		w.wantOneSecret("c", "")
+		if live := w.tableau.Stats().SessionsLive; live != 0 {
+			w.Errorf("got %d live sessions, want none", live)
+		}
+		w.connect()
+	})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestHeldRunsCannotBePrepared(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		credential := w.newToken("", "new")
+		w.holds.err = errCrash
+		_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		if !errors.Is(err, errCrash) {
+			w.Errorf("got error %v, want that of the held runs", err)
+		}
+		if diff := cmp.Diff(c, w.stored(c.ID)); diff != "" {
+			w.Errorf("the connection differs (-want +got):\n%s", diff)
+		}
+		w.wantOneSecret(c.ID, c.CredentialVersion)
+
+		// Once the new credential is in force, a failure only delays them.
+		w.holds.err, w.holds.releaseErr = nil, errCrash
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.succeed(err)
+	})
+}
+
+// People rename the connection while the machine writes what it learns.
+func TestRenameWhileTheMachineWrites(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		overtaken := w.process(&stale{Store: w.store, left: 3, write: func() {
+			stored := w.stored(c.ID)
+			stored.Probes++
+			w.succeed(w.store.UpdateConnection(w.Context(), stored, nil))
+		}}, w.store)
+		name := "Renamed"
+		got, err := overtaken.Edit(w.Context(), c.ID, connection.Edit{Name: &name})
+		w.succeed(err)
+		if got.Name != name || got.Probes != 3 || got.Version != 2 {
+			w.Errorf("got %+v, want both what was edited and what was learned", got)
+		}
+		overtaken = w.process(&stale{Store: w.store, left: 1, write: func() {
+			_, err := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name})
+			w.succeed(err)
+		}}, w.store)
+		_, err = overtaken.Edit(w.Context(), c.ID, connection.Edit{Name: &name, IfVersion: 2})
+		w.wantProblem(err, problem.Stale, problem.CodeStale)
+	})
+}
+
+// stale lets something be written before an update.
+type stale struct {
+	connection.Store
+	left  int
+	write func()
+}
+
+func (s *stale) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+	if s.left > 0 {
+		s.left--
+		s.write()
+	}
+	return s.Store.UpdateConnection(ctx, c, session)
+}
+
+func TestWhyUnreachable(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[tableau.Cause]string{
+		tableau.Unreachable: "server_down", tableau.Certificate: "certificate", tableau.NotTableau: "not_tableau", tableau.Blocked: "blocked",
+	} {
+		t.Run(string(cause), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				got, err := w.Unreachable(w.Context(), c.ID, fmt.Errorf("exporting: %w", &tableau.Error{Cause: cause}))
+				w.succeed(err)
+				if got.Problem == nil || got.Problem.Code != problem.CodeTableauUnreachable || got.Problem.Message == "" || got.Problem.Causes[0].Code != want {
+					w.Errorf("got problem %+v, want the cause %s first", got.Problem, want)
+				}
+				_, err = w.Views(w.Context(), c.ID, "")
+				w.wantProblem(err, problem.Conflict, problem.CodeTableauUnreachable)
+			})
+		})
+	}
 }

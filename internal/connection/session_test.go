@@ -560,6 +560,23 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 			w.Error("got a broken connection, want the new credential's state")
 		}
 
+		// The same while the probe fails.
+		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		w.network.before.Store(new(func(r *http.Request) {
+			if strings.Contains(r.URL.Path, "/users/") {
+				w.onRoute("", nil)
+				_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+				w.succeed(err)
+				w.fault(tableautest.Fault{Kind: tableautest.FaultReset, Route: "user"})
+			}
+		}))
+		works, err = w.Probe(w.Context(), c.ID)
+		w.succeed(err)
+		if !works {
+			w.Error("got a broken connection, want the new credential's state")
+		}
+
 		// The store changes between Unreachable's read and its write.
 		overtaken := w.process(overtake{w.store, func() {
 			w.onRoute("", nil)

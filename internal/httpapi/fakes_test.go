@@ -23,6 +23,7 @@ import (
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/httpapi"
+	"github.com/vizpost/vizpost/internal/httpapi/mailview/parse"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 	w.reports = &report.Service{Store: reportStore{&table[report.Report]{what: "report", rows: map[string]report.Report{}}},
 		Connections: w.connections, Destinations: w.destinations, Runs: w.runs, Now: clock}
 	deps := httpapi.Deps{
-		Connections: w.connections, Reports: w.reports, Runs: w.runs, Destinations: w.destinations, Requests: w.requests, Outbox: w.outbox,
+		Connections: w.connections, Reports: w.reports, Runs: w.runs, Destinations: w.destinations, Requests: w.requests, Outbox: w.outbox, ReadMail: parse.Mail,
 		Authenticate: httpapi.BearerToken(secret.New("operator-token")),
 		Now:          clock, NewID: newID, Log: log, Version: "test",
 	}

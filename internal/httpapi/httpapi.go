@@ -19,6 +19,7 @@ import (
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/httpapi/mailview"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/secret"
@@ -36,6 +37,9 @@ type Deps struct {
 	// Outbox holds the mails that were not sent but written to a folder; nil
 	// where mail is sent.
 	Outbox Outbox
+
+	// ReadMail takes a mail of the outbox apart; required with Outbox.
+	ReadMail func(io.Reader) (mailview.Mail, error)
 
 	// Page answers what is not the API: the start page and its files. It is
 	// served without signing in. nil: there is none.

@@ -183,7 +183,7 @@ func (a *api) readMail(ctx context.Context, name string) (mailview.Mail, error) 
 		return mailview.Mail{}, err
 	}
 	defer body.Close()
-	m, err := mailview.Read(body)
+	m, err := a.deps.ReadMail(body)
 	if err != nil {
 		return mailview.Mail{}, fmt.Errorf("reading the mail %s: %w", strings.ToValidUTF8(name, "?"), err)
 	}

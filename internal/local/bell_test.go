@@ -180,7 +180,11 @@ func TestBellUnderLoad(t *testing.T) {
 		if done {
 			break
 		}
-		<-left
+		select {
+		case <-left:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a ring was not heard")
+		}
 	}
 	cancel()
 	<-ended

@@ -20,6 +20,11 @@ const (
 	siteLease = 60 * time.Second
 	siteRenew = 20 * time.Second
 
+	// lookAgain is how often a drain that waits for what it has in hand looks
+	// for work that has come since: a bell for a site that is leased goes
+	// unheard.
+	lookAgain = 2 * time.Second
+
 	// DefaultExports is how many exports run at once on a site. Tableau Cloud
 	// answers 429 above 20.
 	DefaultExports = 8
@@ -27,6 +32,10 @@ const (
 	// maxResumed is how often a run is taken up again that was in hand when a
 	// drain died: one that kills its drain each time must not do so forever.
 	maxResumed = 3
+
+	// maxTaken is how often a drain takes work that stays as it was, since what
+	// became of it could not be written. Then it is left to the next drain.
+	maxTaken = 3
 )
 
 // Drain works off the open work of sites: it exports, delivers, and records
@@ -95,12 +104,19 @@ type SlackPoster interface {
 // drain is the work on one site under one lease.
 type drain struct {
 	*Drain
-	lease  Lease
-	stop   context.CancelCauseFunc // ends the work, when the lease was lost
-	slots  chan struct{}           // one for each export that may run
-	mu     sync.Mutex
-	inHand map[string]bool // work that a goroutine has, by kind and ref
-	done   chan struct{}   // receives when one ends
+	lease Lease
+	stop  context.CancelCauseFunc // ends the work, when the lease was lost
+	slots chan struct{}           // one for each export that may run
+	mu    sync.Mutex
+	taken map[string]taken // by kind and ref
+	done  chan struct{}    // receives when work that was in hand is not any more
+}
+
+// taken is work that this drain took in hand.
+type taken struct {
+	inHand    bool
+	notBefore time.Time // of the work as it was when it was taken
+	times     int       // that it was taken as it was
 }
 
 // Site works off a site until nothing is left that can be done now, or the
@@ -119,7 +135,7 @@ func (d *Drain) Site(ctx context.Context, site string) error {
 	if exports <= 0 {
 		exports = DefaultExports
 	}
-	w := &drain{Drain: d, lease: lease, slots: make(chan struct{}, exports), inHand: map[string]bool{},
+	w := &drain{Drain: d, lease: lease, slots: make(chan struct{}, exports), taken: map[string]taken{},
 		done: make(chan struct{}, 1)}
 
 	working, stop := context.WithCancelCause(ctx)
@@ -182,16 +198,19 @@ func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
 	}
 	for {
 		work, err := d.Store.Work(ctx, d.lease.Site, d.Now(), 4*workers)
+		if ctx.Err() != nil {
+			return true, nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return true, nil
-			}
-			return true, fmt.Errorf("reading the site's work: %w", err)
+			return false, fmt.Errorf("reading the site's work: %w", err)
 		}
 		begun, busy := 0, 0
 		for _, w := range work {
-			if d.has(w) {
+			t := d.known(w)
+			if t.inHand {
 				busy++
+			}
+			if t.inHand || t.times >= maxTaken {
 				continue
 			}
 			if d.ending(ctx) {
@@ -218,6 +237,7 @@ func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
 		}
 		select {
 		case <-d.done:
+		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return true, nil
 		}
@@ -227,23 +247,16 @@ func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
 // resume takes up what a drain had in hand when it died, one at a time, so that
 // a run which kills its drain takes no other with it twice.
 func (d *drain) resume(ctx context.Context) error {
-	for {
-		work, err := d.Store.Work(ctx, d.lease.Site, d.Now(), duePage)
-		if err != nil {
-			return fmt.Errorf("reading the site's work: %w", err)
-		}
-		resumed := false
-		for _, w := range work {
-			if !w.Running || d.ending(ctx) {
-				continue
-			}
-			resumed = true
+	work, err := d.Store.Work(ctx, d.lease.Site, d.Now(), duePage)
+	if err != nil {
+		return fmt.Errorf("reading the site's work: %w", err)
+	}
+	for _, w := range work {
+		if w.Running && !d.ending(ctx) {
 			d.handle(ctx, w)
 		}
-		if !resumed || len(work) < duePage {
-			return nil
-		}
 	}
+	return nil
 }
 
 // ending reports whether it is too late to begin with anything.
@@ -257,21 +270,31 @@ func (d *drain) ending(ctx context.Context) bool {
 
 func (w Work) name() string { return string(w.Kind) + "/" + w.Ref }
 
-func (d *drain) has(w Work) bool {
+// known gives what this drain knows of work. Work that was moved since is new.
+func (d *drain) known(w Work) taken {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.inHand[w.name()]
+	t := d.taken[w.name()]
+	if !t.inHand && !t.notBefore.Equal(w.NotBefore) {
+		t = taken{notBefore: w.NotBefore}
+	}
+	return t
 }
 
 func (d *drain) take(w Work) {
+	t := d.known(w)
+	t.inHand = true
+	t.times++
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.inHand[w.name()] = true
+	d.taken[w.name()] = t
 }
 
 func (d *drain) leave(w Work) {
 	d.mu.Lock()
-	delete(d.inHand, w.name())
+	t := d.taken[w.name()]
+	t.inHand = false
+	d.taken[w.name()] = t
 	d.mu.Unlock()
 	select {
 	case d.done <- struct{}{}:
@@ -292,10 +315,7 @@ func (d *drain) handle(ctx context.Context, w Work) {
 	case Probe:
 		err = d.probe(ctx, w)
 	case KeepAlive:
-		if err = d.Connections.KeepAlive(ctx, w.Ref); err != nil {
-			log.Warn("a token was not kept alive; the next round tries again", "error", err)
-		}
-		err = d.Store.DropWork(ctx, w)
+		err = d.keepAlive(ctx, w)
 	default:
 		err = fmt.Errorf("unknown kind of work")
 	}
@@ -319,9 +339,7 @@ func (d *drain) pause(ctx context.Context, w Work, log *slog.Logger) {
 	case WorkRun:
 		var r Run
 		if r, err = d.Store.Run(ctx, w.Ref); err == nil && r.State.Open() {
-			r.State, r.NotBefore, r.Attempts = Queued, notBefore, r.Attempts+1
-			r.Reason = "Something went wrong inside vizpost; it is tried again. The log has the details."
-			_, err = d.Store.UpdateRun(ctx, &d.lease, r)
+			err = d.again(ctx, r, d.Now().Add(retryAfter(r.Attempts+1)), "Something went wrong inside vizpost; it is tried again. The log has the details.")
 		}
 	case SendNote:
 		var n Delivery

@@ -13,6 +13,7 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
 
 func TestDeliver(t *testing.T) {
@@ -246,6 +247,27 @@ func TestNothingIsBegunNearTheDeadline(t *testing.T) {
 			w.Errorf("got bells for %q when nothing was left", got)
 		}
 		w.wantIdle()
+	})
+}
+
+// A run that is asked for while a long one is in hand does not wait for it.
+func TestWorkThatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("long")
+		w.makeReport("short", content(report.Content{View: "Finance/sheets/Overview", Format: tableau.CSV}))
+		long := w.start("long")
+		w.fault(tableautest.Fault{Kind: tableautest.FaultSlow, Route: "export", View: overview, Delay: tableautest.Duration(5 * time.Minute)})
+		done := make(chan error)
+		go func() { done <- w.drain.Site(w.Context(), site) }()
+		time.Sleep(time.Minute)
+		short := w.start("short")
+		w.work() // what the bell wakes finds the site leased
+		time.Sleep(10 * time.Second)
+		w.wantRun(short, run.Delivered, "")
+		w.wantRunState(long, run.Running)
+		w.succeed(<-done)
+		w.wantRun(long, run.Delivered, "")
 	})
 }
 

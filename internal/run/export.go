@@ -175,6 +175,8 @@ func (d *drain) judge(ctx context.Context, r Run, err error, try int) (time.Dura
 		return d.judgeTableau(ctx, r, failed, try, backoff)
 	case problem.Is(err, problem.NotFound):
 		return 0, &neverError{message: "Its connection was deleted.", err: err}
+	case problem.Is(err, problem.Invalid): // it cannot be asked for
+		return 0, &neverError{message: text(err), err: err}
 	}
 	return 0, err
 }
@@ -211,6 +213,8 @@ func unreachable(err *tableau.Error) bool {
 	switch err.Cause {
 	case tableau.Unreachable, tableau.Certificate, tableau.Blocked:
 		return true
+	case tableau.NotTableau: // at the sign-in; a page in place of an export passes
+		return !err.Retry
 	}
 	return false
 }

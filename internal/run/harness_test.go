@@ -68,17 +68,22 @@ type world struct {
 // connection "c" and a Slack destination "slack".
 func inBubble(t *testing.T, test func(w *world)) {
 	t.Helper()
+	inBubbleWith(t, tableautest.Options{}, test)
+}
+
+func inBubbleWith(t *testing.T, o tableautest.Options, test func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newWorld(t, o)
 		test(w)
 		w.wantNoSecrets("the log", w.log.String())
 	})
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, o tableautest.Options) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{T: t, tableau: tableautest.New(tableautest.Options{}), mail: &mailbox{}, slack: &channel{}, bell: &bell{}, log: &journal{}}
+	w := &world{T: t, tableau: tableautest.New(o), mail: &mailbox{}, slack: &channel{}, bell: &bell{}, log: &journal{}}
 	w.network = &network{Transport: tableautest.Transport{Handler: w.tableau}}
 	w.files = local.Files{Dir: filepath.Join(dir, "files")}
 	var err error
@@ -194,7 +199,12 @@ func (w *world) work() {
 // sites that are rung.
 func (w *world) live(d time.Duration) {
 	w.Helper()
-	for end := time.Now().Add(d); ; time.Sleep(time.Minute) {
+	w.liveEach(time.Minute, d)
+}
+
+func (w *world) liveEach(pause, d time.Duration) {
+	w.Helper()
+	for end := time.Now().Add(d); ; time.Sleep(pause) {
 		_, err := w.tick.Run(w.Context())
 		w.succeed(err)
 		for _, site := range w.bell.take() {

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,27 +40,51 @@ var _ connection.Holds = (*Holds)(nil)
 // connection that works holds.
 func (d *drain) probe(ctx context.Context, w Work) error {
 	c, err := d.Connections.Get(ctx, w.Ref)
-	if problem.Is(err, problem.NotFound) {
-		return d.Store.DropWork(ctx, w)
+	if err == nil && !c.State.Works() && !d.Now().Before(c.ProbeAt) {
+		if _, err = d.Connections.Probe(ctx, c.ID); err == nil {
+			c, err = d.Connections.Get(ctx, c.ID)
+		}
+	}
+	switch {
+	case problem.Is(err, problem.NotFound): // its runs are to fail, and to say so
+	case err != nil:
+		return fmt.Errorf("probing the connection: %w", err)
+	case !c.State.Works():
+		return d.noteBroken(ctx, c)
+	}
+	if err := d.release(ctx, w.Ref); err != nil {
+		return err
+	}
+	if err := d.Store.DropWork(ctx, w); err != nil {
+		return err
+	}
+	// A run that was held in between counts on the probe just dropped.
+	held, err := d.held(ctx, w.Ref)
+	if err != nil || len(held) == 0 {
+		return err
+	}
+	return d.probeAt(ctx, w.Ref, d.Now())
+}
+
+func (d *drain) probeAt(ctx context.Context, connectionID string, at time.Time) error {
+	if err := d.Store.PutWork(ctx, Work{Site: d.lease.Site, Kind: Probe, Ref: connectionID, NotBefore: at}); err != nil {
+		return fmt.Errorf("noting a probe: %w", err)
+	}
+	return nil
+}
+
+// keepAlive makes a sign-in for a token's own sake. One that fails is tried
+// again by the next round of care, unless the credential is dead.
+func (d *drain) keepAlive(ctx context.Context, w Work) error {
+	err := d.Connections.KeepAlive(ctx, w.Ref)
+	var broken *connection.BrokenError
+	if errors.As(err, &broken) {
+		if err := d.noteBroken(ctx, broken.Connection); err != nil {
+			return err
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("reading the connection: %w", err)
-	}
-	works := c.State.Works()
-	if !works && !d.Now().Before(c.ProbeAt) {
-		if works, err = d.Connections.Probe(ctx, c.ID); err != nil {
-			return fmt.Errorf("probing the connection: %w", err)
-		}
-		if c, err = d.Connections.Get(ctx, w.Ref); err != nil {
-			return fmt.Errorf("reading the connection: %w", err)
-		}
-	}
-	if !works {
-		w.NotBefore = c.ProbeAt
-		return d.Store.PutWork(ctx, w)
-	}
-	if err := d.release(ctx, c.ID); err != nil {
-		return err
+		d.Log.Warn("a token was not kept alive", "connection", w.Ref, "error", err)
 	}
 	return d.Store.DropWork(ctx, w)
 }
@@ -67,6 +92,11 @@ func (d *drain) probe(ctx context.Context, w Work) error {
 // hold puts a run aside until its connection works again, and tells the
 // connection's people once.
 func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error {
+	// First the probe and the notice: a crash in between leaves no held run
+	// that nobody looks at or hears of.
+	if err := d.noteBroken(ctx, c); err != nil {
+		return err
+	}
 	r.State, r.Reason = Held, "The connection does not work; the run is delivered once it does."
 	if c.Problem != nil {
 		r.Reason = c.Problem.Message + " The run is held and delivered once the connection works again."
@@ -74,32 +104,30 @@ func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error 
 	if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("holding the run: %w", err)
 	}
-	probe := Work{Site: d.lease.Site, Kind: Probe, Ref: c.ID, NotBefore: c.ProbeAt}
-	if err := d.Store.PutWork(ctx, probe); err != nil {
-		return fmt.Errorf("noting a probe: %w", err)
+	// Whoever mended the connection since has released what was held then, and
+	// may have dropped the probe.
+	at := d.Now()
+	latest, err := d.Connections.Get(ctx, c.ID)
+	switch {
+	case problem.Is(err, problem.NotFound):
+	case err != nil:
+		return fmt.Errorf("reading the connection: %w", err)
+	case !latest.State.Works():
+		at = latest.ProbeAt
 	}
-	return d.noteBroken(ctx, c)
+	return d.probeAt(ctx, c.ID, at)
 }
 
 // release queues the held runs of a connection that works again, by the
 // catch-up policy of their reports. Runs that somebody asked for always go on.
 func (d *drain) release(ctx context.Context, connectionID string) error {
+	held, err := d.held(ctx, connectionID)
+	if err != nil {
+		return err
+	}
 	byReport := map[string][]Run{}
-	after := ""
-	for {
-		page, err := d.Store.HeldRuns(ctx, d.lease.Site, after, duePage)
-		if err != nil {
-			return fmt.Errorf("reading held runs: %w", err)
-		}
-		for _, r := range page {
-			if r.ConnectionID == connectionID {
-				byReport[r.ReportID] = append(byReport[r.ReportID], r)
-			}
-		}
-		if len(page) < duePage {
-			break
-		}
-		after = page[len(page)-1].ID
+	for _, r := range held {
+		byReport[r.ReportID] = append(byReport[r.ReportID], r)
 	}
 	for id, runs := range byReport {
 		policy := report.CatchUpLatest
@@ -121,12 +149,34 @@ func (d *drain) release(ctx context.Context, connectionID string) error {
 	return nil
 }
 
+// held gives the site's runs that a connection holds.
+func (d *drain) held(ctx context.Context, connectionID string) ([]Run, error) {
+	var held []Run
+	after := ""
+	for {
+		page, err := d.Store.HeldRuns(ctx, d.lease.Site, after, duePage)
+		if err != nil {
+			return nil, fmt.Errorf("reading held runs: %w", err)
+		}
+		for _, r := range page {
+			if r.ConnectionID == connectionID {
+				held = append(held, r)
+			}
+		}
+		if len(page) < duePage {
+			return held, nil
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
 // released says what becomes of a report's held runs: those that are skipped
 // come first.
 func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
 	var scheduled, skipped, queued []Run
 	queue := func(r Run) {
 		r.State, r.Reason, r.NotBefore, r.Deadline = Queued, "", now, now.Add(report.DefaultDeadline)
+		r.Attempts, r.Resumed = 0, 0
 		if r.StandsFor > 1 {
 			r.Reason = fmt.Sprintf("Stands for %d occurrences.", r.StandsFor)
 		}

@@ -17,8 +17,11 @@ func (d *drain) notices(ctx context.Context, what, version, kind string, to []st
 	return createNotices(ctx, d.Store, &d.lease, d.lease.Site, what, version, kind, to, n, d.Now)
 }
 
-// noteBroken tells a connection's people that its runs are held.
+// noteBroken has a broken connection probed, and tells its people.
 func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
+	if err := d.probeAt(ctx, c.ID, c.ProbeAt); err != nil {
+		return err
+	}
 	p := c.Problem
 	if p == nil {
 		return nil

@@ -26,6 +26,8 @@ const (
 	// nobody answered for, before it is sent once more.
 	unsureFor = 10 * time.Minute
 
+	noticeDeadline = 24 * time.Hour // of a notice that no carrier takes
+
 	sendsAtOnce   = 4
 	maxRecipients = 50 // of one message (Amazon SES, Service quotas)
 )
@@ -123,7 +125,7 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 func (d *drain) rehearse(ctx context.Context, r Run, c connection.Connection) error {
 	for _, delivery := range plan(r, d.Now()) {
 		m, err := d.render(ctx, r, c, delivery)
-		if problem.Is(err, problem.Invalid) {
+		if unsendable(err) {
 			return &neverError{message: text(err), err: err}
 		}
 		if err != nil {
@@ -143,7 +145,7 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 	if delivery.State.Settled() {
 		return nil
 	}
-	if d.Now().Sub(delivery.CreatedAt) > 6*report.DefaultDeadline {
+	if d.Now().Sub(delivery.CreatedAt) > noticeDeadline {
 		delivery.State, delivery.Message = DeliveryFailed, "It could not be sent within a day."
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
@@ -168,9 +170,8 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 			return nil
 		}
 		// Its drain died between claim and record.
-		delivery.State, delivery.NotBefore = Unsure, now.Add(unsureFor)
 		delivery.Code, delivery.Message = "unsure", "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
-		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery.unsure(now))
 		return err
 	case delivery.State != Sending && now.Before(delivery.NotBefore):
 		return nil
@@ -179,7 +180,7 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	}
 
 	m, err := render(ctx, delivery)
-	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict) {
+	if unsendable(err) {
 		p, _ := problem.From(err)
 		delivery.State, delivery.Code, delivery.Message = DeliveryFailed, p.Code, text(err)
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
@@ -191,6 +192,7 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	defer m.release()
 
 	delivery.State, delivery.ClaimedUntil = Sending, d.Now().Add(sendClaim)
+	delivery.NotBefore = delivery.ClaimedUntil // nobody has anything to do until then
 	delivery.Attempts++
 	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
 		return fmt.Errorf("claiming the delivery: %w", err)
@@ -199,6 +201,23 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	receipt, err := m.send(sendCtx)
 	cancel()
 	return d.record(context.WithoutCancel(ctx), delivery, receipt, err, repeats)
+}
+
+// unsure gives a delivery that may have been sent. It is sent once more if
+// nothing shows that it was, but not twice more.
+func (d Delivery) unsure(now time.Time) Delivery {
+	if d.PossibleRepeat {
+		d.State = DeliveryFailed
+		d.Message = "It was sent twice without an answer and may have arrived. Ask the recipient, then retry the run if it did not."
+		return d
+	}
+	d.State, d.NotBefore = Unsure, now.Add(unsureFor)
+	return d
+}
+
+// unsendable reports whether a message that cannot be rendered never can.
+func unsendable(err error) bool {
+	return problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict)
 }
 
 // record writes what became of a send. That a message was accepted is written
@@ -229,19 +248,11 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 	switch {
 	case failure.Outcome == deliver.Refused:
 		delivery.State = DeliveryFailed
-		if failure.BreaksDestination && delivery.Type == report.Slack {
-			if err := d.breakDestination(ctx, delivery, failure.Message); err != nil {
-				return err
-			}
-		}
 	case failure.Outcome == deliver.Deferred, repeats:
 		delivery.State = Waiting
 		delivery.NotBefore = now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter))
-	case delivery.PossibleRepeat:
-		delivery.State = DeliveryFailed
-		delivery.Message = "It was sent twice without an answer and may have arrived. Ask the recipient, then retry the run if it did not."
 	default:
-		delivery.State, delivery.NotBefore = Unsure, now.Add(unsureFor)
+		delivery = delivery.unsure(now)
 	}
 	_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 	if problem.Is(err, problem.Stale) {
@@ -250,7 +261,13 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 			return nil
 		}
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("recording that a message was not accepted: %w", err)
+	}
+	if failure.BreaksDestination && delivery.Type == report.Slack {
+		return d.breakDestination(ctx, delivery, failure.Message)
+	}
+	return nil
 }
 
 func (d *drain) breakDestination(ctx context.Context, delivery Delivery, why string) error {

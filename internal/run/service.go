@@ -120,7 +120,7 @@ func (s *Service) Retry(ctx context.Context, id string) (Run, error) {
 		if d.State != DeliveryFailed && d.State != Bounced {
 			continue
 		}
-		d.State, d.Attempts, d.NotBefore, d.PossibleRepeat, d.BouncedFrom = Waiting, 0, now, false, nil
+		d.State, d.Attempts, d.NotBefore, d.BouncedFrom = Waiting, 0, now, nil
 		if _, err := s.Store.UpdateDelivery(ctx, nil, d); err != nil {
 			return Run{}, fmt.Errorf("queueing a delivery again: %w", err)
 		}

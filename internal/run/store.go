@@ -63,8 +63,9 @@ type Store interface {
 	// held, and no lease that runs at now.
 	WorkSites(ctx context.Context, now time.Time) ([]string, error)
 
-	// Work reads a site's work that is not held and due at now, the oldest
-	// first, at most limit; that in hand is among it.
+	// Work reads a site's work that is not held and due at now, the earliest
+	// NotBefore first and of the same time the lowest Ref, at most limit; that
+	// in hand is among it.
 	Work(ctx context.Context, site string, now time.Time, limit int) ([]Work, error)
 
 	// HeldRuns reads a site's held runs, the oldest id first, beginning behind
@@ -84,7 +85,8 @@ type Store interface {
 	// lease runs at now.
 	LeaseSite(ctx context.Context, site, holder string, now, until time.Time) (Lease, error)
 
-	// RenewSite moves the end of a lease. [ErrFenced] when it was lost.
+	// RenewSite moves the end of a lease. [ErrFenced] when it was lost or
+	// released.
 	RenewSite(ctx context.Context, lease Lease, until time.Time) error
 
 	// ReleaseSite ends a lease; one that was lost is no error.

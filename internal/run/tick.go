@@ -63,6 +63,9 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 		tally.Due += len(due)
 		fired := 0
 		for _, r := range due {
+			if now.Sub(r.NextRunAt) > onTime {
+				tally.Late++
+			}
 			site, ok := connections[r.ConnectionID]
 			if !ok {
 				c, err := t.Connections.Connection(ctx, r.ConnectionID)
@@ -89,9 +92,6 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 				if run.State == Queued {
 					sites[site] = true
 				}
-			}
-			if now.Sub(r.NextRunAt) > onTime {
-				tally.Late++
 			}
 		}
 		if len(due) < duePage || fired == 0 {
@@ -126,10 +126,11 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 		return nil, time.Time{}
 	}
 	next, _ := r.Schedule.Next(now)
-	list, total := r.Schedule.Occurrences(r.NextRunAt, now, report.OccurrenceCountLimit)
-	list, total = append([]time.Time{r.NextRunAt}, list...), total+1
-	latest := list[len(list)-1]
-	if total > len(list) {
+	list, counted := r.Schedule.Occurrences(r.NextRunAt, now, report.OccurrenceCountLimit)
+	list = append([]time.Time{r.NextRunAt}, list...)
+	total, latest := len(list), list[len(list)-1]
+	uncounted := counted == report.OccurrenceCountLimit // so many, or more
+	if uncounted {
 		latest, _ = r.Schedule.Latest(r.NextRunAt, now)
 	}
 
@@ -147,7 +148,7 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 
 	switch r.Schedule.CatchUp {
 	case report.CatchUpAll:
-		if total > len(list) {
+		if uncounted {
 			return []Run{one(latest, total)}, next
 		}
 		var runs []Run

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
 )
 
 // run works on one run as far as it can be done now.
@@ -18,12 +20,16 @@ func (d *drain) run(ctx context.Context, w Work) error {
 	if err != nil {
 		return fmt.Errorf("reading the run: %w", err)
 	}
-	if r.State != Queued && r.State != Running {
-		return nil
-	}
 	now := d.Now()
-	if r.State == Running {
+	switch r.State {
+	case Queued:
+		if now.Before(r.NotBefore) {
+			return nil // it was moved since the list of work was read
+		}
+	case Running:
 		r.Resumed++
+	default:
+		return nil
 	}
 	if reason, err := d.obsolete(ctx, r); err != nil {
 		return err
@@ -33,8 +39,8 @@ func (d *drain) run(ctx context.Context, w Work) error {
 		return err
 	}
 	switch {
-	case now.After(r.Deadline):
-		return d.fail(ctx, r, "It could not be delivered in time. "+r.Reason)
+	case r.Attempts > 0 && !now.Before(r.Deadline):
+		return d.fail(ctx, r, strings.TrimSpace("It could not be delivered in time. "+r.Reason))
 	case r.Resumed > maxResumed:
 		return d.fail(ctx, r, "vizpost stopped in the middle of it several times. Run it again once the cause is found in the log.")
 	}
@@ -49,8 +55,8 @@ func (d *drain) run(ctx context.Context, w Work) error {
 		return d.hold(ctx, r, c)
 	}
 	r.State = Running
-	if r.StartedAt.IsZero() {
-		r.StartedAt = now
+	if r.StartedAt.IsZero() { // its time begins now, however long it lay
+		r.StartedAt, r.Deadline = now, now.Add(report.DefaultDeadline)
 	}
 	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("taking the run in hand: %w", err)
@@ -112,15 +118,23 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 		return d.fail(ctx, r, never.message)
 	case errors.As(err, &later):
 		d.Log.Info("a run is tried again later", "run", r.ID, "error", err)
-		r.Attempts++
-		pause := max(retryAfter(r.Attempts), later.after)
-		r.State, r.NotBefore = Queued, d.Now().Add(pause+d.Jitter(pause/10))
-		r.Reason = later.message
-		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
-		return err
+		pause := max(retryAfter(r.Attempts+1), later.after)
+		return d.again(ctx, r, d.Now().Add(pause+d.Jitter(pause/10)), later.message)
 	default:
 		return err
 	}
+}
+
+// again queues a run for another try, at the latest at its deadline: then its
+// people hear of it.
+func (d *drain) again(ctx context.Context, r Run, at time.Time, reason string) error {
+	if at.After(r.Deadline) {
+		at = r.Deadline
+	}
+	r.State, r.NotBefore, r.Reason = Queued, at, reason
+	r.Attempts++
+	_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+	return err
 }
 
 // close ends a run whose messages have been tried, or queues it again for
@@ -132,10 +146,7 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	}
 	t := count(deliveries)
 	if t.open > 0 {
-		r.State, r.NotBefore = Queued, t.next
-		r.Reason = "A message is tried again later."
-		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
-		return err
+		return d.again(ctx, r, t.next, "A message is tried again later.")
 	}
 	r.FinishedAt = d.Now()
 	r.State, r.Reason = t.outcome(r, len(deliveries))
@@ -220,7 +231,9 @@ func (d *drain) exportAll(ctx context.Context, r Run, c connection.Connection) (
 			}
 			if err != nil {
 				failures = append(failures, err)
-				cancel() // the run cannot be delivered now: the others would be in vain
+				if is[*neverError](err) {
+					cancel() // the run cannot be delivered: the others are in vain
+				}
 			}
 		})
 	}

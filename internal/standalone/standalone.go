@@ -9,30 +9,25 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
+	"github.com/vizpost/vizpost/internal/assembly"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/httpapi"
+	"github.com/vizpost/vizpost/internal/httpapi/mailview/parse"
 	"github.com/vizpost/vizpost/internal/httpapi/page"
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/outbound"
-	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/secret"
-	"github.com/vizpost/vizpost/internal/tableau"
 )
 
 // Config is what one installation is told.
@@ -98,10 +93,8 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is stored has microseconds; what is answered before it is stored
-	// must not differ from what is read later.
-	now := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
-	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: now, newID: newIDs(now, c.Random), log: c.Log}
+	now := assembly.Clock(c.Now)
+	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -111,6 +104,7 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 func (v *Vizpost) wire(c Config) error {
 	policy := outbound.Policy{PrivateNetworks: c.PrivateNetworks}
 	v.transport = outbound.NewTransport(policy)
+	server := assembly.Tableau{Policy: policy, Transport: v.transport, Now: v.now}
 	mail, from, err := v.mailer(c)
 	if err != nil {
 		return err
@@ -120,13 +114,8 @@ func (v *Vizpost) wire(c Config) error {
 
 	v.Connections = &connection.Service{
 		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
-		Dial: func(serverURL string) (*tableau.Client, error) {
-			return tableau.NewClient(serverURL, tableau.Options{Transport: v.transport, AllowPlainHTTP: func(host string) bool {
-				return policy.AllowsPlainHTTP(context.Background(), host)
-			}, Now: v.now})
-		},
-		CheckServer: func(ctx context.Context, serverURL string) error { return checkServer(ctx, policy, serverURL) },
-		Now:         v.now, NewID: v.newID, Random: c.Random, Log: v.log,
+		Dial: server.Dial, CheckServer: server.CheckServer,
+		Now: v.now, NewID: v.newID, Random: c.Random, Log: v.log,
 	}
 	v.Destinations = &deliver.Destinations{
 		Store: v.Store, Vault: v.Store, Poster: slack, AllowedOrigins: c.WebhookOrigins,
@@ -142,13 +131,7 @@ func (v *Vizpost) wire(c Config) error {
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: mail, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
-		Exports: c.Exports, Now: v.now, NewID: v.newID, Log: v.log,
-		Jitter: func(d time.Duration) time.Duration {
-			if d <= 0 {
-				return 0
-			}
-			return rand.N(d)
-		},
+		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
 	_, v.Drain.Unsubscribe, err = deliver.ParseSender(from)
 	return err
@@ -173,43 +156,6 @@ func (v *Vizpost) mailer(c Config) (deliver.Mailer, string, error) {
 	return mailer, c.MailFrom, nil
 }
 
-// newIDs makes ULIDs that rise within the process.
-func newIDs(now func() time.Time, random io.Reader) func() string {
-	var mu sync.Mutex
-	entropy := ulid.Monotonic(random, 0)
-	return func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return ulid.MustNew(ulid.Timestamp(now()), entropy).String()
-	}
-}
-
-// checkServer says why vizpost does not call a server.
-func checkServer(ctx context.Context, policy outbound.Policy, serverURL string) error {
-	u, err := url.Parse(serverURL)
-	if err != nil {
-		return problem.InvalidField("server_url", "is not an address")
-	}
-	port := uint64(443)
-	if u.Scheme == "http" {
-		port = 80
-	}
-	if p := u.Port(); p != "" {
-		if port, err = strconv.ParseUint(p, 10, 16); err != nil {
-			return problem.InvalidField("server_url", "has a port that does not exist")
-		}
-	}
-	err = policy.CheckAddress(ctx, u.Hostname(), uint16(port))
-	var blocked *outbound.BlockedError
-	if err != nil && !errors.As(err, &blocked) {
-		return problem.InvalidField("server_url", "names a host that cannot be found: check its spelling")
-	}
-	if err == nil && u.Scheme == "http" && !policy.AllowsPlainHTTP(ctx, u.Hostname()) {
-		return problem.InvalidField("server_url", "must begin with https://: a credential does not travel unencrypted")
-	}
-	return err
-}
-
 // Web says how the installation is reached.
 type Web struct {
 	Token secret.Text // of the one operator
@@ -224,7 +170,7 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 		Now: v.now, NewID: v.newID, Log: v.log,
 	}
 	if v.Outbox != nil {
-		deps.Outbox = v.Outbox
+		deps.Outbox, deps.ReadMail = v.Outbox, parse.Mail
 	}
 	return httpapi.New(deps)
 }

@@ -441,6 +441,11 @@ func fireMany(t *testing.T, s Store) {
 		runs = append(runs, made)
 		want = append(want, workOf(made))
 	}
+	tooMany := append(runs[:100:100], scheduled("run-100", r, now))
+	if err := s.Fire(t.Context(), r, now.AddDate(0, 0, 1), tooMany); err == nil {
+		t.Fatalf("more than 100 runs were fired at once")
+	}
+	same(t, readReport(t, s, "r"), r)
 	succeed(t, s.Fire(t.Context(), r, now.AddDate(0, 0, 1), runs))
 	wantWork(t, s, "site", now, want...)
 }

@@ -1,4 +1,4 @@
-package mailview_test
+package parse_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vizpost/vizpost/internal/httpapi/mailview"
+	"github.com/vizpost/vizpost/internal/httpapi/mailview/parse"
 )
 
 // message makes a mail with an HTML part and another part beside it.
@@ -31,7 +32,7 @@ func TestPictures(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			m, err := mailview.Read(strings.NewReader(message(test.html, test.part)))
+			m, err := parse.Mail(strings.NewReader(message(test.html, test.part)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +66,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("Subject: x\r\n\r\nplain")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := mailview.Read(strings.NewReader(text))
+		m, err := parse.Mail(strings.NewReader(text))
 		if err != nil {
 			return
 		}

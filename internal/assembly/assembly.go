@@ -1,0 +1,86 @@
+// Package assembly is what every installation of vizpost is put together from in
+// the same way, whether it is one process or a set of functions: its ids, its
+// clock, and its way to Tableau.
+package assembly
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/vizpost/vizpost/internal/outbound"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/tableau"
+)
+
+// Clock tells the time as stores keep it: what is answered before it is stored
+// must not differ from what is read later.
+func Clock(now func() time.Time) func() time.Time {
+	return func() time.Time { return now().UTC().Truncate(time.Microsecond) }
+}
+
+// NewIDs makes ULIDs that rise within the process.
+func NewIDs(now func() time.Time, random io.Reader) func() string {
+	var mu sync.Mutex
+	entropy := ulid.Monotonic(random, 0)
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return ulid.MustNew(ulid.Timestamp(now()), entropy).String()
+	}
+}
+
+// Jitter gives a random duration below d.
+func Jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}
+
+// Tableau is the way to Tableau servers, at addresses that somebody typed in.
+type Tableau struct {
+	Policy    outbound.Policy
+	Transport *http.Transport // of the policy
+	Now       func() time.Time
+}
+
+// Dial gives a client for a server.
+func (t Tableau) Dial(serverURL string) (*tableau.Client, error) {
+	return tableau.NewClient(serverURL, tableau.Options{Transport: t.Transport, Now: t.Now,
+		AllowPlainHTTP: func(host string) bool { return t.Policy.AllowsPlainHTTP(context.Background(), host) }})
+}
+
+// CheckServer says why vizpost does not call a server.
+func (t Tableau) CheckServer(ctx context.Context, serverURL string) error {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return problem.InvalidField("server_url", "is not an address")
+	}
+	port := uint64(443)
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.ParseUint(p, 10, 16); err != nil {
+			return problem.InvalidField("server_url", "has a port that does not exist")
+		}
+	}
+	err = t.Policy.CheckAddress(ctx, u.Hostname(), uint16(port))
+	var blocked *outbound.BlockedError
+	if err != nil && !errors.As(err, &blocked) {
+		return problem.InvalidField("server_url", "names a host that cannot be found: check its spelling")
+	}
+	if err == nil && u.Scheme == "http" && !t.Policy.AllowsPlainHTTP(ctx, u.Hostname()) {
+		return problem.InvalidField("server_url", "must begin with https://: a credential does not travel unencrypted")
+	}
+	return err
+}

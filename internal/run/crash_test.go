@@ -1,0 +1,325 @@
+package run_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
+)
+
+// killAtEachWrite runs a drain again and again, each time in a new world and
+// with another write that fails, in each of the ways in which one can. Then the
+// site is worked off by a new process.
+func killAtEachWrite(t *testing.T, prepare func(w *world), check func(w *world)) {
+	t.Helper()
+	// A crash right after a write is one before the next.
+	for _, mode := range []struct{ after, forever bool }{{false, true}, {false, false}, {true, false}} {
+		t.Run(fmt.Sprintf("after=%v,forever=%v", mode.after, mode.forever), func(t *testing.T) {
+			t.Parallel()
+			reached := true
+			for n := int64(1); reached; n++ {
+				inBubble(t, func(w *world) {
+					prepare(w)
+					s := &failing{store: w.store, after: mode.after, forever: mode.forever}
+					s.left.Store(n)
+					repeats := w.drain.MailRepeats
+					w.wire(s)
+					w.drain.MailRepeats = repeats
+					_, _ = w.tick.Run(w.Context())
+					_ = w.drain.Site(w.Context(), site) // fails or not: what counts is what is left
+					reached = s.left.Load() <= 0
+					w.wire(w.store)
+					w.drain.MailRepeats = repeats
+					w.liveEach(3*time.Minute, 33*time.Minute)
+					check(w)
+					w.wantIdle()
+					if w.Failed() {
+						w.Fatalf("this was with the failure of write %d", n)
+					}
+				})
+			}
+		})
+	}
+}
+
+// wantOnce checks that a recipient got a report's message, and never twice
+// unless the repetition says that it may be one.
+func wantOnce(w *world, who string, texts []string) {
+	w.Helper()
+	if len(texts) == 0 {
+		w.Errorf("%s got no message", who)
+	}
+	for i, text := range texts {
+		if i > 0 && !strings.Contains(text, mayBeARepeat) {
+			w.Errorf("%s got message %d unmarked", who, i+1)
+		}
+	}
+	if len(texts) > 2 {
+		w.Errorf("%s got %d messages", who, len(texts))
+	}
+}
+
+func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	for name, repeats := range map[string]bool{"outbox": true, "SMTP": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killAtEachWrite(t, func(w *world) {
+				w.drain.MailRepeats = repeats
+				w.makeReport("r", twoPeople, slackToo, each("* * 1 1 *", report.CatchUpLatest))
+				r, err := w.store.Report(w.Context(), "r")
+				w.succeed(err)
+				time.Sleep(time.Until(r.NextRunAt))
+				ends := report.Date{Year: 1999, Month: 1, Day: 1}
+				r.Schedule.EndsOn = &ends // this occurrence alone
+				w.succeed(w.store.UpdateReport(w.Context(), r))
+			}, func(w *world) {
+				runs := w.runsOf("r")
+				if len(runs) != 1 {
+					w.Fatalf("got %d runs, want one for the one occurrence", len(runs))
+				}
+				w.wantRun(runs[0].ID, run.Delivered, "")
+				w.wantDeliveries(runs[0].ID, run.Sent, run.Sent, run.Sent)
+				w.wantMail(owner, 0)
+				w.wantMail(ops, 0)
+				for _, address := range []string{"ana@example.com", "rui@example.com"} {
+					keys := map[string]bool{}
+					for _, l := range w.mail.arrived {
+						if l.to == address {
+							keys[l.key] = true
+						}
+					}
+					if len(keys) != 1 {
+						w.Errorf("%s got messages under the names %v, want one name", address, keys)
+					}
+					if !repeats {
+						wantOnce(w, address, decoded(w, address))
+					}
+				}
+				wantOnce(w, "Slack", w.slack.arrived)
+			})
+		})
+	}
+}
+
+// decoded gives the texts of a recipient's mails.
+func decoded(w *world, address string) []string {
+	var texts []string
+	for _, e := range w.mail.to(w.T, address) {
+		texts = append(texts, strings.Join(strings.Fields(e.Text), " "))
+	}
+	return texts
+}
+
+// The token dies, and the process that finds out dies too: the run is held, its
+// people hear of it once, and a new token releases it.
+func TestKilledWhileHolding(t *testing.T) {
+	t.Parallel()
+	killAtEachWrite(t, func(w *world) {
+		w.makeReport("r")
+		w.start("r")
+		w.tableau.RevokeTokens("")
+	}, func(w *world) {
+		id := w.runsOf("r")[0].ID
+		w.wantRun(id, run.Held, "refuses")
+		wantOnce(w, ops, decoded(w, ops))
+		if got := w.openWork(); len(got) != 1 || got[0].Kind != run.Probe {
+			w.Errorf("got open work %+v, want a probe", got)
+		}
+		_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+		w.wantMail(owner, 0)
+		wantOnce(w, ops, decoded(w, ops))
+	})
+}
+
+// Runs are released, and the process dies in between.
+func TestKilledWhileReleasing(t *testing.T) {
+	t.Parallel()
+	killAtEachWrite(t, func(w *world) {
+		w.makeReport("r", each("*/5 * * * *", report.CatchUpLatest))
+		w.tableau.RevokeTokens("")
+		w.live(16 * time.Minute)
+		r, err := w.store.Report(w.Context(), "r")
+		w.succeed(err)
+		r.NextRunAt = time.Time{} // no more
+		w.succeed(w.store.UpdateReport(w.Context(), r))
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+	}, func(w *world) {
+		runs := w.runsOf("r")
+		if len(runs) != 3 {
+			w.Fatalf("got %d runs, want 3", len(runs))
+		}
+		w.wantRun(runs[0].ID, run.Skipped, "")
+		w.wantRun(runs[1].ID, run.Skipped, "")
+		w.wantRun(runs[2].ID, run.Delivered, "")
+		wantOnce(w, "ana@example.com", decoded(w, "ana@example.com"))
+		w.wantMail(owner, 0)
+	})
+}
+
+// A run that fails for good tells its people once, whenever the process dies.
+func TestKilledWhileFailing(t *testing.T) {
+	t.Parallel()
+	killAtEachWrite(t, func(w *world) {
+		w.makeReport("r", twoPeople)
+		w.mail.answer = func(to string, _ int) (bool, error) {
+			if to == "rui@example.com" {
+				return false, refused()
+			}
+			return true, nil
+		}
+		w.start("r")
+	}, func(w *world) {
+		w.wantRun(w.runsOf("r")[0].ID, run.PartlyDelivered, "1 of 2")
+		wantOnce(w, "ana@example.com", decoded(w, "ana@example.com"))
+		wantOnce(w, owner, decoded(w, owner))
+	})
+}
+
+// A run that takes its process down each time does so four times, and then no
+// more. The runs that were in hand at the first time are delivered.
+func TestPoisonousRun(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		var neighbours []string
+		for i := range 3 {
+			w.makeReport(fmt.Sprint("r", i))
+		}
+		w.makeReport("poison")
+		neighbours = append(neighbours, w.start("r0"))
+		poison := w.start("poison")
+		neighbours = append(neighbours, w.start("r1"), w.start("r2"))
+		w.tableau.SetLatency(time.Second)
+		deaths := 0
+		for range 10 {
+			s := &failing{store: w.store, forever: true}
+			s.left.Store(1 << 40)
+			w.wire(s)
+			files := &deadly{Files: w.files, object: "runs/" + poison, kill: func() { s.left.Store(0) }}
+			w.drain.Files = files
+			_ = w.drain.Site(w.Context(), site)
+			if files.died.Load() {
+				deaths++
+			}
+			w.wire(w.store)
+			time.Sleep(61 * time.Second)
+		}
+		if deaths != 4 {
+			w.Errorf("the run took its process down %d times, want 4", deaths)
+		}
+		r := w.wantRun(poison, run.Failed, "stopped in the middle")
+		if r.Resumed != 4 {
+			w.Errorf("got a run resumed %d times, want it to be stopped at 4", r.Resumed)
+		}
+		for _, id := range neighbours {
+			if r := w.wantRun(id, run.Delivered, ""); r.Resumed > 1 {
+				w.Errorf("got a neighbour resumed %d times, want once at most", r.Resumed)
+			}
+		}
+		w.wantMail("ana@example.com", 3)
+		w.work()
+		w.wantMail(owner, 1)
+		w.wantIdle()
+	})
+}
+
+// deadly kills its process when the file of a run is stored.
+type deadly struct {
+	run.Files
+	object string
+	kill   func()
+	died   atomic.Bool
+}
+
+func (d *deadly) Put(ctx context.Context, name, contentType string, r io.Reader, size int64) error {
+	if strings.HasPrefix(name, d.object) {
+		d.died.Store(true)
+		d.kill()
+		return errStore
+	}
+	return d.Files.Put(ctx, name, contentType, r, size)
+}
+
+// The process dies while a notice is being sent: whoever comes next waits for
+// the claim to run out, and does not turn in circles until then.
+func TestClaimedNoticeIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		note := run.Delivery{Key: "notice.x", Site: site, Type: report.Email, To: []string{owner}, Notice: &run.Notice{Subject: "A", Text: "B"},
+			State: run.Waiting, NotBefore: time.Now(), CreatedAt: time.Now()}
+		w.succeed(w.store.CreateDeliveries(w.Context(), nil, []run.Delivery{note}))
+		s := &failing{store: w.store, forever: true, only: func(what string) bool { return what == "UpdateDelivery" }}
+		s.left.Store(2) // the claim is written, what became of it is not
+		w.wire(s)
+		w.work()
+		w.wire(counting{w.store, new(atomic.Int64)})
+		reads := w.drain.Store.(counting).reads
+		w.work()
+		if got := reads.Load(); got > 5 {
+			w.Errorf("got %d looks at the site's work, want few", got)
+		}
+		w.live(20 * time.Minute)
+		wantOnce(w, owner, decoded(w, owner))
+		if got := len(decoded(w, owner)); got != 2 {
+			w.Errorf("got %d notices, want the one that nobody answered for and its repetition", got)
+		}
+		w.wantIdle()
+	})
+}
+
+// counting counts the readings of a site's work.
+type counting struct {
+	store
+	reads *atomic.Int64
+}
+
+func (c counting) Work(ctx context.Context, site string, now time.Time, limit int) ([]run.Work, error) {
+	c.reads.Add(1)
+	return c.store.Work(ctx, site, now, limit)
+}
+
+// A message whose sending kills the process each time is not sent for ever.
+func TestProcessDiesAtEachSend(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		for range 6 {
+			s := &failing{store: w.store, forever: true}
+			s.left.Store(1 << 40)
+			w.wire(s)
+			w.mail.answer = func(to string, _ int) (bool, error) {
+				if to == "ana@example.com" {
+					s.left.Store(0)
+				}
+				return true, nil
+			}
+			_ = w.drain.Site(w.Context(), site)
+			time.Sleep(15 * time.Minute)
+		}
+		w.mail.answer = nil
+		w.wire(w.store)
+		w.live(2 * time.Hour)
+		r, _ := w.get(id)
+		if r.State.Open() {
+			w.Errorf("got a run that is still %s", r.State)
+		}
+		wantOnce(w, "ana@example.com", decoded(w, "ana@example.com"))
+		w.wantMail(owner, 1)
+		if !slices.Contains([]run.State{run.Failed, run.PartlyDelivered}, r.State) {
+			w.Errorf("got %s, want it to have failed", r.State)
+		}
+	})
+}

@@ -1,0 +1,402 @@
+package run_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+)
+
+// A token is revoked. Five hours later somebody enters a new one: what waited
+// is released by each report's policy, and what was asked for by hand always.
+func TestRejectedCredentialHoldsRuns(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		for _, policy := range []report.CatchUp{report.CatchUpLatest, report.CatchUpAll, report.CatchUpNone} {
+			w.makeReport(string(policy), each("30 * * * *", policy), to(email("mail", string(policy)+"@example.com")))
+		}
+		w.makeReport("hand", to(email("mail", "hand@example.com")))
+		w.tableau.RevokeTokens("")
+		w.live(time.Hour)
+		byHand := []string{w.start("hand"), w.start("none")}
+		w.live(4 * time.Hour)
+		w.tableau.ResetStats()
+		for _, policy := range []string{"latest", "all", "none"} {
+			for _, r := range w.runsOf(policy) {
+				w.wantRun(r.ID, run.Held, "refuses the personal access token")
+			}
+		}
+		notice := w.wantMail(ops, 1)[0]
+		if !strings.Contains(notice.Text, "refuses the personal access token") || !strings.Contains(notice.Text, "none is lost") {
+			w.Errorf("got notice %q, want what happened and what becomes of the reports", notice.Text)
+		}
+		w.wantMail(owner, 0)
+		work := w.openWork()
+		if len(work) != 1 || work[0].Kind != run.Probe || work[0].Ref != "c" {
+			w.Errorf("got open work %+v, want one probe", work)
+		}
+
+		w.bell.take()
+		_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		if got := w.bell.take(); len(got) != 1 {
+			w.Errorf("got bells for %q, want the site's", got)
+		}
+		w.work()
+		for _, id := range byHand {
+			w.wantRun(id, run.Delivered, "")
+		}
+		for policy, want := range map[string]struct {
+			delivered, skipped, mails int
+		}{"latest": {1, 4, 1}, "all": {5, 0, 5}, "none": {0, 5, 1}} {
+			states := map[run.State]int{}
+			for _, r := range w.runsOf(policy) {
+				if r.Trigger == run.Scheduled {
+					states[r.State]++
+				}
+			}
+			if states[run.Delivered] != want.delivered || states[run.Skipped] != want.skipped || len(states) > 2 {
+				w.Errorf("%s: got %v, want %d delivered and %d skipped", policy, states, want.delivered, want.skipped)
+			}
+			w.wantMail(policy+"@example.com", want.mails)
+		}
+		latest := w.runsOf("latest")
+		last := w.wantRun(latest[4].ID, run.Delivered, "5 occurrences")
+		if last.StandsFor != 5 {
+			w.Errorf("got a run that stands for %d occurrences, want 5", last.StandsFor)
+		}
+		w.wantRun(latest[0].ID, run.Skipped, last.ScheduledFor.Format("2 January 15:04"))
+		if text := w.wantMail("latest@example.com", 1)[0].Text; !strings.Contains(text, "5 occurrences") {
+			w.Errorf("got %q, want the mail to say how many it stands for", text)
+		}
+		w.wantMail(ops, 1)
+		w.wantMail("hand@example.com", 1)
+		w.wantIdle()
+	})
+}
+
+// A credential that was mended in Tableau is found by the daily probe.
+func TestProbeReleasesRuns(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.fault(tableautest.Fault{Kind: tableautest.FaultSessionEnded, Route: "export"})
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin", Times: -1})
+		w.live(2*24*time.Hour + time.Hour)
+		w.wantRun(id, run.Held, "refuses")
+		if got := w.tableau.Stats().SignInsFailed + w.tableau.Stats().Calls["signin"]; got != 1+3 {
+			w.Errorf("got %d sign-ins, want the connection's, the one that was refused and a probe each day", got)
+		}
+		w.wantMail(ops, 1)
+		w.tableau.ClearFaults()
+		w.live(24 * time.Hour)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail(ops, 1)
+		w.wantIdle()
+	})
+}
+
+func TestUnreachableHoldsRuns(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", each("0 * * * *", report.CatchUpLatest))
+		w.network.down.Store(true)
+		w.live(3*time.Hour + 30*time.Minute)
+		runs := w.runsOf("r")
+		if len(runs) != 3 {
+			w.Fatalf("got %d runs, want 3", len(runs))
+		}
+		for _, r := range runs {
+			if r := w.wantRun(r.ID, run.Held, "cannot be reached"); r.Attempts != 0 {
+				w.Errorf("got %d attempts, want none: it was not the run's fault", r.Attempts)
+			}
+		}
+		w.wantMail(ops, 1)
+		w.network.down.Store(false)
+		w.live(28 * time.Minute) // until after the next probe
+		w.wantRun(runs[2].ID, run.Delivered, "3 occurrences")
+		w.wantMail("ana@example.com", 1)
+
+		// It breaks again: that is told anew.
+		w.network.down.Store(true)
+		w.live(time.Hour)
+		w.wantMail(ops, 2)
+		w.network.down.Store(false)
+		w.live(time.Hour)
+		w.wantMail("ana@example.com", 2)
+		w.wantMail(owner, 0)
+	})
+}
+
+// Somebody mends the connection after the drain has seen it broken and before
+// it has put the run aside: the run must not wait for the next day's probe.
+func TestMendedWhileARunIsHeld(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		edit := func() {
+			_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+			w.succeed(err)
+			// Another worker of this drain looks at the probe at once: nothing is
+			// held yet.
+			w.succeed(w.store.DropWork(w.Context(), run.Work{Site: site, Kind: run.Probe, Ref: "c"}))
+		}
+		s := &hooked{store: w.store}
+		s.updateRun = func(r run.Run) {
+			if r.State == run.Held {
+				s.updateRun = nil
+				edit()
+			}
+		}
+		w.wire(s)
+		w.work()
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantIdle()
+	})
+}
+
+// A run is held while the drain drops the probe whose release did not see it.
+func TestHeldWhileTheProbeIsDropped(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.succeed((&run.Holds{Store: w.store, Bell: w.bell, Now: time.Now}).Release(w.Context(), connection.Connection{ID: "c", ServerURL: serverURL, Site: "demo"}))
+		r, _ := w.get(id)
+		r.NotBefore = time.Now().Add(time.Hour) // only the probe is due
+		r, err := w.store.UpdateRun(w.Context(), nil, r)
+		w.succeed(err)
+		s := &hooked{store: w.store}
+		s.dropWork = func() {
+			s.dropWork = nil
+			r.State = run.Held
+			_, err := w.store.UpdateRun(w.Context(), nil, r)
+			w.succeed(err)
+		}
+		w.wire(s)
+		w.work()
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+	})
+}
+
+// hooked lets something happen just before a write.
+type hooked struct {
+	store
+	updateRun func(run.Run)
+	dropWork  func()
+}
+
+func (h *hooked) UpdateRun(ctx context.Context, lease *run.Lease, r run.Run) (run.Run, error) {
+	if h.updateRun != nil {
+		h.updateRun(r)
+	}
+	return h.store.UpdateRun(ctx, lease, r)
+}
+
+func (h *hooked) DropWork(ctx context.Context, w run.Work) error {
+	if h.dropWork != nil {
+		h.dropWork()
+	}
+	return h.store.DropWork(ctx, w)
+}
+
+// A report moves to another connection, and the broken one is deleted: the run
+// that it held fails, and says why.
+func TestHeldRunOfADeletedConnection(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		w.work()
+		w.wantRun(id, run.Held, "")
+		_, err := w.connections.Create(w.Context(), "other", connection.Settings{Name: "Other", ServerURL: serverURL, Site: "demo", Credential: *w.newToken("other")})
+		w.succeed(err)
+		other := "other"
+		_, err = w.reports.Edit(w.Context(), "r", report.Edit{ConnectionID: &other})
+		w.succeed(err)
+		w.succeed(w.connections.Delete(w.Context(), "c", 0))
+		w.live(25 * time.Hour)
+		w.wantRun(id, run.Failed, "connection was deleted")
+		w.wantMail(owner, 1)
+		w.wantIdle()
+	})
+}
+
+// Connections to one site share its drain: one that is broken does not hold
+// the other's runs.
+func TestBrokenConnectionBesideAWorkingOne(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		_, err := w.connections.Create(w.Context(), "other", connection.Settings{Name: "Other", ServerURL: serverURL, Site: "demo", Notify: []string{"other@example.com"},
+			Credential: *w.newToken("other")})
+		w.succeed(err)
+		w.makeReport("good")
+		w.makeReport("bad", func(r *report.Report) { r.ConnectionID = "other" }, to(email("mail", "rui@example.com")))
+		bad := w.start("bad")
+		_, err = w.connections.Unreachable(w.Context(), "other", &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		good := w.start("good")
+		w.work()
+		w.wantRun(good, run.Delivered, "")
+		w.wantRun(bad, run.Held, "")
+		w.wantMail("other@example.com", 1)
+		w.wantMail(ops, 0)
+		// Mending the first one releases none of the other's.
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.work()
+		w.wantRun(bad, run.Held, "")
+		w.live(2 * time.Minute)
+		w.wantRun(bad, run.Delivered, "")
+	})
+}
+
+// More runs than a page are held.
+func TestManyHeldRuns(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", each("0 0 1 1 *", report.CatchUpAll))
+		const many = 130
+		var fired []run.Run
+		for i := range many {
+			at := time.Now().Add(time.Duration(i) * time.Minute).UTC()
+			fired = append(fired, run.Run{ID: w.newID(), Key: run.ScheduledKey("r", at), ReportID: "r", ConnectionID: "c", Site: site, TimeZone: "UTC",
+				ScheduledFor: at, Trigger: run.Scheduled, StandsFor: 1, State: run.Held, Content: []report.Content{{View: overview, Format: tableau.CSV}}})
+		}
+		for _, r := range fired {
+			_, err := w.store.CreateRun(w.Context(), r)
+			w.succeed(err)
+		}
+		var released atomic.Int64
+		s := &hooked{store: w.store, updateRun: func(r run.Run) {
+			if r.State == run.Queued {
+				released.Add(int64(r.StandsFor))
+			}
+		}}
+		w.wire(s)
+		ctx, cancel := context.WithCancel(w.Context())
+		defer cancel()
+		s.dropWork = cancel // the release is what this is about
+		w.succeed((&run.Holds{Store: w.store, Bell: w.bell, Now: time.Now}).Release(ctx, connection.Connection{ID: "c", ServerURL: serverURL, Site: "demo"}))
+		_ = w.drain.Site(ctx, site) // ends with its context
+		queued, _, err := w.store.Runs(w.Context(), run.Filter{ReportID: "r", States: []run.State{run.Queued}}, "", 1000)
+		w.succeed(err)
+		skipped, _, err := w.store.Runs(w.Context(), run.Filter{ReportID: "r", States: []run.State{run.Skipped}}, "", 1000)
+		w.succeed(err)
+		if len(queued) != 100 || len(skipped) != many-100 || released.Load() != many {
+			w.Errorf("got %d queued that stand for %d, and %d skipped; want 100 that stand for %d", len(queued), released.Load(), len(skipped), many)
+		}
+		if oldest := queued[len(queued)-1]; oldest.StandsFor != 31 || oldest.Key != fired[30].Key {
+			w.Errorf("got %+v, want the oldest released one to stand for those before it", oldest)
+		}
+	})
+}
+
+// A year with a report on each first of the month, and nothing else that uses
+// the token: it never dies, and its coming end is told in time, once each.
+func TestYearOfCare(t *testing.T) {
+	t.Parallel()
+	inBubbleWith(t, tableautest.Options{TokenLife: 380 * day}, func(w *world) {
+		w.makeReport("r", each("0 0 1 * *", report.CatchUpLatest))
+		last := time.Now()
+		for range 379 {
+			time.Sleep(day)
+			w.succeed(w.care.Run(w.Context()))
+			w.live(0)
+			c, err := w.connections.Get(w.Context(), "c")
+			w.succeed(err)
+			if used := c.TokenLife.LastUsedAt; used.After(last) {
+				if gap := used.Sub(last); gap > 8*day {
+					w.Errorf("got %v between two sign-ins, want about a week", gap)
+				}
+				last = used
+			}
+		}
+		if got := w.state(); got != connection.Connected || time.Since(last) > 8*day {
+			w.Errorf("got %s, last used at %v, want the token to live", got, last)
+		}
+		runs := w.runsOf("r")
+		if len(runs) != 12 {
+			w.Errorf("got %d runs, want one each month", len(runs))
+		}
+		for _, r := range runs {
+			w.wantRun(r.ID, run.Delivered, "")
+		}
+		var subjects []string
+		for _, e := range w.wantMail(ops, 4) {
+			subjects = append(subjects, e.GetHeader("Subject"))
+		}
+		want := `The Tableau token of "Sales" ends %s`
+		for i, when := range []string{"in 30 days", "in 14 days", "in 7 days", "in a day"} {
+			if subjects[i] != fmt.Sprintf(want, when) {
+				w.Errorf("got warning %q, want %q", subjects[i], fmt.Sprintf(want, when))
+			}
+		}
+		time.Sleep(2 * day)
+		w.live(0)
+		w.wantIdle()
+	})
+}
+
+const day = 24 * time.Hour
+
+// The sign-in for the token's own sake finds it dead: that is told at once, not
+// with the next report.
+func TestKeepAliveFindsADeadToken(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.RevokeTokens("")
+		time.Sleep(7 * day)
+		w.succeed(w.care.Run(w.Context()))
+		w.live(0)
+		notice := w.wantMail(ops, 1)[0]
+		if !strings.Contains(notice.GetHeader("Subject"), "needs attention") {
+			w.Errorf("got %q, want the connection to need attention", notice.GetHeader("Subject"))
+		}
+		work := w.openWork()
+		if len(work) != 1 || work[0].Kind != run.Probe || time.Until(work[0].NotBefore) != day {
+			w.Errorf("got open work %+v, want a probe in a day", work)
+		}
+		for range 5 {
+			time.Sleep(day)
+			w.succeed(w.care.Run(w.Context()))
+			w.live(0)
+		}
+		w.wantMail(ops, 1)
+	})
+}
+
+// Care sees a connection that broke while nobody's run met it.
+func TestCareProbesBrokenConnections(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		_, err := w.connections.Unreachable(w.Context(), "c", &tableau.Error{Cause: tableau.Unreachable})
+		w.succeed(err)
+		time.Sleep(time.Hour)
+		w.succeed(w.care.Run(w.Context()))
+		w.live(0)
+		if got := w.state(); got != connection.Connected {
+			w.Errorf("got %s, want the probe to have restored it", got)
+		}
+		w.wantIdle()
+	})
+}
+
+// newCredential enters a new token.
+func (w *world) newCredential() connection.Edit {
+	return connection.Edit{Credential: w.newToken("new")}
+}
