@@ -535,6 +535,15 @@ func (s *runs) List(_ context.Context, f run.Filter, after string, limit int) ([
 	return rows, "", nil
 }
 
+func (s *runs) File(_ context.Context, runID, fileID string) (run.File, error) {
+	for _, f := range s.rows[runID].Files {
+		if f.ID == fileID {
+			return f, nil
+		}
+	}
+	return run.File{}, problem.Missing("file", fileID)
+}
+
 func (s *runs) OpenFile(_ context.Context, runID, fileID string) (run.File, io.ReadCloser, error) {
 	for _, f := range s.rows[runID].Files {
 		if f.ID == fileID {

@@ -34,6 +34,10 @@ type Deps struct {
 	Destinations Destinations
 	Requests     Requests
 
+	// FileLinks answers downloads of files with a redirect to where they lie;
+	// nil: the API sends them itself.
+	FileLinks FileLinks
+
 	// Outbox holds the mails that were not sent but written to a folder; nil
 	// where mail is sent.
 	Outbox Outbox
@@ -103,8 +107,17 @@ type Runs interface {
 	// List gives runs, the newest first, behind the id after, and the id to go
 	// on behind, "" at the end.
 	List(ctx context.Context, f run.Filter, after string, limit int) ([]run.Run, string, error)
+	// File gives a run's file without its content. NotFound.
+	File(ctx context.Context, runID, fileID string) (run.File, error)
 	// OpenFile opens a run's file. The caller closes it. NotFound.
 	OpenFile(ctx context.Context, runID, fileID string) (run.File, io.ReadCloser, error)
+}
+
+// FileLinks gives addresses at which files are fetched directly.
+type FileLinks interface {
+	// Link gives the address of a file. It works for some minutes, without
+	// signing in, and shows pictures while anything else is an attachment.
+	Link(ctx context.Context, f run.File) (string, error)
 }
 
 // Destinations is what the API does with named destinations; see

@@ -216,17 +216,36 @@ func (a *api) registerRuns() {
 
 	register(a, operation{id: "download-file", method: http.MethodGet, path: "/v1/runs/{id}/files/{file_id}", tag: tag, role: Viewer,
 		produces: []string{"image/png", "application/pdf", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-		summary:  "Download a run's file", detail: "The file as it was delivered. Pictures are shown; anything else is an attachment."},
+		summary:  "Download a run's file", detail: "The file as it was delivered, or a redirect (302) to where it lies. Pictures are shown; anything else is an attachment."},
 		func(ctx context.Context, in *struct {
 			ByID
 			FileID string `path:"file_id" maxLength:"64" doc:"The file's id."`
 		}) (*huma.StreamResponse, error) {
+			if a.deps.FileLinks != nil {
+				return a.redirectToFile(ctx, in.ID, in.FileID)
+			}
 			f, body, err := a.deps.Runs.OpenFile(ctx, in.ID, in.FileID)
 			if err != nil {
 				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(ctx huma.Context) { a.stream(ctx, f, body) }}, nil
 		})
+}
+
+// redirectToFile answers with the address at which a file is fetched directly.
+func (a *api) redirectToFile(ctx context.Context, runID, fileID string) (*huma.StreamResponse, error) {
+	f, err := a.deps.Runs.File(ctx, runID, fileID)
+	if err != nil {
+		return nil, err
+	}
+	link, err := a.deps.FileLinks.Link(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		ctx.SetHeader("Location", link)
+		ctx.SetStatus(http.StatusFound)
+	}}, nil
 }
 
 // RunFilter is the input of the lists of runs; see [ByID] for why its name is

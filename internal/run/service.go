@@ -22,7 +22,11 @@ type Service struct {
 		// Connection reads one, consistently. NotFound when there is none.
 		Connection(ctx context.Context, id string) (connection.Connection, error)
 	}
-	Files Files
+	Files interface {
+		// Open reads a file. A NotFound problem when there is none. The caller
+		// closes it.
+		Open(ctx context.Context, name string) (io.ReadCloser, error)
+	}
 	Bell  Bell
 	Now   func() time.Time
 	NewID func() string
@@ -134,22 +138,31 @@ func (s *Service) Retry(ctx context.Context, id string) (Run, error) {
 	return r, nil
 }
 
-// OpenFile opens a file of a run. NotFound when the run has no such file, or it
-// is no longer kept. The caller closes it.
-func (s *Service) OpenFile(ctx context.Context, runID, fileID string) (File, io.ReadCloser, error) {
+// File gives a file of a run. NotFound when the run has no such file.
+func (s *Service) File(ctx context.Context, runID, fileID string) (File, error) {
 	r, err := s.Store.Run(ctx, runID)
 	if err != nil {
-		return File{}, nil, err
+		return File{}, err
 	}
 	i := slices.IndexFunc(r.Files, func(f File) bool { return f.ID == fileID })
 	if i < 0 {
-		return File{}, nil, problem.Missing("file", fileID)
+		return File{}, problem.Missing("file", fileID)
 	}
-	body, err := s.Files.Open(ctx, r.Files[i].Object)
+	return r.Files[i], nil
+}
+
+// OpenFile opens a file of a run. NotFound when the run has no such file, or it
+// is no longer kept. The caller closes it.
+func (s *Service) OpenFile(ctx context.Context, runID, fileID string) (File, io.ReadCloser, error) {
+	f, err := s.File(ctx, runID, fileID)
 	if err != nil {
 		return File{}, nil, err
 	}
-	return r.Files[i], body, nil
+	body, err := s.Files.Open(ctx, f.Object)
+	if err != nil {
+		return File{}, nil, err
+	}
+	return f, body, nil
 }
 
 // SkipQueued skips a report's runs that are queued or held, for a reason that
