@@ -20,12 +20,18 @@ demo: ## the main job on this machine; ARGS=--once exits after the first run
 	@$(GO) run ./cmd/vizpost demo $(ARGS)
 
 .PHONY: test
-test: ## all Go tests but those that need a browser
+test: .venv/.installed ## all Go tests but those that need a browser
 	$(GO) test $(PACKAGES)
 
 .PHONY: race
-race: ## the same tests with the race detector
-	$(GO) test -race $(PACKAGES)
+race: .venv/.installed ## the same tests with the race detector
+	$(GO) test -race -timeout 20m $(PACKAGES)
+
+# The emulator of AWS that the adapters are tested against.
+.venv/.installed: requirements-dev.txt
+	python3 -m venv .venv
+	.venv/bin/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
 
 .PHONY: e2e
 e2e: browser ## the page and a mail in a real browser; screenshots in build/screenshots
