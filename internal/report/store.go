@@ -9,9 +9,9 @@ import "context"
 // [problem.Error] of that kind.
 type Store interface {
 	// CreateReport stores a new report with Rev 1 and counts it as a use of
-	// its connection and its named destinations, in one transaction. Invalid
-	// with the field connection_id or destinations when one of them is gone;
-	// Stale when the id exists.
+	// its connection and its named destinations, in one transaction; a use
+	// does not change their Rev. Invalid with the field connection_id or
+	// destinations when one of them is gone; Stale when the id exists.
 	CreateReport(ctx context.Context, r Report) error
 
 	// Report reads one, consistently. NotFound when there is none.
