@@ -63,7 +63,7 @@ func (t Tableau) Dial(serverURL string) (*tableau.Client, error) {
 func (t Tableau) CheckServer(ctx context.Context, serverURL string) error {
 	u, err := url.Parse(serverURL)
 	if err != nil {
-		return problem.InvalidField("server_url", "is not an address")
+		return problem.InvalidField("server_url", "This is not an address.")
 	}
 	port := uint64(443)
 	if u.Scheme == "http" {
@@ -71,16 +71,16 @@ func (t Tableau) CheckServer(ctx context.Context, serverURL string) error {
 	}
 	if p := u.Port(); p != "" {
 		if port, err = strconv.ParseUint(p, 10, 16); err != nil {
-			return problem.InvalidField("server_url", "has a port that does not exist")
+			return problem.InvalidField("server_url", "This address has a port that does not exist.")
 		}
 	}
 	err = t.Policy.CheckAddress(ctx, u.Hostname(), uint16(port))
 	var blocked *outbound.BlockedError
 	if err != nil && !errors.As(err, &blocked) {
-		return problem.InvalidField("server_url", "names a host that cannot be found: check its spelling")
+		return problem.InvalidField("server_url", "The host of this address cannot be found. Check its spelling.")
 	}
 	if err == nil && u.Scheme == "http" && !t.Policy.AllowsPlainHTTP(ctx, u.Hostname()) {
-		return problem.InvalidField("server_url", "must begin with https://: a credential does not travel unencrypted")
+		return problem.InvalidField("server_url", "The address must begin with https://, since a credential does not travel unencrypted.")
 	}
 	return err
 }

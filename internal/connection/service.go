@@ -221,7 +221,7 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 		return Connection{}, err
 	}
 	if in.ServerURL != old.ServerURL || !strings.EqualFold(in.Site, old.Site) {
-		return Connection{}, problem.InvalidField("auth", "enter the credential together with another server or site: a stored secret is never sent to a new address")
+		return Connection{}, problem.InvalidField("auth", "Enter the credential together with another server or site: a stored secret is never sent to a new address.")
 	}
 	base := old
 	for range maxEdits {
@@ -710,7 +710,7 @@ func tokenInUse(owner Connection) error {
 	return &problem.Error{Kind: problem.Conflict, Code: problem.CodeTokenInUse,
 		Message: fmt.Sprintf("The connection %q (%s) uses this token already. A token allows one session, so two connections would keep ending each other's: "+
 			"use that connection, or make a second token in Tableau.", owner.Name, owner.ID),
-		Fields: []problem.Field{{Name: "auth.token_secret", Message: fmt.Sprintf("belongs to the connection %q", owner.Name)}}}
+		Fields: []problem.Field{{Name: "auth.token_secret", Message: fmt.Sprintf("This token belongs to the connection %q.", owner.Name)}}}
 }
 
 // identityChange says what it means that a new credential is of another user
@@ -744,7 +744,7 @@ func (l TokenLife) entered(expiresAt time.Time) TokenLife {
 func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (Settings, error) {
 	var fields problem.Fields
 	in.Name = strings.TrimSpace(in.Name)
-	checkText(&fields, "name", in.Name, 200)
+	checkName(&fields, in.Name)
 
 	server, site, err := tableau.NormalizeServerURL(in.ServerURL)
 	if err != nil {
@@ -760,7 +760,7 @@ func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (
 		in.Site = site
 	}
 	if len(in.Site) > 255 || strings.ContainsAny(in.Site, "/?#\\ ") || hasControl(in.Site) {
-		fields.Add("site", "must be the site's part of the address in the browser, between /site/ and the next slash; leave it empty for the default site")
+		fields.Add("site", "Give the site's part of the address in the browser, between /site/ and the next slash. Leave it empty for the default site.")
 	}
 	if in.Notify, err = Recipients(in.Notify); err != nil {
 		fields.AddErr("notify", err)
@@ -775,9 +775,9 @@ func checkCredential(fields *problem.Fields, c tableau.Credential) {
 	text := func(name, value string) {
 		switch {
 		case value == "":
-			fields.Add("auth."+name, "is missing")
+			fields.Add("auth."+name, "This is missing.")
 		case len(value) > 1024 || !utf8.ValidString(value) || hasControl(value):
-			fields.Add("auth."+name, "must be one line of at most 1024 bytes")
+			fields.Add("auth."+name, "This must be one line of at most 1024 bytes.")
 		}
 	}
 	switch c.Method {
@@ -788,7 +788,7 @@ func checkCredential(fields *problem.Fields, c tableau.Credential) {
 		text("username", c.Username)
 		text("password", c.Secret.Reveal())
 	default:
-		fields.Add("auth.method", "must be %q or %q", tableau.PersonalAccessToken, tableau.UsernamePassword)
+		fields.Add("auth.method", "Choose %s or %s.", tableau.PersonalAccessToken, tableau.UsernamePassword)
 	}
 }
 
@@ -801,7 +801,7 @@ func Recipients(addresses []string) ([]string, error) {
 		a = strings.TrimSpace(a)
 		parsed, err := mail.ParseAddress(a)
 		if err != nil || parsed.Name != "" || parsed.Address != a || hasControl(a) || len(a) > 320 {
-			fields.Add(fmt.Sprintf("[%d]", i), "must be a plain email address, such as ana@example.com")
+			fields.Add(fmt.Sprintf("[%d]", i), "This is not a plain email address, such as ana@example.com.")
 			continue
 		}
 		if !slices.Contains(out, a) {
@@ -809,19 +809,21 @@ func Recipients(addresses []string) ([]string, error) {
 		}
 	}
 	if len(out) > most {
-		fields.Add("", "at most %d addresses", most)
+		fields.Add("", "At most %d addresses are possible.", most)
 	}
 	return out, fields.Err()
 }
 
-func checkText(fields *problem.Fields, name, value string, limit int) {
+const maxName = 200 // characters
+
+func checkName(fields *problem.Fields, name string) {
 	switch {
-	case value == "":
-		fields.Add(name, "is missing")
-	case utf8.RuneCountInString(value) > limit:
-		fields.Add(name, "must have at most %d characters", limit)
-	case !utf8.ValidString(value) || hasControl(value):
-		fields.Add(name, "must be one line of text")
+	case name == "":
+		fields.Add("name", "Give the connection a name.")
+	case utf8.RuneCountInString(name) > maxName:
+		fields.Add("name", "A name has at most %d characters.", maxName)
+	case !utf8.ValidString(name) || hasControl(name):
+		fields.Add("name", "A name is one line of text without control characters.")
 	}
 }
 

@@ -113,16 +113,16 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 		return tableau.View{}, tableau.Address{}, fieldNamed("view", err)
 	}
 	if address.ServerURL != "" && !sameHost(address.ServerURL, c.ServerURL) {
-		return fail("lies on another server than the connection %q, which is of %s", c.Name, c.ServerURL)
+		return fail("This view lies on another server than the connection %q, which is of %s.", c.Name, c.ServerURL)
 	}
 	if address.SiteKnown && !strings.EqualFold(address.Site, c.Site) {
-		return fail("lies on another site than the connection %q, which is of %s", c.Name, siteName(c.Site))
+		return fail("This view lies on another site than the connection %q, which is of %s.", c.Name, siteName(c.Site))
 	}
 	if address.CustomView != "" {
-		return fail("names a custom view; only published views can be exported. Open the view without the custom view and copy that address")
+		return fail("This is a custom view, and only published views can be exported. Open the view without it and copy that address.")
 	}
 	if address.ContentURL == "" {
-		return fail("names no view: open the view itself in Tableau and copy its address")
+		return fail("This address names no view. Open the view itself in Tableau and copy its address.")
 	}
 
 	all, err := s.views(ctx, c)
@@ -144,7 +144,7 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 	})
 	var t *tableau.Error
 	if errors.As(err, &t) && (t.Cause == tableau.ViewNotFound || t.Cause == tableau.WorkbookNotFound) {
-		return fail("is not a view of this site that %s can see: check the address, and that this user has permission to view it", c.Identity.UserName)
+		return fail("There is no such view on this site that %s can see. Check the address, and that this user has permission to view it.", c.Identity.UserName)
 	}
 	if err != nil {
 		return tableau.View{}, tableau.Address{}, answerUse(err)
