@@ -61,7 +61,7 @@ func pipeline(ctx context.Context, b bench) (_ []figure, err error) {
 		}
 	}
 
-	ahead.Store(int64(due.Sub(time.Now())))
+	ahead.Store(int64(time.Until(due)))
 	working, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	begun := time.Now()

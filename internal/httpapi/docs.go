@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// The page at /docs is made here from the API's description, once: the known
+// The page at /docs is made here from the API's description: the known
 // viewers weigh megabytes and need inline styles or code made at run time,
 // which a strict Content-Security-Policy refuses.
 
@@ -52,7 +52,8 @@ type docsField struct {
 
 type docsError struct{ Status, Meaning string }
 
-func registerDocs(routes *http.ServeMux, api *huma.OpenAPI) {
+// docsHTML writes the page of the API's description.
+func docsHTML(api *huma.OpenAPI) []byte {
 	page, err := template.ParseFS(docsFiles, "docs/docs.html")
 	var html bytes.Buffer
 	if err == nil {
@@ -61,19 +62,21 @@ func registerDocs(routes *http.ServeMux, api *huma.OpenAPI) {
 	if err != nil {
 		panic("httpapi: the documentation cannot be written: " + err.Error()) // embedded: a defect
 	}
+	return html.Bytes()
+}
+
+func docsStyle() []byte {
 	css, err := docsFiles.ReadFile("docs/docs.css")
 	if err != nil {
 		panic("httpapi: " + err.Error()) // embedded: a defect
 	}
-	serve := func(contentType string, body []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.Header().Set("Content-Security-Policy", docsPolicy)
-			_, _ = w.Write(body) // nobody is left to be told
-		}
-	}
-	routes.HandleFunc("GET /docs", serve("text/html; charset=utf-8", html.Bytes()))
-	routes.HandleFunc("GET /docs/docs.css", serve("text/css; charset=utf-8", css))
+	return css
+}
+
+func serveDocs(w http.ResponseWriter, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Security-Policy", docsPolicy)
+	_, _ = w.Write(body) // nobody is left to be told
 }
 
 func docsOf(api *huma.OpenAPI) docsPage {

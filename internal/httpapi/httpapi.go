@@ -165,6 +165,14 @@ type api struct {
 
 // New makes the handler of the API.
 func New(deps Deps) http.Handler {
+	a, routes := registered(deps)
+	publish(routes, deps)
+	keepShape(a.huma.OpenAPI().Components.Schemas.Map())
+	return a.outermost(dispatch(routes, deps.Page))
+}
+
+// registered makes an API with all its operations, as they are published.
+func registered(deps Deps) (*api, *http.ServeMux) {
 	a := &api{deps: deps, log: deps.Log}
 	routes := http.NewServeMux()
 	a.huma = humago.New(routes, a.config())
@@ -178,9 +186,7 @@ func New(deps Deps) http.Handler {
 		a.registerOutbox()
 	}
 	a.registerHealth()
-	a.publish(routes)
-
-	return a.outermost(dispatch(routes, deps.Page))
+	return a, routes
 }
 
 // config leaves out of huma's defaults what vizpost does itself or does not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -72,24 +73,35 @@ func (a *api) registerHealth() {
 		})
 }
 
-// publish serves the description of all that was registered, as it is now, and
-// then has huma check only the shape of bodies.
-func (a *api) publish(routes *http.ServeMux) {
-	api := a.huma.OpenAPI()
-	schemas := api.Components.Schemas.Map()
-	// huma's own form of errors, which no answer has.
-	delete(schemas, "ErrorModel")
-	delete(schemas, "ErrorDetail")
-
-	description, err := json.MarshalIndent(api, "", "  ")
-	if err != nil {
-		panic("httpapi: the description of the API cannot be encoded: " + err.Error()) // plain data: a defect
-	}
+// publish serves the description of the API and its readable page. Both are
+// made when they are first asked for: that takes longer than all else at the
+// start of a function that is rarely asked. They are made from operations
+// registered anew, since those that serve have lost what huma must not check.
+func publish(routes *http.ServeMux, deps Deps) {
+	description := sync.OnceValue(func() described {
+		a, _ := registered(deps)
+		api := a.huma.OpenAPI()
+		// huma's own form of errors, which no answer has.
+		delete(api.Components.Schemas.Map(), "ErrorModel")
+		delete(api.Components.Schemas.Map(), "ErrorDetail")
+		encoded, err := json.MarshalIndent(api, "", "  ")
+		if err != nil {
+			panic("httpapi: the description of the API cannot be encoded: " + err.Error()) // plain data: a defect
+		}
+		return described{openAPI: encoded, docs: docsHTML(api)}
+	})
 	routes.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(description) // nobody is left to be told
+		_, _ = w.Write(description().openAPI) // nobody is left to be told
 	})
-	registerDocs(routes, api)
-
-	keepShape(schemas)
+	routes.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
+		serveDocs(w, "text/html; charset=utf-8", description().docs)
+	})
+	css := docsStyle()
+	routes.HandleFunc("GET /docs/docs.css", func(w http.ResponseWriter, _ *http.Request) {
+		serveDocs(w, "text/css; charset=utf-8", css)
+	})
 }
+
+// described is the API's description in its two forms.
+type described struct{ openAPI, docs []byte }

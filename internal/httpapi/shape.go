@@ -30,7 +30,7 @@ import (
 //   - [api.answerInOurForm] is a transformer: each answer passes it before it
 //     is encoded. It replaces huma's error by a problem that takes over where
 //     the fault is, and of the texts only those that stem from the schema.
-//   - The schemas of bodies keep only their shape once they are published
+//   - The schemas of bodies that serve keep only their shape, unlike those published
 //     (see [keepShape]): whether a value can be used is judged by the services,
 //     which tell of all wrong fields at once.
 //
