@@ -271,6 +271,35 @@ func TestWorkThatComesMeanwhile(t *testing.T) {
 	})
 }
 
+// A list of work is as old as its reading: a run that was put off since is not
+// due.
+func TestOldListOfWork(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.fault(tableautest.Fault{Kind: tableautest.FaultHTML, Status: 503, Route: "export", Times: -1})
+		w.wire(&oldList{store: w.store})
+		w.work()
+		if r := w.wantRun(id, run.Queued, ""); r.Attempts != 1 || w.tableau.Stats().Calls["data"] != 3 {
+			w.Errorf("got %d attempts and %d calls, want one attempt of three", r.Attempts, w.tableau.Stats().Calls["data"])
+		}
+	})
+}
+
+// oldList gives a site's work as it was at the first reading.
+type oldList struct {
+	store
+	work []run.Work
+}
+
+func (o *oldList) Work(ctx context.Context, site string, now time.Time, limit int) (_ []run.Work, err error) {
+	if o.work == nil {
+		o.work, err = o.store.Work(ctx, site, now, limit)
+	}
+	return o.work, err
+}
+
 func TestTwoDrainsOfOneSite(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

@@ -41,6 +41,9 @@ func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
 		Notice{Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name), Text: b.String()})
 }
 
+// maxTold is how many deliveries that failed a notice names.
+const maxTold = 20
+
 // noteFailed tells a report's people that a run was not delivered, or not to
 // everyone.
 func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) error {
@@ -60,10 +63,19 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Reason)
 	}
+	told, more := 0, 0
 	for _, delivery := range deliveries {
-		if delivery.State.Settled() && !delivery.State.Arrived() {
+		switch {
+		case !delivery.State.Settled() || delivery.State.Arrived():
+		case told == maxTold:
+			more++
+		default:
+			told++
 			fmt.Fprintf(&b, "\n- %s: %s\n", delivery.missing(), delivery.Message)
 		}
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, "\n- and %d more, which the run shows\n", more)
 	}
 	fmt.Fprintf(&b, "\nRun %s\n", r.ID)
 	return Notice{Subject: subject, Text: b.String()}

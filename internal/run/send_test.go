@@ -357,6 +357,34 @@ func TestSendAcceptedAfterTheLeaseWasLost(t *testing.T) {
 	})
 }
 
+// A drain lost its lease while it sends. Who has the site then leaves the
+// message alone for as long as it may be under way.
+func TestMessageUnderWayIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.mail.answer = func(string, int) (bool, error) { time.Sleep(50 * time.Second); return true, nil }
+		done := make(chan error)
+		go func() { done <- w.drain.Site(w.Context(), site) }()
+		time.Sleep(10 * time.Second)
+		lease, err := w.store.LeaseSite(w.Context(), site, "another", time.Now().Add(2*time.Minute), time.Now().Add(3*time.Minute))
+		w.succeed(err)
+		w.succeed(w.store.ReleaseSite(w.Context(), lease))
+		w.work()
+		d := w.wantDeliveries(id, run.Sending)[0]
+		r := w.wantRun(id, run.Queued, "tried again later")
+		if !r.NotBefore.Equal(d.ClaimedUntil) {
+			w.Errorf("got the next look at %v, want it when the claim runs out at %v", r.NotBefore, d.ClaimedUntil)
+		}
+		w.succeed(<-done)
+		w.wantDeliveries(id, run.Sent)
+		w.live(5 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
 func (w *world) wantRunState(id string, state run.State) {
 	w.Helper()
 	if r, _ := w.get(id); r.State != state {
