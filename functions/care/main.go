@@ -1,0 +1,34 @@
+// Care is the Lambda function that EventBridge Scheduler calls each day: it
+// queues sign-ins for tokens that idleness would end, and warns of those that
+// come to their expiry.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/vizpost/vizpost/internal/assembly"
+	"github.com/vizpost/vizpost/internal/aws/dynamo"
+	"github.com/vizpost/vizpost/internal/aws/function"
+	"github.com/vizpost/vizpost/internal/aws/queue"
+	"github.com/vizpost/vizpost/internal/run"
+)
+
+func main() { function.Main(build) }
+
+// build gives a function that takes any event: all connections are looked at.
+func build(s *function.Settings, log *slog.Logger) (func(context.Context) error, error) {
+	cfg := s.AWS()
+	now := assembly.Clock(time.Now)
+	store := dynamo.New(dynamodb.NewFromConfig(cfg), s.AppTable(), s.RunsTable())
+	store.Now = now
+	care := &run.Care{
+		Store: store, Connections: store, Bell: &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()},
+		Now: now, Log: log,
+	}
+	return care.Run, nil
+}

@@ -1,0 +1,26 @@
+// Public is the Lambda function behind the routes of API Gateway that anyone
+// may call: the page and the API's description. It has no data and no secrets.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/assembly"
+	"github.com/vizpost/vizpost/internal/aws/function"
+	"github.com/vizpost/vizpost/internal/aws/gateway"
+	"github.com/vizpost/vizpost/internal/httpapi"
+	"github.com/vizpost/vizpost/internal/httpapi/page"
+)
+
+func main() { function.Main(build) }
+
+func build(_ *function.Settings, log *slog.Logger) (func(context.Context, json.RawMessage) (gateway.Response, error), error) {
+	now := assembly.Clock(time.Now)
+	return gateway.Handler(httpapi.NewPublic(httpapi.Public{
+		Page: page.Handler(), Now: now, NewID: assembly.NewIDs(now, rand.Reader), Log: log,
+	})), nil
+}

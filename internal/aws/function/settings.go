@@ -1,0 +1,190 @@
+package function
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/outbound"
+)
+
+// Settings is what a function is told by its environment. Each method reads
+// one setting, which the function then must have; what is wrong is collected
+// for [Settings.Err], so that all of it is told at once.
+type Settings struct {
+	getenv func(string) string
+	wrong  []error
+}
+
+// NewSettings reads by getenv, such as [os.Getenv].
+func NewSettings(getenv func(string) string) *Settings { return &Settings{getenv: getenv} }
+
+// Err says which settings are missing or wrong, and what they should be.
+func (s *Settings) Err() error { return errors.Join(s.wrong...) }
+
+// AppTable is the name of the table of connections, reports and destinations.
+func (s *Settings) AppTable() string {
+	return s.required("VIZPOST_APP_TABLE", "the name of the DynamoDB table of connections, reports and destinations")
+}
+
+// RunsTable is the name of the table of runs.
+func (s *Settings) RunsTable() string {
+	return s.required("VIZPOST_RUNS_TABLE", "the name of the DynamoDB table of runs and deliveries")
+}
+
+// FilesBucket is the name of the bucket of exported files.
+func (s *Settings) FilesBucket() string {
+	return s.required("VIZPOST_FILES_BUCKET", "the name of the S3 bucket of exported files")
+}
+
+// SecretsPrefix is what the names of secrets begin with.
+func (s *Settings) SecretsPrefix() string {
+	const name, what = "VIZPOST_SECRETS_PREFIX", "what the names of the secrets in Secrets Manager begin with, without a slash at its ends, such as vizpost/production"
+	prefix := s.required(name, what)
+	if strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") {
+		s.bad(name, what)
+	}
+	return prefix
+}
+
+// BellURL is the address of the queue of bells.
+func (s *Settings) BellURL() string {
+	const name, what = "VIZPOST_BELL_QUEUE_URL", "the address of the SQS queue of bells, such as https://sqs.eu-central-1.amazonaws.com/123456789012/bells"
+	address := s.required(name, what)
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "") {
+		s.bad(name, what)
+	}
+	return address
+}
+
+// MailFrom is the sender of mail, and the address alone.
+func (s *Settings) MailFrom() (sender, address string) {
+	const name, what = "VIZPOST_MAIL_FROM", "the sender of mail, of an identity that is verified in SES, such as Reports <reports@example.com>"
+	if sender = s.required(name, what); sender == "" {
+		return "", ""
+	}
+	_, address, err := deliver.ParseSender(sender)
+	if err != nil {
+		s.bad(name, what)
+	}
+	return sender, address
+}
+
+// ConfigurationSet is the name of the one that mail is sent with.
+func (s *Settings) ConfigurationSet() string {
+	return s.required("VIZPOST_SES_CONFIGURATION_SET", "the name of the SES configuration set whose events the function receipts gets")
+}
+
+// maxExports is what a site takes at once: Tableau Cloud answers 429 above it.
+const maxExports = 20
+
+// Exports is how many run at once on a site.
+func (s *Settings) Exports() int {
+	return s.number("VIZPOST_EXPORTS", 1, maxExports, "how many exports run at once on a Tableau site")
+}
+
+// MemoryMB is the function's memory in MB, which Lambda tells.
+func (s *Settings) MemoryMB() int {
+	return s.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128, 1<<20, "the function's memory in MB, which Lambda sets")
+}
+
+// WebhookOrigins are further origins that webhooks may have; none by default.
+func (s *Settings) WebhookOrigins() []string {
+	const name, what = "VIZPOST_WEBHOOK_ORIGINS", "origins with commas between them, such as https://hooks.example.com, or empty"
+	var origins []string
+	for origin := range strings.SplitSeq(s.getenv(name), ",") {
+		if origin = strings.TrimSpace(origin); origin == "" {
+			continue
+		}
+		if u, err := url.Parse(origin); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != origin {
+			s.bad(name, what)
+			return nil
+		}
+		origins = append(origins, origin)
+	}
+	return origins
+}
+
+// Outbound is where requests may go to addresses that somebody typed in: public
+// ones and those of VIZPOST_PRIVATE_NETWORKS, and never the API by which Lambda
+// talks to the function.
+func (s *Settings) Outbound() outbound.Policy {
+	const name = "VIZPOST_PRIVATE_NETWORKS"
+	networks, err := outbound.ParseNetworks(s.getenv(name))
+	if err != nil {
+		s.bad(name, "networks with commas between them, such as 10.0.0.0/8,fd00::/8, or empty")
+	}
+	policy := outbound.Policy{PrivateNetworks: networks}
+	if runtime, err := netip.ParseAddrPort(s.getenv("AWS_LAMBDA_RUNTIME_API")); err == nil {
+		policy.BlockedAddrs = append(policy.BlockedAddrs, runtime)
+	}
+	return policy
+}
+
+const (
+	// A connection may have died while Lambda kept the function frozen: no
+	// answer is waited for longer than this.
+	awsAnswer = 30 * time.Second
+
+	// awsIdle is how many connections are kept to a service: the store of runs
+	// makes as many requests at once.
+	awsIdle = 16
+)
+
+// AWS is the configuration of clients of AWS, from what Lambda sets. With
+// AWS_ENDPOINT_URL they talk to an emulator.
+//
+// The SDK's own loader knows many more sources, of which a function has none;
+// without it a function starts sooner.
+func (s *Settings) AWS() aws.Config {
+	cfg := aws.Config{
+		Region: s.required("AWS_REGION", "the region, which Lambda sets"),
+		Credentials: credentials.NewStaticCredentialsProvider(
+			s.required("AWS_ACCESS_KEY_ID", "the id of the function's credentials, which Lambda sets"),
+			s.required("AWS_SECRET_ACCESS_KEY", "the secret of the function's credentials, which Lambda sets"),
+			s.getenv("AWS_SESSION_TOKEN")),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout, t.MaxIdleConnsPerHost = awsAnswer, awsIdle
+		}),
+	}
+	if endpoint := s.getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return cfg
+}
+
+func (s *Settings) required(name, what string) string {
+	value := strings.TrimSpace(s.getenv(name))
+	if value == "" {
+		s.wrong = append(s.wrong, fmt.Errorf("%s is missing: it must be %s", name, what))
+	}
+	return value
+}
+
+func (s *Settings) number(name string, least, most int, what string) int {
+	value := s.getenv(name)
+	n, err := strconv.Atoi(value)
+	switch {
+	case value == "":
+		s.required(name, fmt.Sprintf("%s, from %d to %d", what, least, most))
+	case err != nil || n < least || n > most:
+		s.bad(name, fmt.Sprintf("%s, from %d to %d", what, least, most))
+	}
+	return n
+}
+
+// bad notes a setting that is wrong. The value is not told: it may be another
+// one's secret.
+func (s *Settings) bad(name, what string) {
+	s.wrong = append(s.wrong, fmt.Errorf("%s is wrong: it must be %s", name, what))
+}
