@@ -27,24 +27,54 @@ test: .venv/.installed ## all Go tests but those that need a browser
 race: .venv/.installed ## the same tests with the race detector
 	$(GO) test -race -timeout 20m $(PACKAGES)
 
-# The emulator of AWS that the adapters are tested against.
+# The Python tools, each in an environment of its own since what they require
+# does not agree: an emulator of AWS that the adapters are tested against, with
+# cfn-lint; the SAM CLI; and an emulator that a template can be deployed to.
 .venv/.installed: requirements-dev.txt
-	python3 -m venv .venv
-	.venv/bin/pip install -q --disable-pip-version-check -r requirements-dev.txt
+.venv-sam/.installed: requirements-sam.txt
+.venv-stack/.installed: requirements-stack.txt
+.venv/.installed .venv-sam/.installed .venv-stack/.installed:
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
+# What the functions are built with, here and in no other place. SAM's builder
+# for Go passes the environment on.
+ARCHITECTURE ?= arm64
+BUILD_DIR    ?= .aws-sam/build
+LAMBDA_FLAGS := -trimpath -tags=lambda.norpc "-ldflags=-s -w"
+
+.PHONY: build
+build: .venv-sam/.installed ## the functions and the template, ready to deploy
+	CGO_ENABLED=0 SAM_CLI_TELEMETRY=0 GOFLAGS='$(LAMBDA_FLAGS)' .venv-sam/bin/sam build \
+		--build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: deploy
+deploy: build ## to the AWS account of your credentials; asks for the parameters the first time
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam deploy --guided --template-file $(BUILD_DIR)/template.yaml $(ARGS)
+
+.PHONY: stack
+stack: .venv-sam/.installed .venv-stack/.installed ## deploy the template to an emulated AWS account on this machine
+	@$(GO) run ./cmd/stack up $(ARGS)
+
+.PHONY: stack-down
+stack-down: ## end what make stack started
+	@$(GO) run ./cmd/stack down
+
 .PHONY: e2e
-e2e: browser ## the page and a mail in a real browser; screenshots in build/screenshots
-	$(GO) test -count=1 $(E2E)
+e2e: browser .venv-sam/.installed .venv-stack/.installed ## the built command, the page in a browser, the template on an emulator
+	$(GO) test -count=1 -timeout 25m $(E2E)
 
 .PHONY: lint
-lint: vulncheck ## gofmt, vet, staticcheck, govulncheck
-	@unformatted=$$(gofmt -l cmd internal); if [ -n "$$unformatted" ]; then \
+lint: vulncheck .venv/.installed .venv-sam/.installed ## gofmt, vet, staticcheck, govulncheck, cfn-lint, sam validate
+	@unformatted=$$(gofmt -l cmd functions internal); if [ -n "$$unformatted" ]; then \
 		echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) mod verify >/dev/null
 	$(GO) mod tidy -diff
+	.venv/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 .venv-sam/bin/sam validate --lint
 
 # govulncheck reads its database from vuln.go.dev. Where that cannot be reached,
 # the check says so and does not fail: what it finds does.
