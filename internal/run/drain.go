@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	siteLease = 60 * time.Second
-	siteRenew = 20 * time.Second
+	// A site whose drain died is found by the first tick after its lease has
+	// run out, a minute later at worst, and is to be at work again within two.
+	siteLease = 40 * time.Second
+	siteRenew = 10 * time.Second
 
 	// lookAgain is how often a drain that waits for what it has in hand looks
 	// for work that has come since: a bell for a site that is leased goes
