@@ -217,9 +217,10 @@ func (d *drain) exportAll(ctx context.Context, r Run, c connection.Connection) (
 	var mu sync.Mutex
 	var failures []error
 	var group sync.WaitGroup
+	begun := r // r itself changes as files are stored
 	for _, i := range wanted {
 		group.Go(func() {
-			file, err := d.export(ctx, r, r.Content[i], c)
+			file, err := d.export(ctx, begun, begun.Content[i], c)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
