@@ -42,7 +42,7 @@ race: .venv/.installed ## the same tests with the race detector
 # for Go passes the environment on.
 ARCHITECTURE ?= arm64
 BUILD_DIR    ?= .aws-sam/build
-LAMBDA_FLAGS := -trimpath -tags=lambda.norpc "-ldflags=-s -w"
+LAMBDA_FLAGS := -trimpath -buildvcs=false -tags=lambda.norpc "-ldflags=-s -w -buildid="
 
 .PHONY: build
 build: .venv-sam/.installed ## the functions and the template, ready to deploy
@@ -88,7 +88,7 @@ vulncheck:
 	else cat build/govulncheck.txt; exit 1; fi
 
 .PHONY: bench
-bench: ## the figures that the project holds itself to
+bench: .venv/.installed ## the figures that the project holds itself to
 	@mkdir -p build
 	@$(GO) build -o build/vizpost ./cmd/vizpost
 	@$(GO) build -o build/figures ./cmd/figures

@@ -76,7 +76,7 @@ func functions(ctx context.Context, b bench) ([]figure, error) {
 // build builds a function as the template has it built.
 func (b bench) build(ctx context.Context, folder, name, architecture string) (string, error) {
 	binary := filepath.Join(b.dir, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, folder)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", binary, folder)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH="+architecture)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", folder, err, out)

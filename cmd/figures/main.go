@@ -47,7 +47,7 @@ type figure struct {
 
 func measure(ctx context.Context, vizpost string, stdout, stderr io.Writer) int {
 	status := 0
-	for _, measure := range []func(context.Context, bench) ([]figure, error){memory, pipeline, tick, functions} {
+	for _, measure := range []func(context.Context, bench) ([]figure, error){memory, pipeline, tick, functions, dynamoTick} {
 		dir, err := os.MkdirTemp("", "vizpost-figures-")
 		if err != nil {
 			_, _ = fmt.Fprintf(stderr, "figures: %v\n", err)

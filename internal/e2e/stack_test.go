@@ -15,9 +15,9 @@ import (
 // uses it as its users do: what they would call is called, and the rest is done
 // by the account's schedules, queue and functions, with what their roles allow.
 func TestDeployed(t *testing.T) {
-	t.Parallel()
 	slack := newSlackReceiver(t)
 	a := deploy(t, "WebhookOrigins="+slack.url)
+	t.Parallel() // from here on: building takes the whole machine, and browsers are not to wait for it
 
 	t.Run("from the schedule to the recipients", func(t *testing.T) { testSchedule(t, a, slack) })
 	t.Run("killed in the middle of an export", func(t *testing.T) { testKilledExport(t, a) })

@@ -34,15 +34,24 @@ const Region = "eu-central-1"
 // own for what they make. It ends with the process, however that ends.
 func Start(t testing.TB) aws.Config {
 	t.Helper()
-	server, err := start()
+	cfg, err := Serve()
 	if err != nil {
 		t.Fatalf("starting the AWS emulator: %v", err)
+	}
+	return cfg
+}
+
+// Serve is Start for what is no test.
+func Serve() (aws.Config, error) {
+	server, err := start()
+	if err != nil {
+		return aws.Config{}, err
 	}
 	return aws.Config{
 		Region:       Region,
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "not-a-secret", ""),
 		BaseEndpoint: aws.String(server.endpoint),
-	}
+	}, nil
 }
 
 // server is the running emulator.
