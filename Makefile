@@ -106,4 +106,4 @@ browser:
 
 .PHONY: clean
 clean: ## remove what the targets make
-	rm -rf build
+	rm -rf build .aws-sam

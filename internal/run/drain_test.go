@@ -127,7 +127,7 @@ func TestExportsAtOnce(t *testing.T) {
 	})
 }
 
-// A drain lives longer than the site's lease of 60 s: it renews it.
+// A drain lives longer than the site's lease of 40 s: it renews it.
 func TestLongDrainKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
