@@ -277,16 +277,6 @@ func (c *checker) export(item *Content, at string) {
 	if item.MaxAgeMinutes < 1 || item.MaxAgeMinutes > maxAge {
 		c.wrong.Add(at+".max_age_minutes", "Give whole minutes from 1 to %d.", maxAge)
 	}
-	if item.PDF != (tableau.PDFOptions{}) && item.Format != tableau.PDF {
-		c.wrong.Add(at+".pdf", "These options belong to the format pdf.")
-	}
-	sized := item.Image.Width != 0 || item.Image.Height != 0
-	switch {
-	case sized && item.Format != tableau.PNG && item.Format != tableau.PDF:
-		c.wrong.Add(at+".image", "Width and height belong to the formats png and pdf.")
-	case item.Image.HighResolution && item.Format != tableau.PNG:
-		c.wrong.Add(at+".image.high_resolution", "High resolution belongs to the format png.")
-	}
 }
 
 func (c *checker) fileName(item *Content, at string) {

@@ -26,7 +26,17 @@ const (
 	opViews      = "list views"
 	opFindView   = "find view"
 	opPreview    = "read preview image"
-	opExport     = "export view"
+
+	opExport           = "export view"
+	opExportWorkbook   = "export workbook"
+	opExportCustomView = "export custom view"
+
+	opWorkbooks       = "list workbooks"
+	opFindWorkbook    = "find workbook"
+	opWorkbookPreview = "read workbook preview image"
+	opCustomViews     = "list custom views"
+	opFindCustomView  = "find custom view"
+	opTokens          = "list personal access tokens"
 )
 
 const (
@@ -225,14 +235,17 @@ func trimStart(b []byte) []byte {
 // answer is everything that vizpost reads from the answers, in the names of the
 // schema. Fields that an answer lacks stay empty.
 type answer struct {
-	Error       *reportedError `json:"error"`
-	Pagination  pagination     `json:"pagination"`
-	ServerInfo  serverInfo     `json:"serverInfo"`
-	Credentials credentials    `json:"credentials"`
-	User        user           `json:"user"`
-	Views       list[view]     `json:"views"`
-	Workbook    workbook       `json:"workbook"`
-	Workbooks   list[workbook] `json:"workbooks"`
+	Error       *reportedError    `json:"error"`
+	Pagination  pagination        `json:"pagination"`
+	ServerInfo  serverInfo        `json:"serverInfo"`
+	Credentials credentials       `json:"credentials"`
+	User        user              `json:"user"`
+	Views       list[view]        `json:"views"`
+	Workbook    workbook          `json:"workbook"`
+	Workbooks   list[workbook]    `json:"workbooks"`
+	CustomView  customView        `json:"customView"`
+	CustomViews list[customView]  `json:"customViews"`
+	Tokens      list[accessToken] `json:"personalAccessTokens"`
 }
 
 type reportedError struct {
@@ -276,12 +289,35 @@ type view struct {
 }
 
 type workbook struct {
-	ID         scalar  `json:"id"`
-	Name       scalar  `json:"name"`
-	ContentURL scalar  `json:"contentUrl"`
-	Project    project `json:"project"`
+	ID            scalar  `json:"id"`
+	Name          scalar  `json:"name"`
+	ContentURL    scalar  `json:"contentUrl"`
+	WebpageURL    scalar  `json:"webpageUrl"`
+	ShowTabs      scalar  `json:"showTabs"`
+	DefaultViewID scalar  `json:"defaultViewId"`
+	UpdatedAt     scalar  `json:"updatedAt"`
+	Project       project `json:"project"`
+	Owner         user    `json:"owner"`
 }
 
+type customView struct {
+	ID        scalar   `json:"id"`
+	Name      scalar   `json:"name"`
+	Shared    scalar   `json:"shared"`
+	UpdatedAt scalar   `json:"updatedAt"`
+	View      project  `json:"view"` // its id and name
+	Workbook  workbook `json:"workbook"`
+	Owner     user     `json:"owner"`
+}
+
+type accessToken struct {
+	Name       scalar `json:"tokenName"`
+	ID         scalar `json:"tokenGuid"`
+	LastUsedAt scalar `json:"lastUsedAt"`
+	ExpiresAt  scalar `json:"expiresAt"`
+}
+
+// project is a reference to something by id and name.
 type project struct {
 	ID   scalar `json:"id"`
 	Name scalar `json:"name"`
@@ -364,7 +400,9 @@ func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
 	if err := json.Unmarshal(data, &members); err != nil {
 		return err
 	}
-	if _, single := members["id"]; single || !mayWrap {
+	_, single := members["id"]
+	_, token := members["tokenName"]
+	if single || token || !mayWrap {
 		var item T
 		if err := json.Unmarshal(data, &item); err != nil {
 			return err
