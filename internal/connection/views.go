@@ -122,7 +122,7 @@ func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.V
 		return fail("This is a custom view, and only published views can be exported. Open the view without it and copy that address.")
 	}
 	if address.ContentURL == "" {
-		return fail("This address names no view. Open the view itself in Tableau and copy its address.")
+		return fail("This is the address of a workbook and names no view. Open one of its views in Tableau and copy the address from the browser.")
 	}
 
 	all, err := s.views(ctx, c)
