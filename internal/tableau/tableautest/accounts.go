@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type accounts struct {
 	mu       sync.Mutex
 	random   io.Reader
 	people   []*person
+	made     int // tokens
 	sessions map[string]*session
 }
 
@@ -54,8 +56,9 @@ type person struct {
 
 // token is a personal access token.
 type token struct {
-	secret          string
-	used, expiresAt time.Time
+	guid, secret    string
+	used, expiresAt time.Time // used is the last sign-in, at first the making
+	signedIn        bool
 	session         *session
 }
 
@@ -138,7 +141,10 @@ func (a *accounts) newToken(user, name, secret string, now time.Time) string {
 	if old := p.tokens[name]; old != nil {
 		a.drop(p, name)
 	}
-	p.tokens[name] = &token{secret: secret, used: now, expiresAt: now.Add(a.tokenLife)}
+	a.made++
+	p.tokens[name] = &token{
+		guid: sample.ID("token", p.name, name, strconv.Itoa(a.made)), secret: secret, used: now, expiresAt: now.Add(a.tokenLife),
+	}
 	return secret
 }
 
@@ -250,7 +256,7 @@ func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (sign
 			_, done.ended = a.sessions[t.session.token]
 			delete(a.sessions, t.session.token)
 		}
-		t.session, t.used, done.remaining = live, now, t.expiresAt.Sub(now)
+		t.session, t.used, t.signedIn, done.remaining = live, now, true, t.expiresAt.Sub(now)
 	}
 	return done, true
 }

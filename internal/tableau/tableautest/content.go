@@ -19,9 +19,12 @@ func tagList(tags []string) *node {
 }
 
 // owner is who published everything: the first user.
-func (s *Server) owner(site *sample.Site) member {
+func (s *Server) owner(site *sample.Site) member { return s.member(site, s.user) }
+
+// member is a user as the site knows them; the zero value where it does not.
+func (s *Server) member(site *sample.Site, name string) member {
 	for _, m := range s.accounts.members(site) {
-		if m.name == s.user {
+		if m.name == name {
 			return m
 		}
 	}
@@ -396,20 +399,4 @@ func (c *call) getView() reply {
 	n := viewNode(v, c.server.owner(c.site))
 	n.prune("", selectFields("", viewDefaults(usage)))
 	return answer(n)
-}
-
-// listCustomViews answers that there are none.
-func (c *call) listCustomViews() reply {
-	field := textColumn(func(string) string { return "" })
-	columns := map[string]column[string]{}
-	for _, name := range []string{"id", "name", "ownerId", "shared", "viewId", "workbookId", "createdAt", "updatedAt"} {
-		columns[name] = field
-	}
-	return collection[string]{
-		container: "customViews", columns: columns, render: func(string) *node { return element("customView") },
-	}.serve(c, nil)
-}
-
-func (c *call) getCustomView() reply {
-	return failure(404048, "Custom view '%s' could not be found.", c.vars["customview"])
 }

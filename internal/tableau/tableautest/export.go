@@ -57,7 +57,9 @@ func (e export) key() string {
 	for i, v := range e.views {
 		ids[i] = v.ID
 	}
-	return fmt.Sprint(e.format, ids, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
+	// Quoted, since values can hold whatever separates them.
+	return fmt.Sprintf("%s %s %q %q %d %v %d %s %t",
+		e.format, ids, e.query.Saved, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
 }
 
 func (c *call) viewImage() reply {
@@ -65,6 +67,16 @@ func (c *call) viewImage() reply {
 	if refused.status != 0 {
 		return refused
 	}
+	if !c.version.before(version{3, 23}) {
+		if e.size, refused = c.vizSize(2); refused.status != 0 {
+			return refused
+		}
+	}
+	return c.image(e)
+}
+
+// image reads what only pictures have, and exports.
+func (c *call) image(e export) reply {
 	switch value := c.query.Get("resolution"); value {
 	case "":
 	case "high":
@@ -82,11 +94,6 @@ func (c *call) viewImage() reply {
 		e.format = "svg"
 	case !c.version.before(svgSince):
 		return failure(400010, "The value '%s' of the parameter format is not valid.", format)
-	}
-	if !c.version.before(version{3, 23}) {
-		if e.size, refused = c.vizSize(e.scale); refused.status != 0 {
-			return refused
-		}
 	}
 	return c.server.export(c.request.Context(), e)
 }
