@@ -97,66 +97,6 @@ func TestPreview(t *testing.T) {
 	})
 }
 
-func TestResolveView(t *testing.T) {
-	t.Parallel()
-	const overview = "Superstore/sheets/Overview"
-	for pasted, says := range map[string]string{ // what is wrong; "" if nothing is
-		overview:              "",
-		"Superstore/Overview": "",
-		"SUPERSTORE/overview": "",
-		serverURL + "/#/site/demo/views/Superstore/Overview?:iid=1":                                    "",
-		"http://tableau.test/t/demo/views/Superstore/Overview":                                         "",
-		"https://other.test/#/site/demo/views/Superstore/Overview":                                     "another server",
-		serverURL + "/#/site/finance/views/Superstore/Overview":                                        "another site",
-		serverURL + "/#/views/Superstore/Overview":                                                     "another site",
-		serverURL + "/#/site/demo/views/Superstore/Overview/0f1e2d3c-4b5a-4978-8697-a5b4c3d2e1f0/mine": "custom view",
-		serverURL + "/t/demo/workbooks/Superstore.twb":                                                 "names no view",
-		serverURL + "/#/site/demo/workbooks/1234":                                                      "workbook",
-		"Superstore/sheets/NoSuchView":                                                                 tableautest.DefaultUser,
-		"Nothing/sheets/Overview":                                                                      tableautest.DefaultUser,
-		"":                                                                                             "Paste the address",
-	} {
-		t.Run(pasted, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(w *world) {
-				c := w.connect()
-				view, address, err := w.ResolveView(w.Context(), c.ID, pasted)
-				if says == "" {
-					w.succeed(err)
-					if view.ContentURL != overview || view.ID == "" || !strings.EqualFold(address.ContentURL, overview) {
-						w.Errorf("got %+v from %+v, want the overview", view, address)
-					}
-					return
-				}
-				p := w.wantProblem(err, problem.Invalid, problem.CodeInvalid)
-				if len(p.Fields) != 1 || p.Fields[0].Name != "view" || !strings.Contains(p.Fields[0].Message, says) {
-					w.Errorf("got fields %+v, want one about the view that says %q", p.Fields, says)
-				}
-			})
-		})
-	}
-}
-
-func TestResolveViewPublishedSince(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(w *world) {
-		c := w.connect()
-		_, _, err := w.ResolveView(w.Context(), c.ID, "Superstore/sheets/Overview")
-		w.succeed(err)
-		// One that is not in the list read some minutes ago is asked for.
-		_, _, err = w.ResolveView(w.Context(), c.ID, "Superstore/sheets/New")
-		w.wantProblem(err, problem.Invalid, problem.CodeInvalid)
-		if got := w.tableau.Stats().Calls["views"]; got < 2 {
-			w.Errorf("got %d calls for views, want the list and a look for the view", got)
-		}
-		w.tableau.RevokeTokens("")
-		_, _, err = w.ResolveView(w.Context(), c.ID, "Superstore/sheets/New")
-		w.wantProblem(err, problem.Conflict, problem.CodeCredentialsRejected)
-		_, _, err = w.ResolveView(w.Context(), "none", "Superstore/sheets/Overview")
-		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
-	})
-}
-
 func TestDefaultSite(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

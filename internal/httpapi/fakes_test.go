@@ -347,21 +347,29 @@ func (c *connections) Preview(_ context.Context, _, viewID string, w io.Writer) 
 	return err
 }
 
-func (c *connections) ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error) {
+func (c *connections) Resolve(ctx context.Context, id, pasted string) (tableau.Target, tableau.Address, error) {
 	if _, err := c.Get(ctx, id); err != nil {
-		return tableau.View{}, tableau.Address{}, err
+		return tableau.Target{}, tableau.Address{}, err
 	}
 	address, err := tableau.ParseAddress(pasted)
 	if err != nil {
-		return tableau.View{}, tableau.Address{}, err
+		return tableau.Target{}, tableau.Address{}, err
+	}
+	if address.WorkbookContentURL == "Superstore" && address.ContentURL == "" {
+		return tableau.Target{Workbook: tableau.Workbook{ID: "workbook-1", Name: "Superstore", ContentURL: "Superstore"}}, address, nil
 	}
 	views, _ := c.Views(ctx, id, "")
 	for _, v := range views {
-		if v.ContentURL == address.ContentURL && v.ID != "view-3" {
-			return v, address, nil
+		if v.ContentURL != address.ContentURL || v.ID == "view-3" {
+			continue
 		}
+		target := tableau.Target{View: v}
+		if address.CustomView != "" {
+			target.CustomView = tableau.CustomView{ID: address.CustomView, Name: "West only", ViewID: v.ID}
+		}
+		return target, address, nil
 	}
-	return tableau.View{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
+	return tableau.Target{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
 }
 
 // table keeps rows with an optimistic lock.
