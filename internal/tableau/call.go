@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -170,6 +169,7 @@ func (c *Client) statusError(r request, resp *http.Response, body []byte) *Error
 		// A gateway in front of Tableau answered. Once a session is there the
 		// address has proved right, and the page is a passing one.
 		e.Cause, e.Retry = NotTableau, !r.token.IsZero()
+		e.hint = pageHint(resp, body)
 	}
 	if e.Retry {
 		e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.options.Now())
@@ -207,29 +207,6 @@ func (c *Client) redirectError(r request, resp *http.Response, location *url.URL
 	}
 	e.Retry = true
 	return e
-}
-
-func redirectHint(from, to *url.URL) string {
-	if strings.EqualFold(from.Hostname(), to.Hostname()) {
-		return ""
-	}
-	host := bounded(to.Host, maxSummary)
-	return fmt.Sprintf("This address leads on to %s. If that is the address of your Tableau server, enter it; if it is a sign-in page, ask the administrator for the address at which Tableau's REST API can be reached.", host)
-}
-
-// looksLikeMarkup reports whether an answer is a web page or other text that no
-// part of the REST API gives.
-func looksLikeMarkup(resp *http.Response, body []byte) bool {
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err == nil && (mediaType == "text/html" || mediaType == "application/xhtml+xml" || mediaType == "text/plain") {
-		return true
-	}
-	return bytes.HasPrefix(trimStart(body), []byte("<"))
-}
-
-// trimStart drops a byte order mark and white space.
-func trimStart(b []byte) []byte {
-	return bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
 }
 
 // answer is everything that vizpost reads from the answers, in the names of the
@@ -439,6 +416,7 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
 		if looksLikeMarkup(resp, body) {
 			e.Cause, e.Retry = NotTableau, !r.token.IsZero()
+			e.hint = pageHint(resp, body)
 		}
 		return e
 	}

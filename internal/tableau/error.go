@@ -238,6 +238,7 @@ func transportError(ctx context.Context, op string, err error) *Error {
 
 	var (
 		blocked    *outbound.BlockedError
+		proxy      *outbound.ProxyError
 		untrusted  *tls.CertificateVerificationError
 		authority  x509.UnknownAuthorityError
 		record     tls.RecordHeaderError
@@ -248,8 +249,10 @@ func transportError(ctx context.Context, op string, err error) *Error {
 	switch {
 	case errors.As(err, &blocked):
 		e.Cause, e.hint = Blocked, blocked.Message()
+	case errors.As(err, &proxy):
+		e.Cause, e.Retry, e.hint = Unreachable, proxy.Temporary(), proxy.Message()
 	case errors.As(err, &untrusted), errors.As(err, &authority):
-		e.Cause = Certificate
+		e.Cause, e.hint = Certificate, certificateHint(err)
 	case errors.As(err, &record):
 		e.Cause = NotTableau
 		e.hint = "The server does not speak https at this address. Check the port in the server address."
@@ -262,7 +265,10 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		if dns.IsNotFound {
 			e.hint = "There is no server with this host name. Check the spelling of the server address."
 		}
-	case errors.As(err, &opError) && (opError.Op == "dial" || opError.Op == "proxyconnect"):
+	case errors.As(err, &opError) && opError.Op == "proxyconnect":
+		e.Cause, e.Retry = Unreachable, true
+		e.hint = "The proxy that vizpost uses cannot be reached. Ask the administrator to check VIZPOST_PROXY_URL and that the proxy runs."
+	case errors.As(err, &opError) && opError.Op == "dial":
 		e.Cause, e.Retry = Unreachable, true
 	case errors.As(err, &netTimeout) && netTimeout.Timeout():
 		e.Cause, e.Retry = Timeout, true
@@ -270,6 +276,25 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		e.Cause, e.Retry = ServerError, true
 	}
 	return e
+}
+
+// certificateHint says what is wrong with a certificate, where it is known.
+func certificateHint(err error) string {
+	var (
+		name      x509.HostnameError
+		authority x509.UnknownAuthorityError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &name):
+		return "The certificate of the Tableau server is not for this host name. Enter the host name that the certificate is for, or ask the Tableau administrator to install a valid one."
+	case errors.As(err, &authority):
+		return "The certificate of the Tableau server comes from an authority that vizpost does not know, or its chain is not complete. Ask the Tableau administrator to install the whole chain; where your organisation has an authority of its own, ask the administrator of vizpost to set VIZPOST_CA_BUNDLE."
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "The certificate of the Tableau server has expired or is not valid yet. Ask the Tableau administrator to renew it."
+	default:
+		return ""
+	}
 }
 
 // withoutAddress takes the url.Error, which prints the whole address with its

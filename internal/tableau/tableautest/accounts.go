@@ -245,11 +245,7 @@ func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (sign
 		return signedIn{}, false
 	}
 	p.failures, p.lock, p.lastLogin = 0, 0, now
-	live := &session{
-		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
-		person: p, site: site, used: now,
-	}
-	a.sessions[live.token] = live
+	live := a.open(p, site, now)
 	done := signedIn{session: *live}
 	if t != nil {
 		if t.session != nil {
@@ -257,6 +253,36 @@ func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (sign
 			delete(a.sessions, t.session.token)
 		}
 		t.session, t.used, t.signedIn, done.remaining = live, now, true, t.expiresAt.Sub(now)
+	}
+	return done, true
+}
+
+// open makes a session.
+func (a *accounts) open(p *person, site *sample.Site, now time.Time) *session {
+	live := &session{
+		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
+		person: p, site: site, used: now,
+	}
+	a.sessions[live.token] = live
+	return live
+}
+
+// switchSite ends a session and makes one on another site of the same sign-in.
+// It reports false where the session has ended meanwhile.
+func (a *accounts) switchSite(old string, site *sample.Site, now time.Time) (signedIn, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, ok := a.sessions[old]
+	if !ok {
+		return signedIn{}, false
+	}
+	delete(a.sessions, old)
+	live := a.open(before.person, site, now)
+	done := signedIn{session: *live}
+	for _, t := range before.person.tokens {
+		if t.session == before {
+			t.session, done.remaining = live, t.expiresAt.Sub(now)
+		}
 	}
 	return done, true
 }

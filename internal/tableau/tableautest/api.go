@@ -51,6 +51,10 @@ func (s *Server) apiRoutes() []route {
 		serverInfo,
 		{name: "signin", method: http.MethodPost, path: []string{"auth", "signin"}, open: true, handle: (*call).signIn},
 		{name: "signout", method: http.MethodPost, path: []string{"auth", "signout"}, handle: (*call).signOut},
+		{
+			name: "switch-site", method: http.MethodPost, path: []string{"auth", "switchSite"},
+			since: version{2, 6}, only: onPremises, handle: (*call).switchSite,
+		},
 		get("session", "sessions/current", version{3, 1}, (*call).currentSession),
 		get("sites", "sites", version{}, (*call).listSites),
 		get("site", "sites/{site}", version{}, (*call).getSite),
@@ -67,6 +71,7 @@ func (s *Server) apiRoutes() []route {
 		get("projects", "sites/{site}/projects", version{2, 0}, (*call).listProjects),
 		get("workbooks", "sites/{site}/workbooks", version{2, 3}, (*call).listWorkbooks),
 		get("workbook", "sites/{site}/workbooks/{workbook}", version{2, 0}, (*call).getWorkbook),
+		get("workbook-content", "sites/{site}/workbooks/{workbook}/content", version{2, 0}, (*call).downloadWorkbook),
 		get("workbook-views", "sites/{site}/workbooks/{workbook}/views", version{}, (*call).listWorkbookViews),
 		get("workbook-preview", "sites/{site}/workbooks/{workbook}/previewImage", version{}, (*call).workbookPreview),
 		get("view-preview", "sites/{site}/workbooks/{workbook}/views/{view}/previewImage", version{}, (*call).viewPreview),

@@ -56,7 +56,11 @@ func siteNode(site *sample.Site, admin bool) *node {
 
 func (c *call) admin() bool { return c.session.role() == roleAdministrator }
 
+// listSites lists the sites of the user. Tableau Cloud has no list for anybody.
 func (c *call) listSites() reply {
+	if c.server.kind == cloud {
+		return failure(403069, "Querying sites is not allowed on this server.")
+	}
 	var items []*sample.Site
 	for _, site := range c.server.sites {
 		if c.session.person.roles[site.ID] != "" {

@@ -20,6 +20,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,10 @@ type Options struct {
 	// and revoke personal access tokens, and cannot list or switch sites; there
 	// is no default site.
 	Cloud bool
+	// IgnoreUnequal makes exports ignore all their filters where these have
+	// different numbers of values. Otherwise such exports fail. What a real server
+	// does is not known.
+	IgnoreUnequal bool
 	// Latency is how long each export takes, drawing included.
 	Latency time.Duration
 	// Now is the clock before [Server.Advance] moves it. Default time.Now.
@@ -97,6 +102,8 @@ type Server struct {
 	sites    []*sample.Site
 	accounts *accounts
 	faults   faultList
+	troubles sync.Map // Trouble by view id
+	unequal  bool     // filters of different lengths are ignored
 	stats    counter
 	slots    slots
 	cache    *cache
@@ -149,6 +156,7 @@ func New(o Options) *Server {
 	s := &Server{
 		version:  v,
 		kind:     where,
+		unequal:  o.IgnoreUnequal,
 		product:  o.ProductVersion,
 		build:    v.build(),
 		now:      o.Now,
