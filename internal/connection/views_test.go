@@ -96,20 +96,3 @@ func TestPreview(t *testing.T) {
 		w.wantProblem(w.Preview(w.Context(), "none", views[0].ID, &picture), problem.NotFound, problem.CodeNotFound)
 	})
 }
-
-func TestDefaultSite(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(w *world) {
-		in := w.settings()
-		in.Site = ""
-		c, err := w.Create(w.Context(), w.newID(), in)
-		w.succeed(err)
-		_, _, err = w.ResolveView(w.Context(), c.ID, serverURL+"/#/views/Regional/SalesbyRegion")
-		w.succeed(err)
-		_, _, err = w.ResolveView(w.Context(), c.ID, serverURL+"/#/site/demo/views/Regional/SalesbyRegion")
-		p := w.wantProblem(err, problem.Invalid, problem.CodeInvalid)
-		if !strings.Contains(p.Fields[0].Message, "default site") {
-			w.Errorf("got %q, want the default site to be named", p.Fields[0].Message)
-		}
-	})
-}
