@@ -332,7 +332,7 @@ func (c *connections) Views(ctx context.Context, _, search string) ([]tableau.Vi
 		return nil, err
 	}
 	all := []tableau.View{
-		{ID: "view-1", Name: "Overview", ContentURL: "Superstore/sheets/Overview", WorkbookName: "Superstore", ProjectName: "Samples", SheetType: "dashboard"},
+		{ID: "view-1", Name: "Overview", ContentURL: "Superstore/sheets/Overview", WorkbookID: "workbook-1", WorkbookName: "Superstore", WorkbookContentURL: "Superstore", ProjectName: "Samples", SheetType: "dashboard"},
 		{ID: "view-2", Name: "Product", ContentURL: "Superstore/sheets/Product", WorkbookName: "Superstore", ProjectName: "Samples"},
 		{ID: "view-3", Name: "Secret plan", ContentURL: "Plan/sheets/Plan", WorkbookName: "Plan", ProjectName: "Board"},
 	}

@@ -50,7 +50,7 @@ const (
 type Content struct {
 	Scope Scope `json:",omitzero"`
 
-	View         string // content URL, such as "Superstore/sheets/Overview"; "" of a workbook
+	View         string // content URL, such as "Superstore/sheets/Overview"; of a workbook the view that named it, or ""
 	ViewID       string
 	ViewName     string
 	WorkbookName string

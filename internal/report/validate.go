@@ -260,7 +260,7 @@ func (item *Content) target(t tableau.Target) string {
 	case t.CustomView.ID != "":
 		return "This is a custom view, which is of one view alone. Paste the address of the view or the workbook to export the whole workbook."
 	}
-	item.View, item.ViewID, item.ViewName = "", "", ""
+	item.ViewID, item.ViewName = "", ""
 	item.WorkbookURL, item.WorkbookID, item.WorkbookPage = t.Workbook.ContentURL, t.Workbook.ID, t.Workbook.WebpageURL
 	if t.Workbook.ID == "" { // by one of its views
 		item.WorkbookURL, item.WorkbookID = t.View.WorkbookContentURL, t.View.WorkbookID

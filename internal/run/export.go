@@ -40,8 +40,9 @@ const (
 )
 
 // export makes one file: its filters are proven where that is required, then it
-// is exported to a temporary file, checked there and stored. A failure is a
-// [connection.BrokenError], a neverError, a laterError, or one inside vizpost.
+// is exported to a temporary file, checked while it arrives there, and stored.
+// A failure is a [connection.BrokenError], a neverError, a laterError, or one
+// inside vizpost.
 func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection, proofs *proofs) (File, error) {
 	proof := ""
 	if what.RequireFilterProof {
@@ -104,7 +105,7 @@ func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
 // it is not known.
 func openAt(c connection.Connection, what report.Content) string {
 	switch {
-	case what.Scope == report.OfWorkbook:
+	case what.Scope == report.OfWorkbook && (what.WorkbookPage != "" || what.View == ""):
 		return what.WorkbookPage
 	case what.CustomViewID != "":
 		return tableau.ViewURL(c.ServerURL, c.Site, what.View) + "/" + url.PathEscape(what.CustomViewID) + "/" + url.PathEscape(what.CustomViewName)
@@ -121,6 +122,7 @@ type exported struct {
 	size    int64
 	sum     string // SHA-256 in hex
 	facts   content.Facts
+	refused error // by the check, or the check's own
 }
 
 // inSlot runs a call to Tableau in one of the site's export slots.
@@ -142,8 +144,7 @@ func (d *drain) exportOnce(ctx context.Context, connectionID string, e *exported
 	if err != nil {
 		return err
 	}
-	e.facts, err = content.Check(ctx, e.file, e.size, string(e.request.Format))
-	return err
+	return e.refused
 }
 
 // withCurrentID makes a call with a request for content, and once more with the
@@ -184,7 +185,8 @@ func found(ctx context.Context, client *tableau.Client, session tableau.Session,
 	return r, nil
 }
 
-// fetch exports into the file, from its beginning.
+// fetch exports into the file, from its beginning, and checks it. What the check
+// finds is kept: it is no error of the connection.
 func (e *exported) fetch(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 	if err := e.file.Truncate(0); err != nil {
 		return fmt.Errorf("emptying the temporary file: %w", err)
@@ -193,7 +195,12 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 		return fmt.Errorf("emptying the temporary file: %w", err)
 	}
 	sum := sha256.New()
-	info, err := client.Export(ctx, session, e.request, io.MultiWriter(e.file, sum))
+	var info tableau.ExportInfo
+	var err error
+	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
+		info, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum))
+		return err
+	})
 	if err != nil {
 		return err
 	}
