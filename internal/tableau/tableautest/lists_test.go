@@ -51,98 +51,6 @@ func TestProductVersions(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{}).signIn()
-	const nobody = "00000000-0000-4000-8000-000000000000"
-	overview := c.view("Superstore/sheets/Overview")
-	finance := c.use(c.post(tokenBody("other", c.server.NewPAT("", "other"), "finance"))).site
-	c.signIn()
-	site := "/api/3.29/sites/" + c.site
-	for _, test := range []struct{ path, code, detail string }{
-		{"/api/3.99/serverinfo", "404001", "Version '3.99' is not a valid version of the API."},
-		{"/api/x/serverinfo", "404001", "Version 'x' is not a valid version of the API."},
-		{"/api/2.4/nothing/here", "404003", "Unknown resource '/2.4/nothing/here' specified in URI."},
-		{"/api", "404003", ""},
-		{"/api/3.17/sites/" + c.site + "/customviews", "404008", "API version '3.17' does not support access to the given resource."},
-		{"/api/3.8/sites/" + c.site + "/views/" + overview + "/crosstab/excel", "404008", ""},
-		{"/api/3.29/auth/signout", "405000", "The HTTP method 'GET' is not supported for the given resource"},
-		{"/api/3.29/sites/" + nobody + "/views", "404000", "Site '" + nobody + "' could not be found."},
-		{"/api/3.29/sites/" + finance + "/views", "403010", ""},
-		{"/api/3.29/sites/" + nobody, "404000", ""},
-		{site + "/views/" + nobody, "404011", "View '" + nobody + "' could not be found."},
-		{site + "/views/" + nobody + "/pdf", "404011", ""},
-		{site + "/workbooks/" + nobody, "404006", "Workbook '" + nobody + "' could not be found."},
-		{site + "/workbooks/superstore?key=contentUrl", "404006", ""},
-		{site + "/users/" + nobody, "404002", "User '" + nobody + "' could not be found."},
-		{site + "/customviews/" + nobody, "404048", ""},
-		{site + "/views?pageSize=0", "400007", ""},
-		{site + "/views?pageSize=abc", "400007", ""},
-		{site + "/views?pageSize=1001", "403014", ""},
-		{site + "/views?pageNumber=0", "400006", ""},
-		{site + "/views?pageNumber=99", "400006", "0xB4EAB088 : The start index '9800' is greater than or equal to the total count.)"},
-		{site + "/views?includeUsageStatistics=yes", "400008", ""},
-		{site + "/views?filter=nothing:eq:x", "400065", "The filter query contains a key which is not recognized for this api version."},
-		{site + "/views?filter=name:eq", "400065", "The filter query is missing a value for key 'name'."},
-		{site + "/views?filter=name:eq:Profit+%26+Loss", "400065", "The filter query is missing a value for key 'name'."},
-		{site + "/views?filter=name:gt:A", "400065", ""},
-		{site + "/views?filter=createdAt:gt:yesterday", "400065", ""},
-		{site + "/views?filter=sheetNumber:gt:one", "400065", ""},
-		{site + "/views?sort=name", "400066", ""},
-		{site + "/views?sort=nothing:asc", "400066", ""},
-		{site + "/views/" + overview + "/image?resolution=HIGH", "400010", ""},
-		{site + "/views/" + overview + "/image?format=jpg", "400010", ""},
-		{"/api/3.28/sites/" + c.site + "/views/" + overview + "/image?format=svg", "400000", "SVG export requires API version 3.29 or later"},
-		{site + "/views/" + overview + "/image?maxAge=-1", "400008", ""},
-		{site + "/views/" + overview + "/image?maxAge=soon", "400008", ""},
-		{site + "/views/" + overview + "/image?vizWidth=4000&vizHeight=5000", "400010", ""},
-		{site + "/views/" + overview + "/image?vizWidth=3000&vizHeight=3000&resolution=high", "400010", ""},
-		{site + "/views/" + overview + "/pdf?type=napkin", "400010", ""},
-		{site + "/views/" + overview + "/pdf?orientation=diagonal", "400010", ""},
-		{site + "/views/" + overview + "/data?vf_Region=West,East&vf_Category=Furniture", "400000", ""},
-		{site + "/views/" + overview + "/crosstab/excel?vf_Region=Nowhere", "400130", ""},
-	} {
-		a := c.do(http.MethodGet, test.path, "", http.Header{"X-Tableau-Auth": {c.token}})
-		d := a.document(t)
-		if d.Error.Code != test.code || strconv.Itoa(a.Status) != test.code[:3] || d.Error.Summary == "" {
-			t.Errorf("GET %s answers %d %+v, want %s", test.path, a.Status, d.Error, test.code)
-		}
-		if test.detail != "" && d.Error.Detail != test.detail {
-			t.Errorf("GET %s: detail %q, want %q", test.path, d.Error.Detail, test.detail)
-		}
-		// The same as JSON, at endpoints of files too.
-		j := c.do(http.MethodGet, test.path, "", http.Header{"X-Tableau-Auth": {c.token}, "Accept": {"application/json"}})
-		if got := at(j.json(t), "error", "code"); got != test.code {
-			t.Errorf("GET %s as JSON: code %v, want %s", test.path, got, test.code)
-		}
-	}
-}
-
-func TestVersionGates(t *testing.T) {
-	t.Parallel()
-	old := newClient(t, tableautest.Options{APIVersion: "3.5"})
-	old.version = "3.5"
-	name, secret := old.server.PAT()
-	if code := old.post(tokenBody(name, secret, "demo")).code(t); code != "400000" {
-		t.Errorf("a server of 3.5 answers a token with %q, want 400000", code)
-	}
-	user, password := old.server.Password()
-	if code := old.post(passwordBody(user, password, "demo")).code(t); code != "" {
-		t.Errorf("a server of 3.5 answers a password with %s, want a sign-in", code)
-	}
-
-	// The official Python client signs in as 2.4, before it asks for the version.
-	c := newClient(t, tableautest.Options{})
-	c.version = "2.4"
-	c.signIn()
-
-	// Servers that do not know a parameter ignore it.
-	before := newClient(t, tableautest.Options{APIVersion: "3.28"})
-	before.version = "3.28"
-	before.signIn()
-	before.file("/views/"+before.view("Superstore/sheets/Shipping")+"/image?format=svg", "image/png")
-}
-
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, tableautest.Options{}).signIn()
@@ -192,13 +100,15 @@ func TestViewFilters(t *testing.T) {
 		"contentUrl:eq:Superstore/sheets/Overview":               {"Overview"},
 		"viewUrlName:eq:Overview":                                {"Overview", "Overview", "Overview"},
 		"name:eq:Overview,workbookName:eq:Finance":               {"Overview"},
-		"name:in:[Shipping,Monthly Sales]":                       {"Monthly Sales", "Shipping"},
+		"name:in:[Shipping,Monthly Sales]":                       {"Monthly Sales", "Shipping", "Monthly Sales"},
 		"name:eq:overview":                                       {},
-		"name:eq:Shipping,name:eq:Monthly Sales":                 {"Monthly Sales"}, // the last one wins
+		"name:eq:Shipping,name:eq:Monthly Sales":                 {"Monthly Sales", "Monthly Sales"}, // the last one wins
 		"contentUrl:eq:MarketÉcoles/sheets/Vuedensemble":         {"Vue d'ensemble"},
-		"projectName:eq:Écoles,sheetType:eq:view":                {"Ventes / Région", "Panier moyen", "Marge & volume"},
+		"projectName:eq:Écoles,sheetType:eq:view":                {"Ventes / Région", "Panier moyen", "Marge & volume", "Ventes Région"},
 		"tags:in:[finance,nothing],sheetNumber:gte:3":            {"Budget / Actual", "Operating Profit"},
-		"updatedAt:gt:2026-11-04T06:30:00Z,sheetNumber:lt:2":     {"Overview"},
+		"updatedAt:gt:2026-11-04T06:30:00Z,sheetNumber:lt:2":     {"Overview", "Sales by Region"},
+		"contentUrl:eq:MarketÉcoles/sheets/VentesRégion_0":       {"Ventes Région"}, // another's name without its slash
+		"workbookName:eq:Superstore,name:eq:Sales by Region":     {"Sales by Region", "Sales by Region"},
 		"updatedAt:lte:2026-11-02T06:30:00Z,sheetNumber:gt:5":    {"Shipping"},
 		"ownerEmail:eq:ana@example.com,sheetNumber:eq:6":         {"Shipping"},
 		"ownerName:eq:Ana Silva,name:eq:Shipping":                {"Shipping"},
@@ -211,7 +121,7 @@ func TestViewFilters(t *testing.T) {
 	if got := ask("filter=name:in:[Shipping]"); len(got) != 1 {
 		t.Errorf("an unencoded filter gives %v", got)
 	}
-	sorted := ask(filter("workbookName:eq:Superstore") + "&sort=sheetType:asc,name:desc")
+	sorted := ask(filter("workbookName:eq:Superstore,projectName:eq:Sales") + "&sort=sheetType:asc,name:desc")
 	want := []string{"Overview", "Top Customers", "Shipping", "Sales by Region", "Profit by Category", "Monthly Sales"}
 	if diff := cmp.Diff(want, sorted); diff != "" {
 		t.Errorf("sort (-want +got):\n%s", diff)
@@ -279,8 +189,11 @@ func TestWorkbooksAndProjects(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, tableautest.Options{}).signIn()
 	books := c.get("/workbooks").document(t).Workbooks
-	if diff := cmp.Diff([]string{"Superstore", "Finance", "Market – Écoles", "Plan 2027"}, names(books)); diff != "" {
+	if diff := cmp.Diff([]string{"Superstore", "Finance", "Market – Écoles", "Plan 2027", "Superstore"}, names(books)); diff != "" {
 		t.Errorf("workbooks (-want +got):\n%s", diff)
+	}
+	if got := books[4].attr("contentUrl"); got != "Superstore_0" {
+		t.Errorf("the second Superstore is at %q, want Superstore_0", got)
 	}
 	book := books[2]
 	if got, want := book.attr("webpageUrl"), c.address+"/#/site/demo/workbooks/10222"; got != want {
@@ -291,8 +204,8 @@ func TestWorkbooksAndProjects(t *testing.T) {
 		t.Errorf("by content URL: %+v", byKey.Workbook)
 	}
 	views := c.get("/workbooks/" + book.attr("id") + "/views?includeUsageStatistics=true").document(t)
-	if views.Pagination != nil || len(views.Views) != 4 {
-		t.Errorf("the workbook's views: pagination %v, %d views; want none and 4", views.Pagination, len(views.Views))
+	if views.Pagination != nil || len(views.Views) != 5 {
+		t.Errorf("the workbook's views: pagination %v, %d views; want none and 5", views.Pagination, len(views.Views))
 	}
 	if _, ok := views.Views[0].child("usage"); !ok {
 		t.Error("the workbook's views lack the usage")
@@ -344,6 +257,18 @@ func TestSitesAndUsers(t *testing.T) {
 	}
 	if users[0].attr("siteRole") != "SiteAdministratorCreator" || users[0].attr("fullName") != "Ana Silva" || users[0].attr("lastLogin") != "2026-11-23T09:00:00Z" {
 		t.Errorf("user = %+v", users[0])
+	}
+	for filter, want := range map[string][]string{
+		"name:cieq:RUI@Example.com":                          {tableautest.SecondUser},
+		"name:eq:RUI@Example.com":                            {},
+		"siteRole:eq:Viewer":                                 {tableautest.SecondUser},
+		"domainName:in:[local,x],friendlyName:eq:Eva Brandt": {tableautest.SiteAdministrator},
+		"isLocal:eq:false":                                   {},
+		"lastLogin:gte:2026-11-23T09:00:00Z":                 {tableautest.DefaultUser},
+	} {
+		if diff := cmp.Diff(want, names(c.get("/users?filter="+url.QueryEscape(filter)).document(t).Users)); diff != "" {
+			t.Errorf("users with %s (-want +got):\n%s", filter, diff)
+		}
 	}
 	if u := c.get("/users/" + users[2].attr("id")).document(t).User; u == nil || u.attr("siteRole") != "Viewer" {
 		t.Errorf("user = %+v", u)
