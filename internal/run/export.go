@@ -36,8 +36,8 @@ const (
 	longestPause = 30 * time.Second
 )
 
-// export makes one file: exported to a temporary file, checked there, then
-// stored. A failure is a [connection.BrokenError], a neverError, a laterError,
+// export makes one file: exported to a temporary file, checked while it
+// arrives there, then stored. A failure is a [connection.BrokenError], a neverError, a laterError,
 // or one inside vizpost.
 func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection) (File, error) {
 	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
@@ -88,6 +88,7 @@ type exported struct {
 	size    int64
 	sum     string // SHA-256 in hex
 	facts   content.Facts
+	refused error // by the check, or the check's own
 }
 
 // exportOnce makes one try, in one of the site's export slots.
@@ -116,11 +117,11 @@ func (d *drain) exportOnce(ctx context.Context, connectionID string, e *exported
 	if err != nil {
 		return err
 	}
-	e.facts, err = content.Check(ctx, e.file, e.size, string(e.request.Format))
-	return err
+	return e.refused
 }
 
-// fetch exports into the file, from its beginning.
+// fetch exports into the file, from its beginning, and checks it. What the check
+// finds is kept: it is no error of the connection.
 func (e *exported) fetch(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 	if err := e.file.Truncate(0); err != nil {
 		return fmt.Errorf("emptying the temporary file: %w", err)
@@ -129,7 +130,12 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 		return fmt.Errorf("emptying the temporary file: %w", err)
 	}
 	sum := sha256.New()
-	info, err := client.Export(ctx, session, e.request, io.MultiWriter(e.file, sum))
+	var info tableau.ExportInfo
+	var err error
+	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
+		info, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum))
+		return err
+	})
 	if err != nil {
 		return err
 	}
