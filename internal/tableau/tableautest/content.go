@@ -82,7 +82,9 @@ func (c *call) listUsers() reply {
 	return collection[member]{
 		container: "users",
 		columns: map[string]column[member]{
-			"name":         name,
+			"name":         {operators: []string{"eq", "in", "cieq"}, text: name.text},
+			"domainName":   textColumn(func(member) string { return "local" }),
+			"isLocal":      eqColumn(func(member) string { return "true" }),
 			"friendlyName": textColumn(func(m member) string { return m.fullName }),
 			"luid":         textColumn(func(m member) string { return m.id }),
 			"siteRole":     textColumn(func(m member) string { return m.role }),

@@ -118,6 +118,41 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{APIVersion: "3.27"})
+	c.version = "3.27"
+	c.signIn()
+	id := c.view("Superstore/sheets/Overview")
+	for _, test := range []struct{ path, code string }{
+		{"/API/3.27/Sites/" + c.site + "/VIEWS/" + id, ""},
+		{"//api//3.27/sites/" + strings.ToUpper(c.site) + "/views/", ""},
+		{"/api/exp/sites/" + c.site + "/customviews", ""},
+		{"/api/EXP/serverInfo", ""},
+		{"/api/3.28/serverinfo", "404001"},
+		{"/api/4.0/sites/" + c.site + "/views", "404001"},
+		{"/api/v3/serverinfo", "404001"},
+		{"/api/3.27/sites/" + c.site + "/views/" + id + "/powerpoint", "404003"},
+		{"/api/3.27/sites/" + c.site + "/datasources", "404003"},
+		{"/api/3.17/sites/" + c.site + "/customviews/" + id + "/image", "404008"},
+		{"/api/3.22/sites/" + c.site + "/customviews/" + id + "/pdf", "404008"},
+		{"/api/3.7/sites/" + c.site + "/workbooks/" + id + "/powerpoint", "404008"},
+		{"/api/3.3/sites/" + c.site + "/workbooks/" + id + "/pdf", "404008"},
+		{"/api/3.0/sessions/current", "404008"},
+	} {
+		a := c.do(http.MethodGet, test.path, "", http.Header{"X-Tableau-Auth": {c.token}})
+		if code := a.code(t); code != test.code {
+			t.Errorf("GET %s: %q, want %q", test.path, code, test.code)
+		}
+	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		a := c.do(method, "/api/3.27/sites/"+c.site+"/views/"+id+"/image", "", http.Header{"X-Tableau-Auth": {c.token}})
+		if d := a.document(t); a.Status != http.StatusMethodNotAllowed || d.Error.Code != "405000" || !strings.Contains(d.Error.Detail, "'"+method+"'") {
+			t.Errorf("%s of an image answers %d %+v, want 405000", method, a.Status, d.Error)
+		}
+	}
+}
+
 func TestVersionGates(t *testing.T) {
 	t.Parallel()
 	old := newClient(t, tableautest.Options{APIVersion: "3.5"})
@@ -192,13 +227,15 @@ func TestViewFilters(t *testing.T) {
 		"contentUrl:eq:Superstore/sheets/Overview":               {"Overview"},
 		"viewUrlName:eq:Overview":                                {"Overview", "Overview", "Overview"},
 		"name:eq:Overview,workbookName:eq:Finance":               {"Overview"},
-		"name:in:[Shipping,Monthly Sales]":                       {"Monthly Sales", "Shipping"},
+		"name:in:[Shipping,Monthly Sales]":                       {"Monthly Sales", "Shipping", "Monthly Sales"},
 		"name:eq:overview":                                       {},
-		"name:eq:Shipping,name:eq:Monthly Sales":                 {"Monthly Sales"}, // the last one wins
+		"name:eq:Shipping,name:eq:Monthly Sales":                 {"Monthly Sales", "Monthly Sales"}, // the last one wins
 		"contentUrl:eq:MarketÉcoles/sheets/Vuedensemble":         {"Vue d'ensemble"},
-		"projectName:eq:Écoles,sheetType:eq:view":                {"Ventes / Région", "Panier moyen", "Marge & volume"},
+		"projectName:eq:Écoles,sheetType:eq:view":                {"Ventes / Région", "Panier moyen", "Marge & volume", "Ventes Région"},
 		"tags:in:[finance,nothing],sheetNumber:gte:3":            {"Budget / Actual", "Operating Profit"},
-		"updatedAt:gt:2026-11-04T06:30:00Z,sheetNumber:lt:2":     {"Overview"},
+		"updatedAt:gt:2026-11-04T06:30:00Z,sheetNumber:lt:2":     {"Overview", "Sales by Region"},
+		"contentUrl:eq:MarketÉcoles/sheets/VentesRégion_0":       {"Ventes Région"}, // another's name without its slash
+		"workbookName:eq:Superstore,name:eq:Sales by Region":     {"Sales by Region", "Sales by Region"},
 		"updatedAt:lte:2026-11-02T06:30:00Z,sheetNumber:gt:5":    {"Shipping"},
 		"ownerEmail:eq:ana@example.com,sheetNumber:eq:6":         {"Shipping"},
 		"ownerName:eq:Ana Silva,name:eq:Shipping":                {"Shipping"},
@@ -211,7 +248,7 @@ func TestViewFilters(t *testing.T) {
 	if got := ask("filter=name:in:[Shipping]"); len(got) != 1 {
 		t.Errorf("an unencoded filter gives %v", got)
 	}
-	sorted := ask(filter("workbookName:eq:Superstore") + "&sort=sheetType:asc,name:desc")
+	sorted := ask(filter("workbookName:eq:Superstore,projectName:eq:Sales") + "&sort=sheetType:asc,name:desc")
 	want := []string{"Overview", "Top Customers", "Shipping", "Sales by Region", "Profit by Category", "Monthly Sales"}
 	if diff := cmp.Diff(want, sorted); diff != "" {
 		t.Errorf("sort (-want +got):\n%s", diff)
@@ -279,8 +316,11 @@ func TestWorkbooksAndProjects(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, tableautest.Options{}).signIn()
 	books := c.get("/workbooks").document(t).Workbooks
-	if diff := cmp.Diff([]string{"Superstore", "Finance", "Market – Écoles", "Plan 2027"}, names(books)); diff != "" {
+	if diff := cmp.Diff([]string{"Superstore", "Finance", "Market – Écoles", "Plan 2027", "Superstore"}, names(books)); diff != "" {
 		t.Errorf("workbooks (-want +got):\n%s", diff)
+	}
+	if got := books[4].attr("contentUrl"); got != "Superstore_0" {
+		t.Errorf("the second Superstore is at %q, want Superstore_0", got)
 	}
 	book := books[2]
 	if got, want := book.attr("webpageUrl"), c.address+"/#/site/demo/workbooks/10222"; got != want {
@@ -291,8 +331,8 @@ func TestWorkbooksAndProjects(t *testing.T) {
 		t.Errorf("by content URL: %+v", byKey.Workbook)
 	}
 	views := c.get("/workbooks/" + book.attr("id") + "/views?includeUsageStatistics=true").document(t)
-	if views.Pagination != nil || len(views.Views) != 4 {
-		t.Errorf("the workbook's views: pagination %v, %d views; want none and 4", views.Pagination, len(views.Views))
+	if views.Pagination != nil || len(views.Views) != 5 {
+		t.Errorf("the workbook's views: pagination %v, %d views; want none and 5", views.Pagination, len(views.Views))
 	}
 	if _, ok := views.Views[0].child("usage"); !ok {
 		t.Error("the workbook's views lack the usage")
@@ -344,6 +384,18 @@ func TestSitesAndUsers(t *testing.T) {
 	}
 	if users[0].attr("siteRole") != "SiteAdministratorCreator" || users[0].attr("fullName") != "Ana Silva" || users[0].attr("lastLogin") != "2026-11-23T09:00:00Z" {
 		t.Errorf("user = %+v", users[0])
+	}
+	for filter, want := range map[string][]string{
+		"name:cieq:RUI@Example.com":                          {tableautest.SecondUser},
+		"name:eq:RUI@Example.com":                            {},
+		"siteRole:eq:Viewer":                                 {tableautest.SecondUser},
+		"domainName:in:[local,x],friendlyName:eq:Eva Brandt": {tableautest.SiteAdministrator},
+		"isLocal:eq:false":                                   {},
+		"lastLogin:gte:2026-11-23T09:00:00Z":                 {tableautest.DefaultUser},
+	} {
+		if diff := cmp.Diff(want, names(c.get("/users?filter="+url.QueryEscape(filter)).document(t).Users)); diff != "" {
+			t.Errorf("users with %s (-want +got):\n%s", filter, diff)
+		}
 	}
 	if u := c.get("/users/" + users[2].attr("id")).document(t).User; u == nil || u.attr("siteRole") != "Viewer" {
 		t.Errorf("user = %+v", u)

@@ -157,11 +157,17 @@ func splitTerms(expression string) []string {
 func (col column[T]) test(operator, value string) (func(T) bool, bool) {
 	if col.text != nil {
 		accepted := []string{value}
-		if operator == "in" {
+		equal := func(a, b string) bool { return a == b }
+		switch operator {
+		case "in":
 			accepted = strings.Split(strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"), ",")
+		case "cieq":
+			equal = strings.EqualFold
 		}
 		return func(item T) bool {
-			return slices.ContainsFunc(col.text(item), func(v string) bool { return slices.Contains(accepted, v) })
+			return slices.ContainsFunc(col.text(item), func(v string) bool {
+				return slices.ContainsFunc(accepted, func(want string) bool { return equal(v, want) })
+			})
 		}, true
 	}
 	var compare func(T) int

@@ -206,6 +206,7 @@ func demoSite(contentURL string) *Site {
 	b.sheet(ventes, "Ventes par région et catégorie")
 	b.sheet(panier, "Ventes par commande")
 	b.sheet(marge, "Taille : quantité vendue")
+	b.sheet(salesByRegion("Ventes Région", ""), "Ventes par région")
 
 	b.workbook(private, "Plan 2027", "Confidential.", true)
 	b.dashboard("Overview", "Plan 2027", "Confidential", financeTiles,
@@ -213,6 +214,10 @@ func demoSite(contentURL string) *Site {
 		layoutRow{1, []layoutPart{{1, operating}, {1, months}}})
 	b.customView("Technology", false, true, Selection{{"Category": "Technology"}})
 	b.sheet(plan, "Confidential")
+
+	b.workbook(marketing, "Superstore", "A copy for the campaigns.", true, "campaigns")
+	b.sheet(salesByRegion("Sales by Region", ""), "Sales by region and category")
+	b.sheet(monthlySales(), "Sales by month")
 	return b.site
 }
 
@@ -288,8 +293,11 @@ func (b *builder) project(name, description string, parent *Project, private boo
 
 func (b *builder) workbook(p *Project, name, description string, tabs bool, tags ...string) {
 	n := len(b.site.Workbooks)
+	contentURL := unique(urlName(name), func(taken string) bool {
+		return slices.ContainsFunc(b.site.Workbooks, func(w *Workbook) bool { return w.ContentURL == taken })
+	})
 	b.book = &Workbook{
-		ID: ID("workbook", b.site.ContentURL, name), Name: name, ContentURL: urlName(name), Description: description,
+		ID: ID("workbook", b.site.ContentURL, contentURL), Name: name, ContentURL: contentURL, Description: description,
 		Number: 10220 + n, Project: p, ShowTabs: tabs, Size: n + 1, Tags: tags,
 		CreatedAt: time.Date(2025, time.February, 3+n, 10, 15, 0, 0, time.UTC),
 		UpdatedAt: time.Date(2026, time.November, 2+n, 6, 30, 0, 0, time.UTC),
@@ -313,7 +321,9 @@ func (b *builder) sheet(w worksheet, subtitle string) {
 
 func (b *builder) view(v *View) {
 	v.Workbook, v.Number = b.book, len(b.book.Views)+1
-	v.URLName = urlName(v.Name)
+	v.URLName = unique(urlName(v.Name), func(taken string) bool {
+		return slices.ContainsFunc(b.book.Views, func(other *View) bool { return other.URLName == taken })
+	})
 	v.ContentURL = b.book.ContentURL + "/sheets/" + v.URLName
 	v.ID = ID("view", b.site.ContentURL, v.ContentURL)
 	v.Hits, v.Favorites = 420/v.Number+7*len(b.site.Workbooks), 6/v.Number
@@ -329,6 +339,15 @@ func urlName(name string) string {
 		}
 		return -1
 	}, name)
+}
+
+// unique adds to a name that is taken what Tableau does: _0, _1 and so on.
+func unique(name string, taken func(string) bool) string {
+	out := name
+	for n := 0; taken(out); n++ {
+		out = name + "_" + strconv.Itoa(n)
+	}
+	return out
 }
 
 // ID makes the identifier (LUID) of something from its kind and names. It is
