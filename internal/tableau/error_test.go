@@ -300,8 +300,8 @@ func TestTransportErrors(t *testing.T) {
 	}{
 		{"refused", closedURL, trusting(nil), tableau.Unreachable, true, "cannot be reached"},
 		{"blocked", "https://10.1.2.3", outbound.NewTransport(outbound.Policy{}), tableau.Blocked, false, "VIZPOST_PRIVATE_NETWORKS"},
-		{"unknown authority", secure.URL, trusting(x509.NewCertPool()), tableau.Certificate, false, "certificate"},
-		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting(roots), tableau.Certificate, false, "certificate"},
+		{"unknown authority", secure.URL, trusting(x509.NewCertPool()), tableau.Certificate, false, "VIZPOST_CA_BUNDLE"},
+		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting(roots), tableau.Certificate, false, "not for this host name"},
 		{"no common version of TLS", old.URL, trusting(roots), tableau.Certificate, false, "TLS 1.2"},
 		{"http on the https port", strings.Replace(plain, "http://", "https://", 1), trusting(nil), tableau.NotTableau, false, "https"},
 		{"no such host", base, failing(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "tableau.example.com", IsNotFound: true}}), tableau.Unreachable, true, "no server with this host name"},
@@ -351,7 +351,7 @@ func TestMessages(t *testing.T) {
 	t.Parallel()
 	causes := []tableau.Cause{
 		tableau.CredentialsRejected, tableau.SessionEnded, tableau.MalformedRequest, tableau.BadParameter,
-		tableau.ViewNotFound, tableau.WorkbookNotFound, tableau.SiteNotFound, tableau.UserNotFound, tableau.NotPermitted,
+		tableau.ViewNotFound, tableau.WorkbookNotFound, tableau.CustomViewNotFound, tableau.SiteNotFound, tableau.UserNotFound, tableau.NotPermitted,
 		tableau.ExportDisabled, tableau.NotSupported, tableau.TooManyRequests, tableau.RenderFailed, tableau.NoData,
 		tableau.DataSourceCredentials, tableau.ServerError, tableau.Unreachable, tableau.Timeout, tableau.Interrupted,
 		tableau.Certificate, tableau.NotTableau, tableau.Blocked, tableau.Truncated, tableau.TooLarge, tableau.Unknown,
