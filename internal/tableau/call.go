@@ -169,7 +169,7 @@ func (c *Client) statusError(r request, resp *http.Response, body []byte) *Error
 		// A gateway in front of Tableau answered. Once a session is there the
 		// address has proved right, and the page is a passing one.
 		e.Cause, e.Retry = NotTableau, !r.token.IsZero()
-		e.hint = pageHint(resp, body)
+		e.hint = pageHint(r, resp, body)
 	}
 	if e.Retry {
 		e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.options.Now())
@@ -416,7 +416,7 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
 		if looksLikeMarkup(resp, body) {
 			e.Cause, e.Retry = NotTableau, !r.token.IsZero()
-			e.hint = pageHint(resp, body)
+			e.hint = pageHint(r, resp, body)
 		}
 		return e
 	}

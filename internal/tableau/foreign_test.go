@@ -43,6 +43,7 @@ func TestForeignAnswersAreNamed(t *testing.T) {
 		"a page without title": {answer(200, "text/html", "<html></html>"), []string{"not Tableau's REST API but a web page"}},
 		"Squid":                {proxied("X-Squid-Error", "ERR_ACCESS_DENIED 0"), []string{"Squid", "let vizpost through"}},
 		"another proxy":        {proxied("Via", "1.1 gateway.example.com"), []string{"1.1 gateway.example.com"}},
+		"a title with an address": {page("Denied: https://tableau.example.com/api/2.4/serverinfo?vf_x=y", ""), []string{"not Tableau's REST API but a web page, perhaps"}},
 		"a long title":         {page(strings.Repeat("x", 300), ""), []string{strings.Repeat("x", 80) + "…"}},
 	} {
 		t.Run(name, func(t *testing.T) {
