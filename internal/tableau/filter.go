@@ -17,8 +17,10 @@ import (
 //
 // Values are members, exactly as they are: no wildcards, ranges or comparisons.
 // Dates are "2026-01-31" or "2026-01-31 09:00:00", booleans "true" and "false",
-// numbers plain. Several values are alternatives. One empty value takes away a
-// filter that the workbook itself has on the field.
+// numbers plain. Several values are alternatives. One empty value is sent as it
+// is, for servers that take away the workbook's own filter on the field then;
+// Tableau does not document it, so let [Client.ProveFilters] show what it does.
+// Source: Tableau REST API reference, "Query View Image", view filters.
 type Filter struct {
 	Field  string
 	Values []string

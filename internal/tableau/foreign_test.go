@@ -31,20 +31,20 @@ func TestForeignAnswersAreNamed(t *testing.T) {
 		answer http.HandlerFunc
 		want   []string
 	}{
-		"Entra by redirect":    {redirect(302, "https://login.microsoftonline.com/x/saml2?SAMLRequest=canary"), []string{"Microsoft Entra ID", "login.microsoftonline.com"}},
-		"Okta by redirect":     {redirect(302, "https://acme.okta.com/app/tableau"), []string{"Okta", "acme.okta.com"}},
-		"AD FS by redirect":    {redirect(302, "https://sts.example.com/adfs/ls/?wa=canary"), []string{"AD FS", "sts.example.com"}},
-		"Keycloak":             {redirect(302, "https://sso.example.com/realms/x/protocol/openid-connect/auth?client_id=canary"), []string{"Keycloak"}},
-		"F5 on the same host":  {redirect(302, "/my.policy"), []string{"F5 BIG-IP"}},
-		"looks like Okta":      {redirect(302, "https://notokta.com/"), []string{"leads on to notokta.com"}},
-		"Google as a page":     {page("Sign in", `<form action="https://accounts.google.com/x">`), []string{"Google sign-in", `"Sign in"`}},
-		"a page with a title":  {page("Acme &amp; Sons\n SSO", ""), []string{`"Acme & Sons SSO"`}},
-		"a page with status":   {answer(401, "text/html", "<html><title>Portal</title></html>"), []string{`"Portal"`}},
-		"a page without title": {answer(200, "text/html", "<html></html>"), []string{"not Tableau's REST API but a web page"}},
-		"Squid":                {proxied("X-Squid-Error", "ERR_ACCESS_DENIED 0"), []string{"Squid", "let vizpost through"}},
-		"another proxy":        {proxied("Via", "1.1 gateway.example.com"), []string{"1.1 gateway.example.com"}},
+		"Entra by redirect":       {redirect(302, "https://login.microsoftonline.com/x/saml2?SAMLRequest=canary"), []string{"Microsoft Entra ID", "login.microsoftonline.com"}},
+		"Okta by redirect":        {redirect(302, "https://acme.okta.com/app/tableau"), []string{"Okta", "acme.okta.com"}},
+		"AD FS by redirect":       {redirect(302, "https://sts.example.com/adfs/ls/?wa=canary"), []string{"AD FS", "sts.example.com"}},
+		"Keycloak":                {redirect(302, "https://sso.example.com/realms/x/protocol/openid-connect/auth?client_id=canary"), []string{"Keycloak"}},
+		"F5 on the same host":     {redirect(302, "/my.policy"), []string{"F5 BIG-IP"}},
+		"looks like Okta":         {redirect(302, "https://notokta.com/"), []string{"leads on to notokta.com"}},
+		"Google as a page":        {page("Sign in", `<form action="https://accounts.google.com/x">`), []string{"Google sign-in", `"Sign in"`}},
+		"a page with a title":     {page("Acme &amp; Sons\n SSO", ""), []string{`"Acme & Sons SSO"`}},
+		"a page with status":      {answer(401, "text/html", "<html><title>Portal</title></html>"), []string{`"Portal"`}},
+		"a page without title":    {answer(200, "text/html", "<html></html>"), []string{"not Tableau's REST API but a web page"}},
+		"Squid":                   {proxied("X-Squid-Error", "ERR_ACCESS_DENIED 0"), []string{"Squid", "let vizpost through"}},
+		"another proxy":           {proxied("Via", "1.1 gateway.example.com"), []string{"1.1 gateway.example.com"}},
 		"a title with an address": {page("Denied: https://tableau.example.com/api/2.4/serverinfo?vf_x=y", ""), []string{"not Tableau's REST API but a web page, perhaps"}},
-		"a long title":         {page(strings.Repeat("x", 300), ""), []string{strings.Repeat("x", 80) + "…"}},
+		"a long title":            {page(strings.Repeat("x", 300), ""), []string{strings.Repeat("x", 80) + "…"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,7 @@ const (
 	mine        = `{"id":"` + customID + `","name":"My view: West","shared":"true","updatedAt":"2026-01-05T03:04:05Z",` +
 		`"view":{"id":"v1","name":"Overview"},"workbook":{"id":"w1","name":"Super store"},"owner":{"id":"u1","name":"j.smith"}}`
 	other       = `{"id":"c2","name":"My view: West","shared":false,"view":{"id":"v1"},"owner":{"id":"u2","name":"alice"}}`
+	twice       = `{"id":"c4","name":"A b","view":{"id":"v1"},"owner":{"name":"alice"}},{"id":"c5","name":"A-b","view":{"id":"v1"},"owner":{"name":"alice"}}`
 	unowned     = `{"id":"c3","name":"Other","view":{"id":"v1"},"owner":{"id":"u3"}}`
 	workbookOne = `{"id":"w1","name":"Super store","contentUrl":"Superstore","webpageUrl":"https://tableau.example.com/#/site/x/workbooks/10222","showTabs":"true",` +
 		`"size":"1","updatedAt":"2026-01-05T03:04:05Z","defaultViewId":"v1","project":{"id":"p1","name":"Samples"},"owner":{"id":"o1","name":"ana"},"tags":{}}`
@@ -33,7 +34,7 @@ var mineWant = tableau.CustomView{ID: customID, Name: "My view: West", ViewID: "
 func site() *fake {
 	return newFake().
 		on(viewsRoute, byFilter(map[string]http.HandlerFunc{"contentUrl:eq:Superstore/sheets/Overview": listed(overview)})).
-		on(customRoute, answerJSON(200, `{"pagination":{"totalAvailable":"3"},"customViews":{"customView":[`+mine+`,`+other+`,`+unowned+`]}}`)).
+		on(customRoute, answerJSON(200, `{"pagination":{"totalAvailable":"5"},"customViews":{"customView":[`+mine+`,`+other+`,`+unowned+`,`+twice+`]}}`)).
 		on(customRoute+"/"+customID, answerJSON(200, `{"customView":`+mine+`}`)).
 		on(customRoute+"/gone", failure(404, "404008", "Resource Not Found", "")).
 		on(customRoute+"/c9", answerJSON(200, `{"customView":{"id":"c9","view":{"id":"v9"}}}`)).
@@ -60,7 +61,9 @@ func TestResolve(t *testing.T) {
 		{host + "/views/Superstore/Overview/jsmith/MyviewWest", "v1", customID, "", "", ""},
 		{host + "/views/Superstore/Overview/alice/MyviewWest", "v1", "c2", "", "", ""},
 		{host + "/views/Superstore/Overview/anybody/Other", "v1", "c3", "", "", ""},
-		{host + "/views/Superstore/Overview/bob/MyviewWest", "", "", "", tableau.CustomViewNotFound, "Several custom views"},
+		{host + "/views/Superstore/Overview/bob/MyviewWest", "", "", "", tableau.CustomViewNotFound, "does not exist"},
+		{host + "/views/Superstore/Overview/alice/Ab", "", "", "", tableau.CustomViewNotFound, "Several custom views"},
+		{host + "/views/Superstore/Overview/alice/A-b", "v1", "c5", "", "", ""},
 		{host + "/views/Superstore/Overview/jsmith/Nothing", "", "", "", tableau.CustomViewNotFound, "does not exist"},
 		{host + "/views/Superstore/Overview/3fa85f64-0000-4562-b3fc-2c963f66afa6/x", "", "", "", tableau.NotSupported, ""},
 		{host + "/workbooks/10222/views", "", "", "w1", "", ""},
@@ -120,7 +123,7 @@ func TestCustomViews(t *testing.T) {
 		}
 	}
 	list, err := c.CustomViews(t.Context(), session(base), "v1")
-	if err != nil || len(list) != 3 || list[0] != mineWant {
+	if err != nil || len(list) != 5 || list[0] != mineWant {
 		t.Errorf("CustomViews = %+v, %v", list, err)
 	}
 	if want := "filter=viewId%3Aeq%3Av1"; !strings.Contains(server.paths()[len(server.paths())-1], want) {
