@@ -84,8 +84,8 @@ const (
 	afterQuote // a quote in a quoted field: its end, or the first of two
 )
 
-// read goes on with the next piece of the text. Whole lines without peculiarities,
-// which are nearly all, are only counted.
+// read goes on with the next piece of the text. Lines that are records by
+// themselves, which are nearly all, are only counted: a large file is mostly such.
 func (c *csvCounter) read(text []byte) {
 	for len(text) > 0 {
 		if c.header > 0 && !c.hasBytes && c.state == fieldStart {
@@ -101,36 +101,30 @@ func (c *csvCounter) read(text []byte) {
 	}
 }
 
-// plainRows counts the lines at the beginning of a text that are records for
-// certain: not empty, with a line end, and whose quotes all begin and end a
-// value. It gives their length too.
+// plainRows counts the lines at the beginning of a text that are records by
+// themselves: not empty, with a line end that is not within quotes. That shows at
+// the last quote: if another byte than a comma, a quote or the line's beginning
+// comes before it, it ends a value or is a stray one, and begins none. It gives
+// the lines' length too.
 func plainRows(text []byte) (n, rows int) {
+	quote := bytes.IndexByte(text, '"') // the first that is not before n
 	for {
-		end := bytes.IndexByte(text[n:], '\n')
-		if end < 0 || end == 0 || text[n] == '\r' || !plainQuotes(text[n:n+end]) {
+		length := bytes.IndexByte(text[n:], '\n')
+		if length <= 0 || text[n] == '\r' {
 			return n, rows
 		}
-		n += end + 1
+		end := n + length
+		if quote >= 0 && quote < end {
+			switch last := quote + bytes.LastIndexByte(text[quote:end], '"'); {
+			case last == n, text[last-1] == ',', text[last-1] == '"', text[last-1] == '\r':
+				return n, rows
+			}
+			if quote = bytes.IndexByte(text[end:], '"'); quote >= 0 {
+				quote += end
+			}
+		}
+		n = end + 1
 		rows++
-	}
-}
-
-func plainQuotes(line []byte) bool {
-	for at := 0; ; {
-		i := bytes.IndexByte(line[at:], '"')
-		if i < 0 {
-			return true
-		}
-		if at += i; at > 0 && line[at-1] != ',' {
-			return false
-		}
-		i = bytes.IndexByte(line[at+1:], '"')
-		if i < 0 {
-			return false
-		}
-		if at += i + 2; at < len(line) && line[at] != ',' {
-			return at == len(line)-1 && line[at] == '\r'
-		}
 	}
 }
 
