@@ -107,21 +107,32 @@ func (c *csvCounter) read(text []byte) {
 // comes before it, it ends a value or is a stray one, and begins none. It gives
 // the lines' length too.
 func plainRows(text []byte) (n, rows int) {
-	quote := bytes.IndexByte(text, '"') // the first that is not before n
+	quote := -1 // the next one, once it has been looked for
 	for {
 		length := bytes.IndexByte(text[n:], '\n')
 		if length <= 0 || text[n] == '\r' {
 			return n, rows
 		}
 		end := n + length
-		if quote >= 0 && quote < end {
-			switch last := quote + bytes.LastIndexByte(text[quote:end], '"'); {
-			case last == n, text[last-1] == ',', text[last-1] == '"', text[last-1] == '\r':
-				return n, rows
+		last := end - 1
+		if text[last] == '\r' {
+			last-- // not before n: the line does not begin with it
+		}
+		if text[last] != '"' {
+			if quote < n {
+				if quote = bytes.IndexByte(text[n:], '"'); quote < 0 {
+					quote = len(text)
+				} else {
+					quote += n
+				}
 			}
-			if quote = bytes.IndexByte(text[end:], '"'); quote >= 0 {
-				quote += end
+			last = -1
+			if quote < end {
+				last = quote + bytes.LastIndexByte(text[quote:end], '"')
 			}
+		}
+		if last == n || last > n && (text[last-1] == ',' || text[last-1] == '"' || text[last-1] == '\r') {
+			return n, rows
 		}
 		n = end + 1
 		rows++
