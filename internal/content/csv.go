@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"unicode/utf8"
@@ -32,11 +33,8 @@ func checkCSV(s *source) (Facts, error) {
 		if !atEnd {
 			text = wholeRunes(text)
 		}
-		switch {
-		case !utf8.Valid(text):
-			return Facts{}, &Error{Reason: NotFormat, Detail: "the text is not UTF-8"}
-		case bytes.IndexByte(text, 0) >= 0:
-			return Facts{}, &Error{Reason: NotFormat, Detail: "the text has zero bytes"}
+		if !isText(text) {
+			return Facts{}, notUTF8()
 		}
 		if first {
 			text, first = bytes.TrimPrefix(text, []byte("\uFEFF")), false
@@ -48,6 +46,23 @@ func checkCSV(s *source) (Facts, error) {
 		}
 		filled = copy(buffer, buffer[used:filled])
 	}
+}
+
+// isText reports whether a text is UTF-8 without zero bytes.
+func isText(b []byte) bool {
+	const ones, tops = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80
+	rest := b
+	for len(rest) >= 32 {
+		// Taking one from each byte sets the top bit of a zero byte; the others
+		// have it if they are not ASCII.
+		w, x := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+		y, z := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
+		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&tops != 0 {
+			break
+		}
+		rest = rest[32:]
+	}
+	return utf8.Valid(rest) && bytes.IndexByte(rest, 0) < 0
 }
 
 // wholeRunes cuts a rune that is not complete off the end of a text.
@@ -107,36 +122,52 @@ func (c *csvCounter) read(text []byte) {
 // comes before it, it ends a value or is a stray one, and begins none. It gives
 // the lines' length too.
 func plainRows(text []byte) (n, rows int) {
-	quote := -1 // the next one, once it has been looked for
+	quotes := quoteFinder{text: text}
 	for {
 		length := bytes.IndexByte(text[n:], '\n')
 		if length <= 0 || text[n] == '\r' {
 			return n, rows
 		}
 		end := n + length
-		last := end - 1
-		if text[last] == '\r' {
-			last-- // not before n: the line does not begin with it
-		}
-		if text[last] != '"' {
-			if quote < n {
-				if quote = bytes.IndexByte(text[n:], '"'); quote < 0 {
-					quote = len(text)
-				} else {
-					quote += n
-				}
-			}
-			last = -1
-			if quote < end {
-				last = quote + bytes.LastIndexByte(text[quote:end], '"')
-			}
-		}
+		last := quotes.last(n, end)
 		if last == n || last > n && (text[last-1] == ',' || text[last-1] == '"' || text[last-1] == '\r') {
 			return n, rows
 		}
 		n = end + 1
 		rows++
 	}
+}
+
+// quoteFinder finds the last quote of each line of a text.
+type quoteFinder struct {
+	text []byte
+	next int // the first quote of a line that was asked for, or a later one
+}
+
+// last gives where the last quote is in a line, or -1. It looks at the line's
+// end first, where it often is, and does not search a text without quotes again
+// and again.
+func (q *quoteFinder) last(line, end int) int {
+	at := end - 1
+	for ; at >= line && at >= end-16; at-- {
+		if q.text[at] == '"' {
+			return at
+		}
+	}
+	if at < line {
+		return -1
+	}
+	if q.next < line {
+		i := bytes.IndexByte(q.text[line:], '"')
+		if i < 0 {
+			i = len(q.text)
+		}
+		q.next = line + i
+	}
+	if q.next >= end {
+		return -1
+	}
+	return q.next + bytes.LastIndexByte(q.text[q.next:end], '"')
 }
 
 func (c *csvCounter) step(text []byte) {
