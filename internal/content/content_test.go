@@ -1,9 +1,7 @@
 package content_test
 
 import (
-	"archive/zip"
 	"bytes"
-	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,9 +9,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"io"
-	"math/rand/v2"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -413,88 +408,5 @@ func TestCheckOfAShorterFile(t *testing.T) {
 	_, err := content.Check(t.Context(), bytes.NewReader(file[:len(file)-20]), int64(len(file)), content.PNG)
 	if got := reason(t, err); got != content.Truncated {
 		t.Errorf("reason = %q, want truncated", got)
-	}
-}
-
-// The check of a file of 50 MB takes at most 4 MB, so that eight at once stay far
-// below what a function has. What is allocated in all, garbage included, is the
-// measure, since it does not depend on when the collector runs.
-//
-// It runs by itself: other tests would allocate at the same time.
-func TestCheckMemory(t *testing.T) {
-	const size = 50 << 20
-	random := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 1<<20)
-	for i := range noise {
-		noise[i] = byte(random.Uint32())
-	}
-	files := map[string]func(*bytes.Buffer){
-		content.PNG: func(b *bytes.Buffer) {
-			const width, height = 4096, size / 4 / 4096
-			p := picture{width: width, height: height, colour: rgbAlpha, depth: 8, level: zlib.NoCompression}
-			row := bytes.Repeat([]byte{255}, 1+4*width)
-			row[0] = 0
-			p.rows = func(y int) []byte { // one colour down to the last row
-				if y == height-1 {
-					copy(row[1:], noise)
-				}
-				return row
-			}
-			p.write(t, b)
-		},
-		content.PDF: func(b *bytes.Buffer) {
-			file := pdfFile(500)
-			b.Write(file[:bytes.LastIndex(file, []byte("xref\n0"))])
-			for range size >> 20 {
-				b.Write(noise)
-			}
-			fmt.Fprintf(b, "\nxref\n0 0\ntrailer<<>>\nstartxref\n%d\n%%%%EOF", b.Len()+1)
-		},
-		content.CSV: func(b *bytes.Buffer) {
-			b.WriteString("a,b\n\"")
-			b.Write(bytes.Repeat([]byte("value, "), size/7)) // one value of 50 MB
-			b.WriteString("\",2\n")
-		},
-		content.XLSX: func(b *bytes.Buffer) {
-			out := zip.NewWriter(b)
-			for name, text := range map[string]string{"[Content_Types].xml": contentTypes, "xl/workbook.xml": oneSheet, "xl/worksheets/sheet1.xml": threeRows} {
-				entry, err := out.Create(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				must(t)(io.WriteString(entry, text))
-			}
-			entry, err := out.CreateHeader(&zip.FileHeader{Name: "xl/media/image1.png", Method: zip.Store})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range size >> 20 {
-				must(t)(entry.Write(noise))
-			}
-			if err := out.Close(); err != nil {
-				t.Fatal(err)
-			}
-		},
-	}
-	for format, fill := range files {
-		t.Run(format, func(t *testing.T) {
-			var b bytes.Buffer
-			b.Grow(size + 2<<20)
-			fill(&b)
-			file := bytes.NewReader(b.Bytes())
-			if file.Size() < size-1<<20 {
-				t.Fatalf("the file has %d bytes, want about %d", file.Size(), size)
-			}
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			_, err := content.Check(t.Context(), file, file.Size(), format)
-			runtime.ReadMemStats(&after)
-			if err != nil {
-				t.Errorf("Check: %v", err)
-			}
-			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4<<20 {
-				t.Errorf("a check allocates %d KB, want at most 4 MB", allocated>>10)
-			}
-		})
 	}
 }

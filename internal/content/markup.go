@@ -12,6 +12,7 @@ import (
 const (
 	xmlMaxDepth = 4096 // of elements within each other
 	xmlMaxName  = 256  // bytes of a name; and what is kept of a value
+	xmlMaxKnown = 1024 // names and values that are remembered
 )
 
 // xmlScanner reads a document of any size in little memory: unlike
@@ -33,8 +34,10 @@ type xmlScanner struct {
 	keep       func(name string) bool
 	blank      bool // a text: white space alone
 
-	closing bool // the element that started is empty and ends next
-	rooted  bool // the root element has been seen
+	known   map[string]string // names and values seen before, so that most are no garbage
+	closing bool              // the element that started is empty and ends next
+	rooted  bool              // the root element has been seen
+	scratch [xmlMaxName]byte
 }
 
 type xmlKind int
@@ -51,7 +54,19 @@ type xmlValue struct {
 }
 
 func newXMLScanner(r io.Reader, keep func(string) bool) *xmlScanner {
-	return &xmlScanner{in: bufio.NewReaderSize(&utf8Reader{in: r}, 64<<10), keep: keep}
+	return &xmlScanner{in: bufio.NewReaderSize(&utf8Reader{in: r}, 64<<10), keep: keep, known: map[string]string{}}
+}
+
+// string gives bytes as a string.
+func (x *xmlScanner) string(b []byte) string {
+	if s, ok := x.known[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(x.known) < xmlMaxKnown {
+		x.known[s] = s
+	}
+	return s
 }
 
 // local is the current name without its prefix.
@@ -296,23 +311,23 @@ func (x *xmlScanner) afterSpace() (byte, error) {
 func isXMLSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
 func (x *xmlScanner) readName() (string, error) {
-	var name [xmlMaxName]byte
-	for n := 0; ; n++ {
+	name := x.scratch[:0]
+	for {
 		b, err := x.in.ReadByte()
 		switch {
 		case err != nil:
 			return "", x.cutShort(err)
 		case isXMLSpace(b) || b == '>' || b == '/' || b == '=':
-			if n == 0 {
+			if len(name) == 0 {
 				return "", damaged("a name is missing")
 			}
-			return string(name[:n]), x.in.UnreadByte()
-		case b <= ' ' || bytes.IndexByte([]byte(`<"'&;!?`), b) >= 0 || n == 0 && bytes.IndexByte([]byte("-.0123456789"), b) >= 0:
+			return x.string(name), x.in.UnreadByte()
+		case b < ' ' || strings.IndexByte("<\"'&;!?", b) >= 0 || len(name) == 0 && strings.IndexByte("-.0123456789", b) >= 0:
 			return "", damaged("a name is malformed")
-		case n == xmlMaxName:
+		case len(name) == xmlMaxName:
 			return "", damaged("a name is too long")
 		}
-		name[n] = b
+		name = append(name, b)
 	}
 }
 
@@ -348,7 +363,11 @@ func (x *xmlScanner) readAttribute() error {
 		}
 		if keep {
 			room := min(len(part), xmlMaxName-len(kept.value))
-			kept.value += string(part[:room])
+			if kept.value == "" {
+				kept.value = x.string(part[:room])
+			} else {
+				kept.value += string(part[:room])
+			}
 			kept.cut = kept.cut || room < len(part)
 		}
 		if atEnd {
@@ -378,7 +397,7 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 		text = text[1:]
 	}
 	if u.n > 0 && utf8.FullRune(u.rest[:u.n]) {
-		if !utf8.Valid(u.rest[:u.n]) {
+		if !isText(u.rest[:u.n]) {
 			return 0, notUTF8()
 		}
 		u.n = 0
@@ -387,7 +406,7 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 		whole := wholeRunes(text)
 		u.n = copy(u.rest[:], text[len(whole):])
 		text = whole
-		if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		if !isText(text) {
 			return 0, notUTF8()
 		}
 	}
@@ -397,4 +416,6 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func notUTF8() error { return &Error{Reason: NotFormat, Detail: "the text is not UTF-8"} }
+func notUTF8() error {
+	return &Error{Reason: NotFormat, Detail: "the text is not UTF-8 without zero bytes"}
+}

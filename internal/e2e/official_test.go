@@ -201,7 +201,7 @@ type pythonFacts struct {
 
 func pythonClient(t *testing.T, python string, tableau map[string]string, folder string) pythonFacts {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, filepath.Join("official", "client.py"), tableau["url"], tableau["site"], folder)
 	cmd.Env = append(os.Environ(),
@@ -280,7 +280,7 @@ func (c tabcmd) run(args ...string) string {
 
 func (c tabcmd) try(args ...string) (string, error) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.program, args...)
 	cmd.Dir = c.home

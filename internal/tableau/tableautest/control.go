@@ -207,7 +207,8 @@ func (s *Server) postLatency(w http.ResponseWriter, r *http.Request) {
 }
 
 // getPicture shows a view to anyone: /-/picture/Superstore/Overview.png, of
-// another site with site=finance, filtered with vf_ parameters.
+// another site with site=finance, filtered with vf_ parameters, and as a custom
+// view of it with customview=, its id.
 func (s *Server) getPicture(w http.ResponseWriter, r *http.Request) {
 	query := queryValues(r.URL.RawQuery)
 	slug := s.sites[0].ContentURL
@@ -220,6 +221,14 @@ func (s *Server) getPicture(w http.ResponseWriter, r *http.Request) {
 	if v == nil || !ok {
 		http.NotFound(w, r)
 		return
+	}
+	if id := query.Get("customview"); id != "" {
+		kept := v.CustomView(id)
+		if kept == nil {
+			http.NotFound(w, r)
+			return
+		}
+		q.Saved = kept.Selection
 	}
 	e := export{format: "png", views: []*sample.View{v}, query: q, scale: 2, maxAge: time.Minute, subject: v.ID}
 	out := s.export(r.Context(), e)
@@ -261,7 +270,11 @@ func pageFile(name, contentType string) http.HandlerFunc {
 // pageView is one entry of the page's list.
 type pageView struct {
 	Site, SiteName, Project, Workbook, Name, Link, Picture string
+
+	Custom []pageLink // its custom views
 }
+
+type pageLink struct{ Name, Link string }
 
 func (s *Server) getPage(w http.ResponseWriter, r *http.Request) {
 	page, err := template.ParseFS(pageFiles, "page/index.html")
@@ -277,8 +290,13 @@ func (s *Server) getPage(w http.ResponseWriter, r *http.Request) {
 				prefix += "/site/" + url.PathEscape(site.ContentURL)
 			}
 			address := url.PathEscape(v.Workbook.ContentURL) + "/" + url.PathEscape(v.URLName)
+			var custom []pageLink
+			for _, kept := range v.CustomViews {
+				custom = append(custom, pageLink{kept.Name, prefix + "/views/" + address + "/" + kept.ID + "/" + url.PathEscape(kept.Name)})
+			}
 			views = append(views, pageView{
-				Site: site.ContentURL, SiteName: site.Name, Project: v.Workbook.Project.Name,
+				Custom: custom,
+				Site:   site.ContentURL, SiteName: site.Name, Project: v.Workbook.Project.Name,
 				Workbook: v.Workbook.Name, Name: v.Name,
 				Link:    prefix + "/views/" + address,
 				Picture: "/-/picture/" + address + ".png?site=" + url.QueryEscape(site.ContentURL),

@@ -372,9 +372,16 @@ func TestCache(t *testing.T) {
 	if bytes.Equal(fresh, c.file(path, "image/png")) {
 		t.Error("after an hour the picture is the old one")
 	}
+	// Each format has a cache of its own, so that they can disagree.
+	pdf, aged := strings.TrimSuffix(path, "/image")+"/pdf", c.file(path, "image/png")
+	before := c.file(pdf, "application/pdf")
+	c.server.Advance(10 * time.Minute)
+	if after := c.file(pdf+"?maxAge=1", "application/pdf"); bytes.Equal(before, after) || !bytes.Equal(aged, c.file(path, "image/png")) {
+		t.Error("a fresh PDF makes the picture fresh")
+	}
 	got := c.server.Stats()
-	if got.Rendered != 3 || got.ServedFromCache != 2 || got.Exports["png"] != 5 {
-		t.Errorf("stats: %d rendered, %d from the cache, %v; want 3, 2 and 5 pictures", got.Rendered, got.ServedFromCache, got.Exports)
+	if got.Rendered != 5 || got.ServedFromCache != 4 || got.Exports["png"] != 7 {
+		t.Errorf("stats: %d rendered, %d from the cache, %v; want 5, 4 and 7 pictures", got.Rendered, got.ServedFromCache, got.Exports)
 	}
 }
 

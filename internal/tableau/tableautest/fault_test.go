@@ -70,6 +70,18 @@ func TestFaultsThatReplaceTheAnswer(t *testing.T) {
 			fault:  tableautest.Fault{Kind: tableautest.FaultHTML, Status: 504},
 			status: 504, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "Gateway Timeout",
 		},
+		"broken server": {
+			fault:  tableautest.Fault{Kind: tableautest.FaultHTML, Status: 500},
+			status: 500, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "Internal Server Error",
+		},
+		"bad gateway": {
+			fault:  tableautest.Fault{Kind: tableautest.FaultHTML, Status: 502},
+			status: 502, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "Bad Gateway",
+		},
+		"a feature switched off": {
+			fault:  tableautest.Fault{Kind: tableautest.FaultError, Code: 403157},
+			status: 403, body: `<error code="403157"><summary>Forbidden</summary><detail/></error>`,
+		},
 		"sign-in page": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultLoginPage},
 			status: 200, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: `type="password"`,
@@ -77,6 +89,10 @@ func TestFaultsThatReplaceTheAnswer(t *testing.T) {
 		"redirect": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultRedirect, Location: "https://10ay.example.com"},
 			status: 301, header: map[string]string{"Location": "https://10ay.example.com/api/3.29/sites/" + c.site + "/views/" + id + "/image?maxAge=1"},
+		},
+		"redirect found": {
+			fault:  tableautest.Fault{Kind: tableautest.FaultRedirect, Location: "https://10ay.example.com/", Status: 302},
+			status: 302, header: map[string]string{"Location": "https://10ay.example.com/api/3.29/sites/" + c.site + "/views/" + id + "/image?maxAge=1"},
 		},
 		"redirect to a page": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultRedirect, Location: "https://sso.example.com/login", Status: 307},
@@ -548,12 +564,19 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s answers %d %s", path, a.Status, a.Header.Get("Content-Type"))
 		}
 	}
-	for _, path := range []string{"/-/picture/Superstore/Nothing.png", "/-/picture/Superstore/Overview.png?site=nowhere", "/nowhere"} {
+	c.signIn()
+	kept := c.customView("West only")
+	custom := c.do(http.MethodGet, "/-/picture/Superstore/Overview.png?customview="+kept, "", nil)
+	if asked := c.do(http.MethodGet, "/-/picture/Superstore/Overview.png", "", nil); custom.Status != http.StatusOK || bytes.Equal(custom.Body, asked.Body) {
+		t.Errorf("the picture of a custom view answers %d, or is that of its view", custom.Status)
+	}
+	calls := c.server.Stats().Total
+	for _, path := range []string{"/-/picture/Superstore/Shipping.png?customview=" + kept, "/-/picture/Superstore/Nothing.png", "/-/picture/Superstore/Overview.png?site=nowhere", "/nowhere"} {
 		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusNotFound {
 			t.Errorf("%s answers %d, want 404", path, a.Status)
 		}
 	}
-	if got := c.server.Stats().Total; got != 0 {
+	if got := c.server.Stats().Total - calls; got != 0 {
 		t.Errorf("the page counts as %d calls of the API", got)
 	}
 }

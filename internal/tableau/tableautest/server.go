@@ -5,8 +5,9 @@
 // It keeps the rules that clients stumble over: a personal access token has one
 // session at a time, sessions end, tokens die of age and of disuse, nine bad
 // sign-ins lock an account, a site serves twenty exports at once and no more.
-// Its clock can be moved and its answers can be made to fail, from Go and under
-// /-/ over HTTP.
+// Its clock can be moved, its answers can be made to fail and its views can be
+// broken, from Go and under /-/ over HTTP. It is a Tableau Server or, by an
+// option, a Tableau Cloud; where the two differ in their endpoints, so do these.
 //
 // What it does follows the Tableau REST API reference at version 3.29 and, where
 // that is silent, what others measured on live servers.

@@ -1,6 +1,6 @@
 // Shows the picture of the view that the address names, as in
 // #/site/demo/views/Superstore/Overview?Region=West, or the list of all views.
-const views = [...document.querySelectorAll(".views a")];
+const views = [...document.querySelectorAll(".views a[data-picture]")];
 
 function decoded(text) {
   try { return decodeURIComponent(text); } catch { return text; }
@@ -13,7 +13,7 @@ function wanted() {
   let site = "";
   if (parts[0] === "site" || parts[0] === "t") [, site] = parts.splice(0, 2);
   if (parts[0] !== "views" || parts.length < 3) return null;
-  return { key: ["", site, parts[1], parts[2]].join("/").toLowerCase(), query };
+  return { key: ["", site, parts[1], parts[2]].join("/").toLowerCase(), query, custom: parts[3] };
 }
 
 function keyOf(link) {
@@ -37,6 +37,7 @@ function show() {
   for (const [name, value] of new URLSearchParams(target.query)) {
     if (!name.startsWith(":")) filters.append("vf_" + name, value);
   }
+  if (target.custom) filters.append("customview", target.custom);
   picture.alt = link.dataset.crumbs;
   picture.src = link.dataset.picture + (filters.size ? "&" + filters : "");
 }

@@ -16,13 +16,25 @@ type CustomView struct {
 	UpdatedAt time.Time
 }
 
+// CustomView returns the custom view of that id, or nil.
+func (v *View) CustomView(id string) *CustomView {
+	for _, kept := range v.CustomViews {
+		if kept.ID == id {
+			return kept
+		}
+	}
+	return nil
+}
+
 // customView keeps the view named last under a name of its own.
 func (b *builder) customView(name string, reader, shared bool, selection Selection) {
 	v := b.book.Views[len(b.book.Views)-1]
 	n := len(b.site.CustomViews)
-	b.site.CustomViews = append(b.site.CustomViews, &CustomView{
+	made := &CustomView{
 		ID: ID("customview", v.ID, name), Name: name, View: v, Reader: reader, Shared: shared, Selection: selection,
 		CreatedAt: time.Date(2026, time.March, 2+n, 14, 20, 0, 0, time.UTC),
 		UpdatedAt: time.Date(2026, time.October, 5+n, 8, 5, 0, 0, time.UTC),
-	})
+	}
+	b.site.CustomViews = append(b.site.CustomViews, made)
+	v.CustomViews = append(v.CustomViews, made)
 }

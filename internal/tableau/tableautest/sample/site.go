@@ -78,6 +78,8 @@ type View struct {
 	// Size is what the view was laid out for. Fixed says that it has no other.
 	Size  drawing.Size
 	Fixed bool
+	// CustomViews are what people have made of it.
+	CustomViews []*CustomView
 
 	title    string
 	subtitle string
