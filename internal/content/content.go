@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 )
 
 // The formats that [Check] knows.
@@ -195,6 +194,8 @@ type source struct {
 	r    io.ReaderAt
 	size func() (int64, error) // known once the file is whole
 	err  error
+
+	arriving *arriving // r, unless the file is whole
 }
 
 func (s *source) ReadAt(p []byte, offset int64) (int, error) {
@@ -215,11 +216,33 @@ func (s *source) ReadAt(p []byte, offset int64) (int, error) {
 var errOutside = errors.New("the file points to a place outside of itself")
 
 // all reads the file from its beginning.
-func (s *source) all() *io.SectionReader { return s.from(0) }
+func (s *source) all() io.Reader { return s.from(0) }
 
 // from reads the file from an offset to its end.
-func (s *source) from(offset int64) *io.SectionReader {
-	return io.NewSectionReader(s, offset, math.MaxInt64-offset)
+func (s *source) from(offset int64) io.Reader { return &sourceReader{s, offset} }
+
+type sourceReader struct {
+	source *source
+	offset int64
+}
+
+func (r *sourceReader) Read(p []byte) (int, error) {
+	s := r.source
+	if s.arriving == nil {
+		n, err := s.ReadAt(p, r.offset)
+		r.offset += int64(n)
+		return n, err
+	}
+	if err := s.ctx.Err(); err != nil {
+		s.err = err
+		return 0, err
+	}
+	n, err := s.arriving.readSome(p, r.offset)
+	r.offset += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 // refuse makes the refusal for a decoder's error: a file that ends too early, or

@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"unicode/utf8"
@@ -32,11 +33,8 @@ func checkCSV(s *source) (Facts, error) {
 		if !atEnd {
 			text = wholeRunes(text)
 		}
-		switch {
-		case !utf8.Valid(text):
-			return Facts{}, &Error{Reason: NotFormat, Detail: "the text is not UTF-8"}
-		case bytes.IndexByte(text, 0) >= 0:
-			return Facts{}, &Error{Reason: NotFormat, Detail: "the text has zero bytes"}
+		if !isText(text) {
+			return Facts{}, notUTF8()
 		}
 		if first {
 			text, first = bytes.TrimPrefix(text, []byte("\uFEFF")), false
@@ -48,6 +46,23 @@ func checkCSV(s *source) (Facts, error) {
 		}
 		filled = copy(buffer, buffer[used:filled])
 	}
+}
+
+// isText reports whether a text is UTF-8 without zero bytes.
+func isText(b []byte) bool {
+	const ones, tops = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80
+	rest := b
+	for len(rest) >= 32 {
+		// Taking one from each byte sets the top bit of a zero byte; the others
+		// have it if they are not ASCII.
+		w, x := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+		y, z := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
+		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&tops != 0 {
+			break
+		}
+		rest = rest[32:]
+	}
+	return utf8.Valid(rest) && bytes.IndexByte(rest, 0) < 0
 }
 
 // wholeRunes cuts a rune that is not complete off the end of a text.
@@ -84,8 +99,8 @@ const (
 	afterQuote // a quote in a quoted field: its end, or the first of two
 )
 
-// read goes on with the next piece of the text. Whole lines without peculiarities,
-// which are nearly all, are only counted.
+// read goes on with the next piece of the text. Lines that are records by
+// themselves, which are nearly all, are only counted: a large file is mostly such.
 func (c *csvCounter) read(text []byte) {
 	for len(text) > 0 {
 		if c.header > 0 && !c.hasBytes && c.state == fieldStart {
@@ -101,37 +116,58 @@ func (c *csvCounter) read(text []byte) {
 	}
 }
 
-// plainRows counts the lines at the beginning of a text that are records for
-// certain: not empty, with a line end, and whose quotes all begin and end a
-// value. It gives their length too.
+// plainRows counts the lines at the beginning of a text that are records by
+// themselves: not empty, with a line end that is not within quotes. That shows at
+// the last quote: if another byte than a comma, a quote or the line's beginning
+// comes before it, it ends a value or is a stray one, and begins none. It gives
+// the lines' length too.
 func plainRows(text []byte) (n, rows int) {
+	quotes := quoteFinder{text: text}
 	for {
-		end := bytes.IndexByte(text[n:], '\n')
-		if end < 0 || end == 0 || text[n] == '\r' || !plainQuotes(text[n:n+end]) {
+		length := bytes.IndexByte(text[n:], '\n')
+		if length <= 0 || text[n] == '\r' {
 			return n, rows
 		}
-		n += end + 1
+		end := n + length
+		last := quotes.last(n, end)
+		if last == n || last > n && (text[last-1] == ',' || text[last-1] == '"' || text[last-1] == '\r') {
+			return n, rows
+		}
+		n = end + 1
 		rows++
 	}
 }
 
-func plainQuotes(line []byte) bool {
-	for at := 0; ; {
-		i := bytes.IndexByte(line[at:], '"')
-		if i < 0 {
-			return true
-		}
-		if at += i; at > 0 && line[at-1] != ',' {
-			return false
-		}
-		i = bytes.IndexByte(line[at+1:], '"')
-		if i < 0 {
-			return false
-		}
-		if at += i + 2; at < len(line) && line[at] != ',' {
-			return at == len(line)-1 && line[at] == '\r'
+// quoteFinder finds the last quote of each line of a text.
+type quoteFinder struct {
+	text []byte
+	next int // the first quote of a line that was asked for, or a later one
+}
+
+// last gives where the last quote is in a line, or -1. It looks at the line's
+// end first, where it often is, and does not search a text without quotes again
+// and again.
+func (q *quoteFinder) last(line, end int) int {
+	at := end - 1
+	for ; at >= line && at >= end-16; at-- {
+		if q.text[at] == '"' {
+			return at
 		}
 	}
+	if at < line {
+		return -1
+	}
+	if q.next < line {
+		i := bytes.IndexByte(q.text[line:], '"')
+		if i < 0 {
+			i = len(q.text)
+		}
+		q.next = line + i
+	}
+	if q.next >= end {
+		return -1
+	}
+	return q.next + bytes.LastIndexByte(q.text[q.next:end], '"')
 }
 
 func (c *csvCounter) step(text []byte) {

@@ -397,7 +397,7 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 		text = text[1:]
 	}
 	if u.n > 0 && utf8.FullRune(u.rest[:u.n]) {
-		if !utf8.Valid(u.rest[:u.n]) {
+		if !isText(u.rest[:u.n]) {
 			return 0, notUTF8()
 		}
 		u.n = 0
@@ -406,7 +406,7 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 		whole := wholeRunes(text)
 		u.n = copy(u.rest[:], text[len(whole):])
 		text = whole
-		if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		if !isText(text) {
 			return 0, notUTF8()
 		}
 	}
@@ -416,4 +416,6 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func notUTF8() error { return &Error{Reason: NotFormat, Detail: "the text is not UTF-8"} }
+func notUTF8() error {
+	return &Error{Reason: NotFormat, Detail: "the text is not UTF-8 without zero bytes"}
+}

@@ -19,50 +19,46 @@ type File interface {
 // takes hardly any time of its own. (An archive's directory is at its end, so an
 // XLSX or PPTX is checked once it is whole.)
 //
-// The file must be empty, and fill writes it to w. An error of fill is returned
-// as it is, whatever the check found. No more is read once Receive returns.
+// The file must be empty, and fill writes it to w, which is its alone. An error
+// of fill is returned as it is, whatever the check found; a refusal does not end
+// fill. Once Receive returns, the file is no longer read.
 func Receive(ctx context.Context, file File, format string, fill func(w io.Writer) error) (Facts, error) {
 	a := &arriving{file: file}
 	a.news.L = &a.mu
-	type verdict struct {
-		facts Facts
-		err   error
-	}
-	verdicts := make(chan verdict, 1)
-	go func() {
-		facts, err := check(&source{ctx: ctx, r: a, size: a.size}, format)
-		verdicts <- verdict{facts, err}
-	}()
-	filled := false
-	// Also when fill panics, the check must not wait for more.
-	defer func() {
-		if !filled {
-			a.end(errGivenUp)
-		}
-	}()
-	err := fill(a)
-	filled = true
-	if err != nil {
-		a.end(errGivenUp)
-		<-verdicts
+	var (
+		facts    Facts
+		err      error
+		checking sync.WaitGroup
+	)
+	checking.Go(func() {
+		facts, err = check(&source{ctx: ctx, r: a, size: a.size, arriving: a}, format)
+	})
+	// Also when fill panics, the check ends.
+	defer checking.Wait()
+	defer a.end(errGivenUp)
+	if err := fill(a); err != nil {
 		return Facts{}, err
 	}
 	a.end(nil)
-	v := <-verdicts
-	return v.facts, v.err
+	checking.Wait()
+	return facts, err
 }
 
 var errGivenUp = errors.New("the file was given up before it was whole")
 
-// arriving is a file that is being written: whoever reads what is not there yet
-// waits for it.
+// arrivingStep is how much the check waits for where it reads on and on. To wake
+// it for every piece would cost more than the check.
+const arrivingStep = 1 << 20
+
+// arriving is a file that is being written. Who reads what is not there yet waits
+// for it.
 type arriving struct {
 	file File
 
 	mu      sync.Mutex
 	news    sync.Cond
 	written int64
-	awaited int64 // what the reader waits for
+	awaited int64 // bytes that the reader waits for; 0 when it does not wait
 	ended   bool
 	err     error // why it ended
 }
@@ -72,27 +68,41 @@ func (a *arriving) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.written += int64(n)
-	if a.written >= a.awaited {
-		a.news.Broadcast()
+	if a.awaited > 0 && a.written >= a.awaited {
+		a.news.Signal()
 	}
 	return n, err
 }
 
+// end says that no more comes. What it says first counts.
 func (a *arriving) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ended, a.err = true, err
-	a.news.Broadcast()
+	if !a.ended {
+		a.ended, a.err = true, err
+		a.news.Signal()
+	}
 }
 
-// await waits until so many bytes are there, or the end. It gives how many are.
-func (a *arriving) await(n int64) (int64, error) {
+// await gives how many bytes are there, once they are at least so many or all.
+// Where they are not, it waits for more than that.
+func (a *arriving) await(least, better int64) (int64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for a.awaited = n; !a.ended && a.written < n; {
-		a.news.Wait()
+	if a.written < least {
+		a.awaited = max(least, better)
+		for !a.ended && a.written < a.awaited {
+			a.news.Wait()
+		}
+		a.awaited = 0
 	}
 	return a.written, a.err
+}
+
+// size waits for the end.
+func (a *arriving) size() (int64, error) {
+	const never = 1<<63 - 1
+	return a.await(never, never)
 }
 
 func (a *arriving) ReadAt(p []byte, offset int64) (int, error) {
@@ -100,14 +110,14 @@ func (a *arriving) ReadAt(p []byte, offset int64) (int, error) {
 	if end < offset {
 		return 0, io.EOF
 	}
-	there, err := a.await(end)
+	there, err := a.await(end, end)
 	switch {
 	case err != nil:
 		return 0, err
-	case end <= there:
-		return a.file.ReadAt(p, offset)
 	case offset >= there:
 		return 0, io.EOF
+	case end <= there:
+		return a.file.ReadAt(p, offset)
 	}
 	n, err := a.file.ReadAt(p[:there-offset], offset)
 	if err == nil {
@@ -116,7 +126,18 @@ func (a *arriving) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-func (a *arriving) size() (int64, error) {
-	const never = 1<<63 - 1
-	return a.await(never)
+// readSome reads at least one byte.
+func (a *arriving) readSome(p []byte, offset int64) (int, error) {
+	there, err := a.await(offset+1, offset+arrivingStep)
+	switch {
+	case err != nil:
+		return 0, err
+	case offset >= there:
+		return 0, io.EOF
+	}
+	n, err := a.file.ReadAt(p[:min(there-offset, int64(len(p)))], offset)
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
 }

@@ -94,12 +94,16 @@ func (m *machine) now() time.Time { return time.Now().Add(time.Duration(m.ahead.
 
 func (m *machine) advance(d time.Duration) { m.ahead.Add(int64(d)) }
 
-func (m *machine) open() {
+func (m *machine) open(change ...func(*standalone.Config)) {
 	m.t.Helper()
-	v, err := standalone.Open(m.t.Context(), standalone.Config{
+	config := standalone.Config{
 		DataDir: m.dir, WebhookOrigins: []string{m.slack.url}, PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Now: m.now, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	v, err := standalone.Open(m.t.Context(), config)
 	if err != nil {
 		m.t.Fatalf("opening the installation: %v", err)
 	}

@@ -79,24 +79,23 @@ func (c *Client) FindCustomView(ctx context.Context, s Session, viewID, user, na
 		return CustomView{}, err
 	}
 	for _, key := range []func(string) string{func(s string) string { return s }, nameKey} {
-		var named, owned []CustomView
+		var owned, unowned []CustomView
 		for _, v := range all {
-			if key(v.Name) != key(name) {
-				continue
-			}
-			named = append(named, v)
-			if nameKey(v.OwnerName) == nameKey(user) {
+			switch {
+			case key(v.Name) != key(name):
+			case v.OwnerName == "": // not every list names the owner
+				unowned = append(unowned, v)
+			case nameKey(v.OwnerName) == nameKey(user):
 				owned = append(owned, v)
 			}
 		}
-		// Lists do not always name the owner.
-		if len(owned) > 0 {
-			named = owned
+		if len(owned) == 0 {
+			owned = unowned
 		}
 		switch {
-		case len(named) == 1:
-			return named[0], nil
-		case len(named) > 1:
+		case len(owned) == 1:
+			return owned[0], nil
+		case len(owned) > 1:
 			return CustomView{}, &Error{Op: opFindCustomView, Cause: CustomViewNotFound,
 				hint: "Several custom views of this view have this name. Open the one that you mean in Tableau and copy its address again; it then holds the custom view's id."}
 		}

@@ -119,7 +119,7 @@ func (c *Client) errorBody(ctx context.Context, r request, resp *http.Response, 
 	if _, ok := decodeError(body); ok {
 		return c.statusError(r, resp, body)
 	}
-	return &Error{Op: r.op, Status: resp.StatusCode, Cause: NotTableau, Retry: true, hint: pageHint(resp, body)}
+	return &Error{Op: r.op, Status: resp.StatusCode, Cause: NotTableau, Retry: true, hint: pageHint(r, resp, body)}
 }
 
 func (c *Client) copyBody(ctx context.Context, r request, resp *http.Response, limit int64, head []byte, w io.Writer) (ExportInfo, error) {

@@ -162,6 +162,9 @@ var codeCauses = map[string]Cause{
 // classify sets the cause and the retry advice of an answer with an error.
 func (e *Error) classify() {
 	e.Cause = e.causeOfAnswer()
+	if e.Code == "403162" {
+		e.hint = "This custom view belongs to somebody else, who does not share it with the Tableau user of this connection. Ask its owner to share it, or use the published view with filters."
+	}
 	switch e.Cause {
 	case RenderFailed:
 		e.Retry, e.RetryOnce = true, true

@@ -128,6 +128,80 @@ func TestExportErrors(t *testing.T) {
 	}
 }
 
+// What the exports of workbooks and custom views have of their own.
+func TestExportErrorsOfWorkbooksAndCustomViews(t *testing.T) {
+	t.Parallel()
+	workbook := tableau.ExportRequest{WorkbookID: "w", Format: tableau.PPTX}
+	custom := tableau.ExportRequest{CustomViewID: "c", Format: tableau.CSV}
+	for _, tt := range []struct {
+		ask         tableau.ExportRequest
+		status      int
+		code        string
+		want        tableau.Cause
+		retry, once bool
+	}{
+		{workbook, 400, "400101", tableau.RenderFailed, true, true},
+		{workbook, 400, "400126", tableau.RenderFailed, true, true},
+		{workbook, 400, "400050", tableau.ServerError, true, true},
+		{workbook, 403, "403004", tableau.NotPermitted, false, false},
+		{workbook, 403, "403105", tableau.ExportDisabled, false, false},
+		{workbook, 403, "403128", tableau.ExportDisabled, false, false},
+		{workbook, 404, "404006", tableau.WorkbookNotFound, false, false},
+		{workbook, 404, "404008", tableau.NotSupported, false, false},
+		{workbook, 401, "401002", tableau.SessionEnded, true, false},
+		{custom, 400, "400080", tableau.RenderFailed, true, true},
+		{custom, 403, "403162", tableau.NotPermitted, false, false},
+		{custom, 404, "404006", tableau.CustomViewNotFound, false, false},
+		{custom, 404, "404008", tableau.CustomViewNotFound, false, false},
+		{custom, 404, "404048", tableau.CustomViewNotFound, false, false},
+		{custom, 404, "404003", tableau.NotSupported, false, false},
+	} {
+		server := newFake().
+			on("GET /api/3.27/sites/site-1/workbooks/w/powerpoint", failure(tt.status, tt.code, "Summary", "")).
+			on("GET /api/3.27/sites/site-1/customviews/c/data", failure(tt.status, tt.code, "Summary", ""))
+		file, _, err := exportTo(t, client(t, base, tableau.Options{Transport: server}), session(base), tt.ask)
+		if e := asError(t, err); e.Cause != tt.want || e.Retry != tt.retry || e.RetryOnce != tt.once || len(file) != 0 {
+			t.Errorf("%s: %v: retry %t, once %t, wrote %d bytes, want %s, %t, %t", tt.code, e, e.Retry, e.RetryOnce, len(file), tt.want, tt.retry, tt.once)
+		}
+	}
+}
+
+// An old server that does not know the option sends a PNG in place of an SVG.
+func TestExportOfSVG(t *testing.T) {
+	t.Parallel()
+	s := session(base)
+	s.APIVersion = "3.29"
+	const route = "GET /api/3.29/sites/site-1/views/v/image"
+	for name, tt := range map[string]struct {
+		contentType, body string
+		want              tableau.Cause
+	}{
+		"svg":               {"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>`, ""},
+		"with a prolog":     {"image/svg+xml", "\uFEFF<?xml version='1.0' encoding='UTF-8' standalone='no'?>\n<!-- Tableau -->\n<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'x'>\n<svg xmlns='http://www.w3.org/2000/svg'/>", ""},
+		"as xml":            {"application/xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`, ""},
+		"a prefix":          {"image/svg+xml", `<s:svg xmlns:s="http://www.w3.org/2000/svg"/>`, ""},
+		"a long root":       {"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg" style="` + strings.Repeat("a:b;", 500) + `"/>`, ""},
+		"a png":             {"image/png", "\x89PNG\r\n\x1a\n....", tableau.NotSupported},
+		"a page with svg":   {"text/html", `<!doctype html><html><body><svg/></body></html>`, tableau.NotTableau},
+		"a page as svg":     {"image/svg+xml", `<html><svg/></html>`, tableau.NotTableau},
+		"an error as svg":   {"image/svg+xml", `<tsResponse xmlns="http://tableau.com/api"><error code="400074"><summary>x</summary><detail/></error></tsResponse>`, tableau.RenderFailed},
+		"text before":       {"image/svg+xml", `x<svg/>`, tableau.NotSupported},
+		"something like it": {"application/xml", `<svgs/>`, tableau.NotTableau},
+	} {
+		server := newFake().on(route, answer(200, tt.contentType, tt.body))
+		file, _, err := exportTo(t, client(t, base, tableau.Options{Transport: server}), s, tableau.ExportRequest{ViewID: "v", Format: tableau.SVG})
+		if tt.want == "" {
+			if err != nil || string(file) != tt.body {
+				t.Errorf("%s: wrote %q, %v", name, file, err)
+			}
+			continue
+		}
+		if e := asError(t, err); e.Cause != tt.want || len(file) != 0 {
+			t.Errorf("%s: %v, wrote %q, want %s", name, e, file, tt.want)
+		}
+	}
+}
+
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -300,8 +374,8 @@ func TestTransportErrors(t *testing.T) {
 	}{
 		{"refused", closedURL, trusting(nil), tableau.Unreachable, true, "cannot be reached"},
 		{"blocked", "https://10.1.2.3", outbound.NewTransport(outbound.Policy{}), tableau.Blocked, false, "VIZPOST_PRIVATE_NETWORKS"},
-		{"unknown authority", secure.URL, trusting(x509.NewCertPool()), tableau.Certificate, false, "certificate"},
-		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting(roots), tableau.Certificate, false, "certificate"},
+		{"unknown authority", secure.URL, trusting(x509.NewCertPool()), tableau.Certificate, false, "VIZPOST_CA_BUNDLE"},
+		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting(roots), tableau.Certificate, false, "not for this host name"},
 		{"no common version of TLS", old.URL, trusting(roots), tableau.Certificate, false, "TLS 1.2"},
 		{"http on the https port", strings.Replace(plain, "http://", "https://", 1), trusting(nil), tableau.NotTableau, false, "https"},
 		{"no such host", base, failing(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "tableau.example.com", IsNotFound: true}}), tableau.Unreachable, true, "no server with this host name"},
@@ -351,7 +425,7 @@ func TestMessages(t *testing.T) {
 	t.Parallel()
 	causes := []tableau.Cause{
 		tableau.CredentialsRejected, tableau.SessionEnded, tableau.MalformedRequest, tableau.BadParameter,
-		tableau.ViewNotFound, tableau.WorkbookNotFound, tableau.SiteNotFound, tableau.UserNotFound, tableau.NotPermitted,
+		tableau.ViewNotFound, tableau.WorkbookNotFound, tableau.CustomViewNotFound, tableau.SiteNotFound, tableau.UserNotFound, tableau.NotPermitted,
 		tableau.ExportDisabled, tableau.NotSupported, tableau.TooManyRequests, tableau.RenderFailed, tableau.NoData,
 		tableau.DataSourceCredentials, tableau.ServerError, tableau.Unreachable, tableau.Timeout, tableau.Interrupted,
 		tableau.Certificate, tableau.NotTableau, tableau.Blocked, tableau.Truncated, tableau.TooLarge, tableau.Unknown,

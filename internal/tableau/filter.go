@@ -17,8 +17,10 @@ import (
 //
 // Values are members, exactly as they are: no wildcards, ranges or comparisons.
 // Dates are "2026-01-31" or "2026-01-31 09:00:00", booleans "true" and "false",
-// numbers plain. Several values are alternatives. One empty value takes away a
-// filter that the workbook itself has on the field.
+// numbers plain. Several values are alternatives. One empty value is sent as it
+// is, for servers that take away the workbook's own filter on the field then;
+// Tableau does not document it, so let [Client.ProveFilters] show what it does.
+// Source: Tableau REST API reference, "Query View Image", view filters.
 type Filter struct {
 	Field  string
 	Values []string
@@ -31,7 +33,6 @@ const (
 	maxFilterFields    = 50
 	filterQueryKey     = "vf_"
 	filterSeparator    = ","
-	escapedSeparator   = `\,`
 	filterFieldMessage = "Name a field's caption as the view shows it, of at most 200 characters."
 )
 
@@ -139,27 +140,14 @@ func (f Filter) combines() bool {
 }
 
 // escapeValue writes one value of a list. A comma is written \, as Tableau
-// documents. A backslash stays as it is, so that values such as DOMAIN\user
-// match, except where it would be read as escaping what follows.
-func escapeValue(v string) string {
-	if !strings.ContainsAny(v, `,\`) {
-		return v
-	}
-	var b strings.Builder
-	for i := range len(v) {
-		switch {
-		case v[i] == ',':
-			b.WriteString(escapedSeparator)
-		case v[i] == '\\' && (i+1 == len(v) || v[i+1] == ',' || v[i+1] == '\\'):
-			b.WriteString(`\\`)
-		default:
-			b.WriteByte(v[i])
-		}
-	}
-	return b.String()
-}
+// documents, and a backslash twice, since a single one could be read as escaping
+// what follows it.
+func escapeValue(v string) string { return valueEscaper.Replace(v) }
 
-// splitValues is the inverse of joining escaped values.
+var valueEscaper = strings.NewReplacer(`\`, `\\`, `,`, `\,`)
+
+// splitValues is the inverse of joining escaped values. A backslash before
+// anything but a comma or another stays: people paste values as they are.
 func splitValues(s string) []string {
 	var (
 		values []string

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -78,7 +79,7 @@ const maxTitle = 80 // bytes
 
 // pageHint is the message of a web page in place of an answer: whose it is, as
 // far as the page says.
-func pageHint(resp *http.Response, body []byte) string {
+func pageHint(r request, resp *http.Response, body []byte) string {
 	who := ""
 	lower := strings.ToLower(string(body))
 	for _, p := range portals {
@@ -90,11 +91,12 @@ func pageHint(resp *http.Response, body []byte) string {
 	}
 	title := ""
 	if m := titlePattern.FindSubmatch(body); m != nil {
-		title = bounded(html.UnescapeString(string(m[1])), maxTitle)
+		title = r.quotable(html.UnescapeString(string(m[1])))
 	}
+	proxy := r.quotable(proxyOf(resp))
 	switch {
-	case who == "" && title == "" && proxyOf(resp) != "":
-		return fmt.Sprintf("A proxy (%s) between vizpost and Tableau answered in its place. Ask the administrator to let vizpost through to Tableau.", proxyOf(resp))
+	case who == "" && title == "" && proxy != "":
+		return fmt.Sprintf("A proxy (%s) between vizpost and Tableau answered in its place. Ask the administrator to let vizpost through to Tableau.", proxy)
 	case who == "" && title == "":
 		return ""
 	case who == "":
@@ -107,6 +109,18 @@ func pageHint(resp *http.Response, body []byte) string {
 	return fmt.Sprintf("What answers at this address is not Tableau's REST API but %s. If it is a sign-in page or a proxy, ask the administrator for the address at which the REST API can be reached; otherwise use the address that you see in the browser when you are signed in to Tableau.", who)
 }
 
+// quotable gives what may be told to people of a text that is not Tableau's: one
+// short line without secrets, and nothing where it repeats an address that was
+// called, with its filters.
+func (r request) quotable(text string) string {
+	for _, mark := range []string{"://", "/api/", filterQueryKey} {
+		if strings.Contains(text, mark) {
+			return ""
+		}
+	}
+	return bounded(text, maxTitle, append(slices.Clone(r.redact), r.token.Reveal())...)
+}
+
 // proxyOf names the proxy that answered, from headers that only a proxy sets;
 // "" if there are none.
 func proxyOf(resp *http.Response) string {
@@ -114,7 +128,7 @@ func proxyOf(resp *http.Response) string {
 		return "Squid"
 	}
 	if via := resp.Header.Get("Via"); via != "" {
-		return bounded(via, maxTitle)
+		return via
 	}
 	return ""
 }

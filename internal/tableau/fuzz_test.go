@@ -21,6 +21,12 @@ func FuzzParseAddress(f *testing.F) {
 		"https://10ay.online.tableau.com/t/acme/views/Superstore/Overview.png?Region=West,East",
 		"Superstore/sheets/Overview", "views/Wb/Sheet/3fa85f64-5717-4562-b3fc-2c963f66afa6/My", "/workbooks/Wb.twbx",
 		"http://[fd00::1]:8000/trusted/x/t/a/authoring/%C3%9C/B#1", "tableau:80/views/a/b", "https://x/workbooks/5/views",
+		"https://host/#/views/Superstore/Overview?:iid=1", "https://prod-useast-b.online.tableau.com/#/site/acme/views/A/B",
+		"https://host/views/Superstore/Overview?:showAppBanner=false&:origin=viz_share_link", "https://host/site/Marketing/views/A/B",
+		"https://host/t/x/views/Superstore/Overview.csv", "https://host/views/A/B?Region=West%2CEast&Name=Smith\\,%20J&:format=pdf",
+		"https://host/#/site/x/views/Superstore/Overview/jsmith/MyView", "https://host/#/site/x/workbooks/10222/views?:origin=card",
+		"https://host/#/site/x/projects/123", "https://host/#/site/x/redirect_to_view/1234", "https://public.tableau.com/app/profile/a/viz/A/B",
+		"https://host/#/site/x/views/%E5%A3%B2%E4%B8%8A/Taleof100Start-ups_1", "https://host/views/A%2525/100%?%zz=%", "//host:08443//views//A/B/", "Wb/Sheet",
 	} {
 		f.Add(s)
 	}
@@ -67,6 +73,9 @@ func FuzzParseAddress(f *testing.F) {
 func FuzzFilters(f *testing.F) {
 	f.Add("Region", "West", "East", "Year", "2026")
 	f.Add(`a\`, `,`, `\,`, "b&c=d", "%2C+ ")
+	f.Add(`\`, `\\`, `C:\`, `\,,\`, "Smith, Jane")
+	f.Add("Order Date", "2026-01-31", "2026-02-01 09:00:00", "Rückgabe?", "true")
+	f.Add("A&B=C#D", "50% + 1", `"x" 'y' <z>`, "vf_", "\u00a0\u2028 ")
 	f.Add("Länder", "日本", `\\server\x`, "Parameters.X", `"5"`)
 	f.Fuzz(func(t *testing.T, field, value1, value2, field2, value3 string) {
 		ask := tableau.ExportRequest{ViewID: "v", Format: tableau.CSV, Filters: []tableau.Filter{
@@ -101,7 +110,12 @@ func FuzzAnswers(f *testing.F) {
 		`{"pagination":{"totalAvailable":"1"},"views":{"view":[` + overview + `]}}`, `{"views":[{}]}`, `{"views":{"view":{}}}`,
 		signInBody, `{"serverInfo":{"productVersion":"1","restApiVersion":3.27}}`, `{"error":{"code":401002}}`,
 		`<tsResponse xmlns="http://tableau.com/api"><error code="400074"><summary>s</summary><detail>d</detail></error></tsResponse>`,
-		htmlPage, "", "a,b\n", "\uFEFF{}",
+		htmlPage, "", "a,b\n", "\uFEFF{}", `{"customViews":{"customView":` + mine + `}}`, `{"customView":` + mine + `}`,
+		`{"workbook":` + workbookOne + `}`, `{"pagination":{"totalAvailable":"1"},"workbooks":[` + workbookTwo + `]}`,
+		`{"personalAccessTokens":[{"tokenName":"a","tokenGuid":"b","lastUsedAt":"2026-11-01T08:00:00Z","expiresAt":"x"}]}`,
+		`{"personalAccessTokens":{"personalAccessToken":{"tokenName":5}}}`, `{"views":{"view":[],"x":{"id":[]}},"customViews":[[]],"workbooks":7}`,
+		`<?xml version="1.0"?><!-- x --><svg:svg xmlns:svg="http://www.w3.org/2000/svg"/>`, "Region,Sales\r\nWest,\"1,5\"\r\n\"", "\x89PNG\r\n\x1a\n",
+		"<html><title>https://tableau.example.com/api/ vf_</title></html>", "https://tableau.example.com:8443/x", "//online.tableau.com", "/my.policy",
 	} {
 		f.Add(body, 200)
 		f.Add(body, 400)
@@ -136,6 +150,29 @@ func FuzzAnswers(f *testing.F) {
 		_, err = c.FindView(t.Context(), session(base), "A/B")
 		check(err)
 		_, err = c.User(t.Context(), session(base), "u")
+		check(err)
+		for _, address := range []tableau.Address{{WorkbookNumber: "10222"}, {WorkbookContentURL: "Superstore"}} {
+			target, err := c.Resolve(t.Context(), session(base), address)
+			check(err)
+			if err == nil && target.Workbook.ID == "" {
+				t.Errorf("a workbook without an id: %+v", target)
+			}
+		}
+		_, err = c.CustomView(t.Context(), session(base), "c")
+		check(err)
+		_, err = c.FindCustomView(t.Context(), session(base), "v1", "jsmith", "My view: West")
+		check(err)
+		_, err = c.AccessTokens(t.Context(), session(base), "u")
+		check(err)
+		proof, err := c.ProveFilters(t.Context(), session(base), tableau.ExportRequest{ViewID: "v", Filters: filters("Region", "West")})
+		check(err)
+		// Every request has the same answer, so no filter is applied.
+		if err == nil && proof.Verdict == tableau.FilterApplied {
+			t.Errorf("proof = %+v", proof)
+		}
+		svg := session(base)
+		svg.APIVersion = "3.29"
+		_, _, err = exportTo(t, c, svg, tableau.ExportRequest{ViewID: "v", Format: tableau.SVG})
 		check(err)
 		var out bytes.Buffer
 		_, err = c.Export(t.Context(), session(base), tableau.ExportRequest{ViewID: "v", Format: tableau.CSV}, &out)

@@ -79,6 +79,9 @@ const maxProvenFields = 10
 //     filter away, changes nothing; the values in the data cannot be compared,
 //     such as dates and numbers in the form in which they are displayed.
 //
+// Data that change between the requests may be taken for filtered where the
+// field is no column of them.
+//
 // Only the view, or custom view, the filters and the language of the request
 // count; its format does not. Of a dashboard Tableau gives the data of the first
 // worksheet by name. A custom view's data need version 3.23, and a workbook has

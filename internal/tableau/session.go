@@ -91,18 +91,18 @@ func (c *Client) serverInfo(ctx context.Context) (ServerInfo, string, error) {
 			return info, base, nil
 		}
 	}
-	if c.upgraded && maySpeakTLS(e) {
+	if c.upgraded && maySpeakTLS(e) && e.Status == 0 {
 		e.hint = "The server does not answer over https at this address, and http:// is only for private networks that the administrator has listed in VIZPOST_PRIVATE_NETWORKS, since it would show the credential to everyone on the way. Check the address and its port."
 	}
 	return ServerInfo{}, "", err
 }
 
 // maySpeakTLS reports whether a failure is one that a server of https gives to
-// http, or the other way round.
+// http, itself or by a proxy, or the other way round.
 func maySpeakTLS(e *Error) bool {
 	switch e.Cause {
 	case NotTableau, Unreachable, ServerError, MalformedRequest, BadParameter:
-		return e.Code == "" && e.Status < 500
+		return e.Code == ""
 	}
 	return false
 }
@@ -190,6 +190,9 @@ func (c *Client) mayFollow(from, to *url.URL, credential bool) bool {
 // Tableau counts failed sign-ins and locks the account after a few, so an error
 // with the cause [CredentialsRejected] must not be retried. After an error with
 // Retry set, whether a session was started is not known.
+//
+// A personal access token needs version 3.6. Source: Tableau REST API reference,
+// "Sign In".
 func (c *Client) SignIn(ctx context.Context, credential Credential, site string) (Session, error) {
 	if err := credential.validate(); err != nil {
 		return Session{}, err
@@ -311,7 +314,8 @@ func parseTokenLife(s string) time.Duration {
 }
 
 // SignOut ends a session, in one request. A session that had ended before is no
-// error. It ends the session for everyone who shares it.
+// error. It ends the session for everyone who shares it. Source: Tableau REST API
+// reference, "Sign Out".
 func (c *Client) SignOut(ctx context.Context, s Session) error {
 	err := c.call(ctx, request{op: opSignOut, method: http.MethodPost, url: s.api() + "/auth/signout", token: s.Token}, nil)
 	if e, ok := asError(err); ok && e.Cause == SessionEnded {
@@ -321,7 +325,8 @@ func (c *Client) SignOut(ctx context.Context, s Session) error {
 }
 
 // User reads a user of the session's site, in one request. Everyone may read
-// themselves, and only administrators others.
+// themselves, and only administrators others. None is an error with the cause
+// [UserNotFound]. Source: Tableau REST API reference, "Query User On Site".
 func (c *Client) User(ctx context.Context, s Session, userID string) (User, error) {
 	var a answer
 	err := c.call(ctx, request{op: opUser, method: http.MethodGet, url: s.site() + "/users/" + url.PathEscape(userID), token: s.Token}, &a)

@@ -1,5 +1,6 @@
 // Package tableau is a client of Tableau's REST API, for Tableau Server and
-// Tableau Cloud: sign in, find views, export them.
+// Tableau Cloud: sign in, find what is to be exported, export it, and prove that
+// its filters were applied.
 //
 // # Use
 //
@@ -7,8 +8,11 @@
 //		Transport: outbound.NewTransport(policy),
 //	})
 //	session, err := client.SignIn(ctx, credential, "acme")
-//	view, err := client.FindView(ctx, session, "Superstore/sheets/Overview")
-//	info, err := client.Export(ctx, session, tableau.ExportRequest{ViewID: view.ID, Format: tableau.PDF}, file)
+//	address, err := tableau.ParseAddress("https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview?Region=West")
+//	target, err := client.Resolve(ctx, session, address)
+//	request := tableau.ExportRequest{ViewID: target.View.ID, Format: tableau.PDF, Filters: address.Filters}
+//	info, err := client.Export(ctx, session, request, file)
+//	proof, err := client.ProveFilters(ctx, session, request)
 //
 // A [Client] knows one server and holds no session: a [Session] is a value that
 // the caller keeps, shares and stores. That is because a personal access token
@@ -16,17 +20,55 @@
 // session before, for everyone who uses it. Whoever owns the credential decides
 // when to sign in.
 //
+// # Calls
+//
+//	server and session  ServerInfo, SignIn, SignOut, User, AccessTokens
+//	from an address     ParseAddress, Resolve; the way back is ViewURL
+//	views               Views, AllViews, FindView
+//	custom views        CustomView, CustomViews, FindCustomView
+//	workbooks           Workbooks, FindWorkbook, FindWorkbookPage, WorkbookViews
+//	files               Export: png, svg, pdf, csv, xlsx, pptx
+//	thumbnails          PreviewImage, WorkbookPreviewImage
+//	filters             ProveFilters
+//
+// # Versions
+//
+// A session speaks the newest version of the REST API that both sides know, from
+// 2.8 (Tableau 10.5) to 3.29 (Tableau 2026.2); signing in with a personal access
+// token needs 3.6 (2019.4). What a call, a format or an option needs beyond that
+// is said where it is described. Below it the call fails with the cause
+// [NotSupported] and a message that names the release, and nothing is sent, since
+// Tableau ignores most of what it does not know. [Session.Supports] tells before.
+// A combination that no version has, such as filters on a PowerPoint, is refused
+// by [ExportRequest.Validate].
+//
 // # Errors
 //
-// A call fails with an [*Error]. Its Cause is what to decide by, Retry says
-// whether the same call may succeed later, and Message is the text for people.
-// No call retries anything by itself; each makes the HTTP requests that its
-// comment names and no more. An error holds no secret and no URL.
+// A call fails with an [*Error]. Its Cause is what to decide by, Retry and
+// RetryOnce say whether the same call may succeed later, RetryAfter how long
+// Tableau asks to wait, and Message is the text for people. No call retries
+// anything by itself; each makes the HTTP requests that its comment names and no
+// more. An error holds no secret and no URL.
 //
-// # Addresses that people paste
+//	401001 at sign-in                    never again: repeated tries lock the account
+//	401000, 401002                       sign in anew, once, then again
+//	429                                  later, after RetryAfter where it is set
+//	5xx, broken connections, timeouts    later
+//	failed renderings (400074, 400080,
+//	400081, 400082, 400101, 400126)      once
+//	all others                           not without a change
 //
-// [ParseAddress] understands the forms in which people copy a view's address,
-// [NormalizeServerURL] those of a server's. [ViewURL] is the way back.
+// Arguments that are wrong are a problem.Error with the names of the fields.
+//
+// # Network
+//
+// Requests go where the transport of the package outbound lets them, through its
+// proxy and by its certificate authorities. A redirect is followed by [Client.SignIn] and
+// [Client.ServerInfo] alone, and a credential is posted again only by https, to
+// the same host or a pod of Tableau Cloud; the session then stays there. A call
+// ends after [Options].CallTimeout, an export after ExportTimeout, and one whose
+// answer does not begin after ResponseHeaderTimeout. Answers are bounded; exports
+// stream through 64 KB.
 //
 // Source for what is said of Tableau here: the Tableau REST API reference for
 // version 3.29.

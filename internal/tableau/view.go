@@ -40,7 +40,8 @@ const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,projec
 
 // Views reads one page of the views that the user may see, at most 1000, in one
 // request. Pages count from 1; a page after the last is empty. The order is
-// Tableau's own.
+// Tableau's own. Source: Tableau REST API reference, "Query Views for Site" and
+// "Paginating results".
 func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, error) {
 	page = max(page, 1)
 	query := url.Values{
@@ -94,7 +95,8 @@ func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error]
 // It makes one request where the server can filter views by content URL and
 // finds it. Where the server cannot, or the name holds a character that no
 // filter can hold, it goes by the sheet's name, by the workbook, and last by all
-// of the site's views.
+// of the site's views. Source: Tableau REST API reference, "Query Views for Site"
+// and "Filtering and sorting".
 func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (View, error) {
 	workbook, sheet, ok := splitContentURL(contentURL)
 	if !ok {

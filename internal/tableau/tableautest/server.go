@@ -123,7 +123,7 @@ func New(o Options) *Server {
 		v = version{3, 29}
 	}
 	if o.ProductVersion == "" {
-		o.ProductVersion = v.product() + ".0"
+		o.ProductVersion = v.product()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -42,9 +42,15 @@ func (v version) release() (year, part int) {
 	}
 }
 
+// product is what a server of that release calls itself: the first one, but for
+// 3.23, to which later updates of 2024.2 added what this server does at 3.23.
 func (v version) product() string {
 	year, part := v.release()
-	return fmt.Sprintf("%d.%d", year, part)
+	update := 0
+	if v == (version{3, 23}) {
+		update = 9
+	}
+	return fmt.Sprintf("%d.%d.%d", year, part, update)
 }
 
 func (v version) build() string {

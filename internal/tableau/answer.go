@@ -1,0 +1,268 @@
+package tableau
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// answer is everything that vizpost reads from the answers, in the names of the
+// schema. Fields that an answer lacks stay empty.
+type answer struct {
+	Error       *reportedError    `json:"error"`
+	Pagination  pagination        `json:"pagination"`
+	ServerInfo  serverInfo        `json:"serverInfo"`
+	Credentials credentials       `json:"credentials"`
+	User        user              `json:"user"`
+	Views       list[view]        `json:"views"`
+	Workbook    workbook          `json:"workbook"`
+	Workbooks   list[workbook]    `json:"workbooks"`
+	CustomView  customView        `json:"customView"`
+	CustomViews list[customView]  `json:"customViews"`
+	Tokens      list[accessToken] `json:"personalAccessTokens"`
+}
+
+type reportedError struct {
+	Code    scalar `json:"code" xml:"code,attr"`
+	Summary scalar `json:"summary" xml:"summary"`
+	Detail  scalar `json:"detail" xml:"detail"`
+}
+
+type pagination struct {
+	PageNumber     scalar `json:"pageNumber"`
+	PageSize       scalar `json:"pageSize"`
+	TotalAvailable scalar `json:"totalAvailable"`
+}
+
+type credentials struct {
+	Token      scalar `json:"token"`
+	Expiration scalar `json:"estimatedTimeToExpiration"`
+	Site       struct {
+		ID         scalar `json:"id"`
+		ContentURL scalar `json:"contentUrl"`
+	} `json:"site"`
+	User user `json:"user"`
+}
+
+type user struct {
+	ID       scalar `json:"id"`
+	Name     scalar `json:"name"`
+	FullName scalar `json:"fullName"`
+	SiteRole scalar `json:"siteRole"`
+}
+
+type view struct {
+	ID          scalar   `json:"id"`
+	Name        scalar   `json:"name"`
+	ContentURL  scalar   `json:"contentUrl"`
+	ViewURLName scalar   `json:"viewUrlName"`
+	SheetType   scalar   `json:"sheetType"`
+	UpdatedAt   scalar   `json:"updatedAt"`
+	Workbook    workbook `json:"workbook"`
+	Project     project  `json:"project"`
+}
+
+type workbook struct {
+	ID            scalar  `json:"id"`
+	Name          scalar  `json:"name"`
+	ContentURL    scalar  `json:"contentUrl"`
+	WebpageURL    scalar  `json:"webpageUrl"`
+	ShowTabs      scalar  `json:"showTabs"`
+	DefaultViewID scalar  `json:"defaultViewId"`
+	UpdatedAt     scalar  `json:"updatedAt"`
+	Project       project `json:"project"`
+	Owner         user    `json:"owner"`
+}
+
+type customView struct {
+	ID        scalar   `json:"id"`
+	Name      scalar   `json:"name"`
+	Shared    scalar   `json:"shared"`
+	UpdatedAt scalar   `json:"updatedAt"`
+	View      project  `json:"view"` // its id and name
+	Workbook  workbook `json:"workbook"`
+	Owner     user     `json:"owner"`
+}
+
+type accessToken struct {
+	Name       scalar `json:"tokenName"`
+	ID         scalar `json:"tokenGuid"`
+	LastUsedAt scalar `json:"lastUsedAt"`
+	ExpiresAt  scalar `json:"expiresAt"`
+}
+
+// project is a reference to something by id and name.
+type project struct {
+	ID   scalar `json:"id"`
+	Name scalar `json:"name"`
+}
+
+type serverInfo struct {
+	Product    productVersion `json:"productVersion" xml:"productVersion"`
+	APIVersion scalar         `json:"restApiVersion" xml:"restApiVersion"`
+}
+
+// productVersion is an object in JSON and, on some servers, only its text.
+type productVersion struct {
+	Value scalar `json:"value" xml:",chardata"`
+	Build scalar `json:"build" xml:"build,attr"`
+}
+
+func (p *productVersion) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("{")) {
+		type plain productVersion
+		return json.Unmarshal(data, (*plain)(p))
+	}
+	return json.Unmarshal(data, &p.Value)
+}
+
+// scalar is a string, number or boolean of an answer, as text. Tableau writes
+// all of them as strings in most places and unquoted in others.
+type scalar string
+
+func (s *scalar) UnmarshalJSON(data []byte) error {
+	switch {
+	case bytes.HasPrefix(data, []byte(`"`)):
+		return json.Unmarshal(data, (*string)(s))
+	case bytes.Equal(data, []byte("null")), bytes.HasPrefix(data, []byte("{")), bytes.HasPrefix(data, []byte("[")):
+		*s = "" // not a scalar: as good as missing
+	default:
+		*s = scalar(data)
+	}
+	return nil
+}
+
+// int gives the number that a scalar holds, or -1.
+func (s scalar) int() int {
+	n, ok := 0, len(s) > 0 && len(s) < 10
+	for _, r := range s {
+		ok = ok && r >= '0' && r <= '9'
+		n = n*10 + int(r-'0')
+	}
+	if !ok {
+		return -1
+	}
+	return n
+}
+
+func (s scalar) time() time.Time {
+	t, err := time.Parse(time.RFC3339, string(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// list is a collection of an answer. Tableau writes {"views":{"view":[…]}}, and
+// in places {"views":[…]}, a single object in place of the array, or {} for
+// none.
+type list[T any] []T
+
+func (l *list[T]) UnmarshalJSON(data []byte) error {
+	*l = nil
+	return l.appendFrom(data, true)
+}
+
+func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
+	switch {
+	case bytes.HasPrefix(data, []byte("[")):
+		return json.Unmarshal(data, (*[]T)(l))
+	case !bytes.HasPrefix(data, []byte("{")):
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return err
+	}
+	_, single := members["id"]
+	_, token := members["tokenName"]
+	if single || token || !mayWrap {
+		var item T
+		if err := json.Unmarshal(data, &item); err != nil {
+			return err
+		}
+		*l = append(*l, item)
+		return nil
+	}
+	for _, member := range members {
+		if err := l.appendFrom(bytes.TrimSpace(member), false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// xmlAnswer is the little that is read as XML: the errors of exports, and
+// servers whose version 2.4 of the API does not know JSON.
+type xmlAnswer struct {
+	XMLName    xml.Name       `xml:"tsResponse"`
+	Error      *reportedError `xml:"error"`
+	ServerInfo serverInfo     `xml:"serverInfo"`
+}
+
+// decode reads a successful answer.
+func (c *Client) decode(ctx context.Context, r request, resp *http.Response, into *answer) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return bodyError(ctx, r.op, resp, err)
+	}
+	if len(body) > maxAnswer {
+		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge}
+	}
+	if decodeAnswer(body, into) != nil {
+		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
+		if looksLikeMarkup(resp, body) {
+			e.Cause, e.Retry = NotTableau, !r.token.IsZero()
+			e.hint = pageHint(r, resp, body)
+		}
+		return e
+	}
+	if into.Error != nil {
+		return c.statusError(r, resp, body)
+	}
+	return nil
+}
+
+// bodyError makes the error of an answer whose body could not be read to its
+// end.
+func bodyError(ctx context.Context, op string, resp *http.Response, err error) *Error {
+	e := transportError(ctx, op, err)
+	e.Status = resp.StatusCode
+	if ctx.Err() == nil {
+		e.Cause, e.Retry, e.hint = Truncated, true, ""
+	}
+	return e
+}
+
+// decodeAnswer reads JSON, or XML where that is what came.
+func decodeAnswer(body []byte, into *answer) error {
+	body = trimStart(body)
+	if !bytes.HasPrefix(body, []byte("<")) {
+		if !bytes.HasPrefix(body, []byte("{")) {
+			return errNoAnswer
+		}
+		return json.Unmarshal(body, into)
+	}
+	var decoded xmlAnswer
+	if err := xml.Unmarshal(body, &decoded); err != nil {
+		return err
+	}
+	into.Error, into.ServerInfo = decoded.Error, decoded.ServerInfo
+	return nil
+}
+
+var errNoAnswer = errors.New("the answer is neither JSON nor XML")
+
+// decodeError reads the error in a body, JSON or XML.
+func decodeError(body []byte) (reportedError, bool) {
+	var a answer
+	if err := decodeAnswer(body, &a); err != nil || a.Error == nil {
+		return reportedError{}, false
+	}
+	return *a.Error, true
+}
