@@ -39,7 +39,9 @@ type Facts struct {
 	Sheets int // of an Excel workbook
 
 	// Rows of a CSV, without its header: 0 where the view has no data with these
-	// filters. Of an Excel workbook, the rows of all sheets, with headers.
+	// filters. Beyond 8 MiB its lines are counted in place of its records, so that
+	// a value of two lines counts as a row more. Of an Excel workbook, the rows of
+	// all sheets, with headers.
 	Rows int
 
 	// Blank says that there is nothing to see: a picture of a single colour, an

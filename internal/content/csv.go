@@ -17,10 +17,11 @@ import (
 func checkCSV(s *source) (Facts, error) {
 	var (
 		counter csvCounter
+		lines   csvLines
 		in      = s.all()
 		buffer  = make([]byte, 64<<10)
+		base    int64 // offset of the buffer in the file
 		filled  int
-		first   = true
 	)
 	for {
 		n, err := io.ReadFull(in, buffer[filled:])
@@ -36,15 +37,85 @@ func checkCSV(s *source) (Facts, error) {
 		if !isText(text) {
 			return Facts{}, notUTF8()
 		}
-		if first {
-			text, first = bytes.TrimPrefix(text, []byte("\uFEFF")), false
+		used := len(text)
+		if base == 0 {
+			text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 		}
-		counter.read(text)
-		used := len(wholeRunes(buffer[:filled]))
+		if base >= csvExact && !lines.begun {
+			text = counter.readRecord(text)
+			lines.begin(base+int64(used-len(text)), counter)
+		}
+		if lines.begun {
+			lines.read(text, base+int64(used-len(text)))
+		} else {
+			counter.read(text)
+		}
 		if atEnd {
+			if err := lines.finish(s, &counter); err != nil {
+				return Facts{}, err
+			}
 			return counter.finish()
 		}
 		filled = copy(buffer, buffer[used:filled])
+		base += int64(used)
+	}
+}
+
+// csvExact is how much of a file is gone through record by record, in bytes. Of
+// what follows, lines are counted, which is many times as fast.
+const csvExact = 8 << 20
+
+// csvLines counts the lines in the rest of a large file, from the beginning of a
+// record on.
+type csvLines struct {
+	begun  bool
+	first  int64 // offset of the rest
+	lines  int   // with a line end
+	last   int64 // offset of the line that follows them
+	quotes int   // in those lines
+	after  int   // quotes in the line that follows
+}
+
+func (l *csvLines) begin(offset int64, c csvCounter) {
+	if c.atRecord() {
+		l.begun, l.first, l.last = true, offset, offset
+	}
+}
+
+func (l *csvLines) read(text []byte, offset int64) {
+	quote := []byte{'"'}
+	end := bytes.LastIndexByte(text, '\n') + 1
+	if end > 0 {
+		l.lines += bytes.Count(text[:end], []byte{'\n'})
+		l.quotes += l.after + bytes.Count(text[:end], quote)
+		l.last, l.after = offset+int64(end), 0
+	}
+	l.after += bytes.Count(text[end:], quote)
+}
+
+// finish has the last line counted as a record that may have been cut. Quotes
+// come in pairs; where there is an odd number before that line, it does not begin
+// a record or one was stray, and the whole rest is gone through after all.
+func (l *csvLines) finish(s *source, c *csvCounter) error {
+	if !l.begun {
+		return nil
+	}
+	from := l.last
+	if l.quotes%2 == 0 {
+		c.rows += l.lines
+	} else {
+		from = l.first
+	}
+	in, buffer := s.from(from), make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buffer)
+		c.read(buffer[:n])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
@@ -103,7 +174,7 @@ const (
 // themselves, which are nearly all, are only counted: a large file is mostly such.
 func (c *csvCounter) read(text []byte) {
 	for len(text) > 0 {
-		if c.header > 0 && !c.hasBytes && c.state == fieldStart {
+		if c.header > 0 && c.atRecord() {
 			n, rows := plainRows(text)
 			text, c.rows = text[n:], c.rows+rows
 		}
@@ -114,6 +185,23 @@ func (c *csvCounter) read(text []byte) {
 		c.step(line)
 		text = text[len(line):]
 	}
+}
+
+// atRecord reports whether a record begins next.
+func (c *csvCounter) atRecord() bool { return !c.hasBytes && c.state == fieldStart }
+
+// readRecord goes on to where a record begins, or the text ends, and gives what
+// follows.
+func (c *csvCounter) readRecord(text []byte) []byte {
+	for len(text) > 0 && !c.atRecord() {
+		line := text
+		if i := bytes.IndexByte(text, '\n'); i >= 0 {
+			line = text[:i+1]
+		}
+		c.step(line)
+		text = text[len(line):]
+	}
+	return text
 }
 
 // plainRows counts the lines at the beginning of a text that are records by
