@@ -15,55 +15,80 @@ import (
 // Of a file that broke off elsewhere, nothing shows: there is no end mark, and a
 // last line without a line end is allowed.
 func checkCSV(s *source) (Facts, error) {
+	mark := []byte("\uFEFF")
+	head := make([]byte, len(mark))
+	n, err := s.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Facts{}, err
+	}
+	c := csvCheck{}
+	if bytes.Equal(head[:n], mark) {
+		c.offset = int64(n)
+	}
 	var (
-		counter csvCounter
-		lines   csvLines
-		in      = s.all()
-		buffer  = make([]byte, 64<<10)
-		base    int64 // offset of the buffer in the file
-		filled  int
+		in     = &sourceReader{source: s, offset: c.offset}
+		buffer = make([]byte, 64<<10)
+		cut    = make([]byte, 0, utf8.UTFMax) // a rune that is not complete yet
 	)
 	for {
-		n, err := io.ReadFull(in, buffer[filled:])
-		filled += n
-		atEnd := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !atEnd {
-			return Facts{}, err
+		piece, err := in.next(buffer)
+		for len(cut) > 0 && len(piece) > 0 && !utf8.FullRune(cut) {
+			cut, piece = append(cut, piece[0]), piece[1:]
 		}
-		text := buffer[:filled]
-		if !atEnd {
-			text = wholeRunes(text)
-		}
-		if !isText(text) {
-			return Facts{}, notUTF8()
-		}
-		used := len(text)
-		if base == 0 {
-			text = bytes.TrimPrefix(text, []byte("\uFEFF"))
-		}
-		if base >= csvExact && !lines.begun {
-			text = counter.readRecord(text)
-			lines.begin(base+int64(used-len(text)), counter)
-		}
-		if lines.begun {
-			lines.read(text, base+int64(used-len(text)))
-		} else {
-			counter.read(text)
-		}
-		if atEnd {
-			if err := lines.finish(s, &counter); err != nil {
+		if utf8.FullRune(cut) || len(cut) > 0 && errors.Is(err, io.EOF) {
+			if err := c.read(cut); err != nil {
 				return Facts{}, err
 			}
-			return counter.finish()
+			cut = cut[:0]
 		}
-		filled = copy(buffer, buffer[used:filled])
-		base += int64(used)
+		if len(cut) == 0 {
+			whole := wholeRunes(piece)
+			cut = append(cut, piece[len(whole):]...)
+			if err := c.read(whole); err != nil {
+				return Facts{}, err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) && len(cut) > 0:
+			return Facts{}, notUTF8()
+		case errors.Is(err, io.EOF):
+			if err := c.lines.finish(s, &c.counter); err != nil {
+				return Facts{}, err
+			}
+			return c.counter.finish()
+		case err != nil:
+			return Facts{}, err
+		}
 	}
+}
+
+// csvCheck takes a file's text piece by piece.
+type csvCheck struct {
+	offset  int64 // of the next piece
+	counter csvCounter
+	lines   csvLines
+}
+
+func (c *csvCheck) read(text []byte) error {
+	if !isText(text) {
+		return notUTF8()
+	}
+	c.offset += int64(len(text))
+	if c.offset > csvExact && !c.lines.begun {
+		text = c.counter.readRecord(text)
+		c.lines.begin(c.offset-int64(len(text)), c.counter)
+	}
+	if c.lines.begun {
+		c.lines.read(text, c.offset-int64(len(text)))
+	} else {
+		c.counter.read(text)
+	}
+	return nil
 }
 
 // csvExact is how much of a file is gone through record by record, in bytes. Of
 // what follows, lines are counted, which is many times as fast.
-const csvExact = 8 << 20
+const csvExact = 1 << 20
 
 // csvLines counts the lines in the rest of a large file, from the beginning of a
 // record on.

@@ -107,6 +107,15 @@ func (a *arriving) ReadAt(p []byte, offset int64) (int, error) {
 	return a.read(p, offset)
 }
 
+// atHand gives what is in memory from an offset on, if all that is there is.
+// It waits for one byte.
+func (a *arriving) atHand(offset int64) []byte {
+	if a.await(offset+1) != nil || offset >= a.written || offset < a.written-int64(len(a.last)) {
+		return nil
+	}
+	return a.last[offset-(a.written-int64(len(a.last))):]
+}
+
 // readSome reads at least one byte.
 func (a *arriving) readSome(p []byte, offset int64) (int, error) {
 	if err := a.await(offset + 1); err != nil {
