@@ -146,19 +146,22 @@ func (l *csvLines) finish(s *source, c *csvCounter) error {
 
 // isText reports whether a text is UTF-8 without zero bytes.
 func isText(b []byte) bool {
-	const ones, tops = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80
-	rest := b
-	for len(rest) >= 32 {
-		// Taking one from each byte sets the top bit of a zero byte; the others
-		// have it if they are not ASCII.
-		w, x := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
-		y, z := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
-		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&tops != 0 {
+	if bytes.IndexByte(b, 0) >= 0 {
+		return false
+	}
+	// What is ASCII, as most is, is passed over quickly.
+	const tops = 0x80_80_80_80_80_80_80_80
+	at := 0
+	for ; at+64 <= len(b); at += 64 {
+		p := (*[64]byte)(b[at:])
+		if (binary.LittleEndian.Uint64(p[0:])|binary.LittleEndian.Uint64(p[8:])|
+			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:])|
+			binary.LittleEndian.Uint64(p[32:])|binary.LittleEndian.Uint64(p[40:])|
+			binary.LittleEndian.Uint64(p[48:])|binary.LittleEndian.Uint64(p[56:]))&tops != 0 {
 			break
 		}
-		rest = rest[32:]
 	}
-	return utf8.Valid(rest) && bytes.IndexByte(rest, 0) < 0
+	return utf8.Valid(b[at:])
 }
 
 // wholeRunes cuts a rune that is not complete off the end of a text.
