@@ -2,7 +2,6 @@ package content
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"unicode/utf8"
@@ -142,39 +141,6 @@ func (l *csvLines) finish(s *source, c *csvCounter) error {
 			return err
 		}
 	}
-}
-
-// isText reports whether a text is UTF-8 without zero bytes.
-func isText(b []byte) bool {
-	if bytes.IndexByte(b, 0) >= 0 {
-		return false
-	}
-	// What is ASCII, as most is, is passed over quickly.
-	const tops = 0x80_80_80_80_80_80_80_80
-	at := 0
-	for ; at+64 <= len(b); at += 64 {
-		p := (*[64]byte)(b[at:])
-		if (binary.LittleEndian.Uint64(p[0:])|binary.LittleEndian.Uint64(p[8:])|
-			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:])|
-			binary.LittleEndian.Uint64(p[32:])|binary.LittleEndian.Uint64(p[40:])|
-			binary.LittleEndian.Uint64(p[48:])|binary.LittleEndian.Uint64(p[56:]))&tops != 0 {
-			break
-		}
-	}
-	return utf8.Valid(b[at:])
-}
-
-// wholeRunes cuts a rune that is not complete off the end of a text.
-func wholeRunes(text []byte) []byte {
-	for i := len(text) - 1; i >= 0 && i >= len(text)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(text[i]) {
-			if !utf8.FullRune(text[i:]) {
-				return text[:i]
-			}
-			break
-		}
-	}
-	return text
 }
 
 // csvCounter goes through a CSV byte by byte.
