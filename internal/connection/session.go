@@ -226,6 +226,13 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 		if l, ok := s.open(c, credential, lease.Session, dead); ok {
 			return l, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false)
 		}
+		// Others may have signed in since the row was read.
+		if earlier := lease.Recent[:len(lease.Recent)-1]; len(earlier) > 0 {
+			if wait, ok := tooManySignIns(earlier, now); ok {
+				lease.Recent = earlier
+				return live{}, errors.Join(s.tooMany(ctx, c, lease, now, wait), s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+			}
+		}
 		// Whoever had the lease before may have found the credential rejected,
 		// and trying it once more for each of us would lock the account.
 		latest, err := s.Store.Connection(ctx, c.ID)
@@ -423,7 +430,7 @@ func (s *Service) credential(ctx context.Context, c Connection) (sealed, error) 
 	if ok {
 		return known, nil
 	}
-	b, err := s.Vault.Secret(ctx, vaultOwner(c.ID), c.CredentialVersion)
+	b, err := s.Vault.Secret(ctx, VaultOwner(c.ID), c.CredentialVersion)
 	if problem.Is(err, problem.NotFound) {
 		// Mostly it was dropped after an edit, and whoever asks has an old row.
 		return sealed{}, fmt.Errorf("the credential was replaced: %w", errors.Join(errNoSecret, ErrFenced))
