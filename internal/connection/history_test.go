@@ -10,6 +10,7 @@ import (
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/storetest"
 )
 
 func (w *world) history(id string) []connection.Event {
@@ -215,8 +216,8 @@ func TestTestWithoutHistory(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		store := &failing{Store: w.store, forever: true}
-		store.left.Store(1)
+		store := &storetest.Failing{Store: w.store, Forever: true}
+		store.FailAt(1)
 		_, err := w.process(store, w.store).Test(w.Context(), c.ID)
 		w.succeed(err)
 		if !strings.Contains(w.log.String(), "an event was not noted") {
