@@ -132,6 +132,8 @@ func TestEventFiles(t *testing.T) {
 		t.Errorf("got %d sign-ins, want one more than %d", got, signIns)
 	}
 
+	admissionOf(a, func(file string) []byte { return event(file) })
+
 	files, err := os.ReadDir(filepath.Join("..", "events"))
 	a.must(files, err)
 	for _, f := range files {
@@ -227,7 +229,7 @@ func TestFunctionsSayWhatSettingIsMissing(t *testing.T) {
 	for _, f := range a.stack.functions() {
 		for name := range f.env {
 			switch name {
-			case "VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS": // may be empty
+			case "VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS", "VIZPOST_SLACK_TEAM": // may be empty
 				continue
 			}
 			env := a.settings(f)
@@ -247,6 +249,7 @@ func TestEventsOfOthers(t *testing.T) {
 	a := newAccount(t)
 	for function, file := range map[string]string{
 		"api": "tick-minute.json", "public": "export-bell.json", "export": "api-list-runs.json", "receipts": "care-day.json",
+		"admission": "tick-minute.json",
 	} {
 		if out, err := a.process(function).Invoke(t.Context(), a.event(file)); err == nil {
 			t.Errorf("%s answered %s to %s, want an error", function, out, file)

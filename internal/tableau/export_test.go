@@ -53,7 +53,7 @@ func TestExportRequests(t *testing.T) {
 		{"one filter", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Region", "West")}, site + "data?maxAge=1&vf_Region=West"},
 		{"several values", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Region", "West|East")}, site + "data?maxAge=1&vf_Region=West%2CEast"},
 		{"commas", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Name", "Smith, Jane|Doe")}, site + `data?maxAge=1&vf_Name=Smith%5C%2C%20Jane%2CDoe`},
-		{"backslashes", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("User", `DOMAIN\jsmith`)}, site + `data?maxAge=1&vf_User=DOMAIN%5C%5Cjsmith`},
+		{"backslashes", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("User", `DOMAIN\jsmith`)}, site + `data?maxAge=1&vf_User=DOMAIN%5Cjsmith`},
 		{"backslash at the end", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Path", `C:\|D`)}, site + `data?maxAge=1&vf_Path=C%3A%5C%5C%2CD`},
 		{"ampersand, plus, quotes, per cent", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Sub Category", `A & B+C "D" 'E' 5% #1`)},
 			site + "data?maxAge=1&vf_Sub%20Category=A%20%26%20B%2BC%20%22D%22%20%27E%27%205%25%20%231"},
@@ -170,17 +170,16 @@ func decodeFilters(t testing.TB, query string) (combinations []map[string]string
 			t.Fatalf("the key %q stands %d times", key, len(texts))
 		}
 		var list []string
-		current, escaped := "", false
-		for _, r := range texts[0] {
-			switch {
-			case escaped:
-				current, escaped = current+string(r), false
-			case r == '\\':
-				escaped = true
-			case r == ',':
+		current := ""
+		for i := 0; i < len(texts[0]); i++ {
+			switch rest := texts[0][i:]; {
+			case strings.HasPrefix(rest, `\,`), strings.HasPrefix(rest, `\\`):
+				i++
+				current += rest[1:2]
+			case rest[0] == ',':
 				list, current = append(list, current), ""
 			default:
-				current += string(r)
+				current += rest[:1]
 			}
 		}
 		list = append(list, current)

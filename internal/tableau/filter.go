@@ -33,6 +33,7 @@ const (
 	maxFilterFields    = 50
 	filterQueryKey     = "vf_"
 	filterSeparator    = ","
+	escapedSeparator   = `\,`
 	filterFieldMessage = "Name a field's caption as the view shows it, of at most 200 characters."
 )
 
@@ -140,11 +141,23 @@ func (f Filter) combines() bool {
 }
 
 // escapeValue writes one value of a list. A comma is written \, as Tableau
-// documents, and a backslash twice, since a single one could be read as escaping
-// what follows it.
-func escapeValue(v string) string { return valueEscaper.Replace(v) }
-
-var valueEscaper = strings.NewReplacer(`\`, `\\`, `,`, `\,`)
+// documents. Of a backslash it documents nothing, so one stays as it is, that
+// values such as DOMAIN\user match, except where it would be read as escaping
+// what follows.
+func escapeValue(v string) string {
+	var b strings.Builder
+	for i := range len(v) {
+		switch {
+		case v[i] == ',':
+			b.WriteString(escapedSeparator)
+		case v[i] == '\\' && (i+1 == len(v) || v[i+1] == ',' || v[i+1] == '\\'):
+			b.WriteString(`\\`)
+		default:
+			b.WriteByte(v[i])
+		}
+	}
+	return b.String()
+}
 
 // splitValues is the inverse of joining escaped values. A backslash before
 // anything but a comma or another stays: people paste values as they are.

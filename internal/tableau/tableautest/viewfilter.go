@@ -48,24 +48,21 @@ func viewQuery(query url.Values) (sample.Query, bool) {
 	return q, true
 }
 
-// splitValues splits at commas; a backslash takes the special meaning from what
-// follows it.
+// splitValues splits at commas that no backslash stands before. A backslash
+// before anything but a comma or another is one of the value's own.
 func splitValues(text string) []string {
 	var out []string
 	var current strings.Builder
-	escaped := false
-	for _, r := range text {
+	for i := 0; i < len(text); i++ {
 		switch {
-		case escaped:
-			current.WriteRune(r)
-			escaped = false
-		case r == '\\':
-			escaped = true
-		case r == ',':
+		case text[i] == '\\' && i+1 < len(text) && (text[i+1] == ',' || text[i+1] == '\\'):
+			i++
+			current.WriteByte(text[i])
+		case text[i] == ',':
 			out = append(out, current.String())
 			current.Reset()
 		default:
-			current.WriteRune(r)
+			current.WriteByte(text[i])
 		}
 	}
 	return append(out, current.String())
