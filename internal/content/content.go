@@ -39,7 +39,9 @@ type Facts struct {
 	Sheets int // of an Excel workbook
 
 	// Rows of a CSV, without its header: 0 where the view has no data with these
-	// filters. Of an Excel workbook, the rows of all sheets, with headers.
+	// filters. Beyond 1 MiB its lines are counted in place of its records, so that
+	// a value of two lines counts as a row more. Of an Excel workbook, the rows of
+	// all sheets, with headers.
 	Rows int
 
 	// Blank says that there is nothing to see: a picture of a single colour, an
@@ -224,6 +226,19 @@ func (s *source) from(offset int64) io.Reader { return &sourceReader{s, offset} 
 type sourceReader struct {
 	source *source
 	offset int64
+}
+
+// next gives a piece of the file, in the buffer or where it is at hand. It is
+// the reader's until the next call, to read only.
+func (r *sourceReader) next(buffer []byte) ([]byte, error) {
+	if a := r.source.arriving; a != nil {
+		if piece := a.atHand(r.offset); len(piece) > 0 {
+			r.offset += int64(len(piece))
+			return piece, r.source.ctx.Err()
+		}
+	}
+	n, err := r.Read(buffer)
+	return buffer[:n], err
 }
 
 func (r *sourceReader) Read(p []byte) (int, error) {

@@ -2,7 +2,6 @@ package content
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"unicode/utf8"
@@ -15,67 +14,133 @@ import (
 // Of a file that broke off elsewhere, nothing shows: there is no end mark, and a
 // last line without a line end is allowed.
 func checkCSV(s *source) (Facts, error) {
+	mark := []byte("\uFEFF")
+	head := make([]byte, len(mark))
+	n, err := s.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Facts{}, err
+	}
+	c := csvCheck{}
+	if bytes.Equal(head[:n], mark) {
+		c.offset = int64(n)
+	}
 	var (
-		counter csvCounter
-		in      = s.all()
-		buffer  = make([]byte, 64<<10)
-		filled  int
-		first   = true
+		in     = &sourceReader{source: s, offset: c.offset}
+		buffer = make([]byte, 64<<10)
+		cut    = make([]byte, 0, utf8.UTFMax) // a rune that is not complete yet
 	)
 	for {
-		n, err := io.ReadFull(in, buffer[filled:])
-		filled += n
-		atEnd := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !atEnd {
+		piece, err := in.next(buffer)
+		for len(cut) > 0 && len(piece) > 0 && !utf8.FullRune(cut) {
+			cut, piece = append(cut, piece[0]), piece[1:]
+		}
+		if utf8.FullRune(cut) || len(cut) > 0 && errors.Is(err, io.EOF) {
+			if err := c.read(cut); err != nil {
+				return Facts{}, err
+			}
+			cut = cut[:0]
+		}
+		if len(cut) == 0 {
+			whole := wholeRunes(piece)
+			cut = append(cut, piece[len(whole):]...)
+			if err := c.read(whole); err != nil {
+				return Facts{}, err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) && len(cut) > 0:
+			return Facts{}, notUTF8()
+		case errors.Is(err, io.EOF):
+			if err := c.lines.finish(s, &c.counter); err != nil {
+				return Facts{}, err
+			}
+			return c.counter.finish()
+		case err != nil:
 			return Facts{}, err
 		}
-		text := buffer[:filled]
-		if !atEnd {
-			text = wholeRunes(text)
-		}
-		if !isText(text) {
-			return Facts{}, notUTF8()
-		}
-		if first {
-			text, first = bytes.TrimPrefix(text, []byte("\uFEFF")), false
-		}
-		counter.read(text)
-		used := len(wholeRunes(buffer[:filled]))
-		if atEnd {
-			return counter.finish()
-		}
-		filled = copy(buffer, buffer[used:filled])
 	}
 }
 
-// isText reports whether a text is UTF-8 without zero bytes.
-func isText(b []byte) bool {
-	const ones, tops = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80
-	rest := b
-	for len(rest) >= 32 {
-		// Taking one from each byte sets the top bit of a zero byte; the others
-		// have it if they are not ASCII.
-		w, x := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
-		y, z := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
-		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&tops != 0 {
-			break
-		}
-		rest = rest[32:]
-	}
-	return utf8.Valid(rest) && bytes.IndexByte(rest, 0) < 0
+// csvCheck takes a file's text piece by piece.
+type csvCheck struct {
+	offset  int64 // of the next piece
+	counter csvCounter
+	lines   csvLines
 }
 
-// wholeRunes cuts a rune that is not complete off the end of a text.
-func wholeRunes(text []byte) []byte {
-	for i := len(text) - 1; i >= 0 && i >= len(text)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(text[i]) {
-			if !utf8.FullRune(text[i:]) {
-				return text[:i]
-			}
-			break
+func (c *csvCheck) read(text []byte) error {
+	if !isText(text) {
+		return notUTF8()
+	}
+	c.offset += int64(len(text))
+	if c.offset > csvExact && !c.lines.begun {
+		text = c.counter.readRecord(text)
+		c.lines.begin(c.offset-int64(len(text)), c.counter)
+	}
+	if c.lines.begun {
+		c.lines.read(text, c.offset-int64(len(text)))
+	} else {
+		c.counter.read(text)
+	}
+	return nil
+}
+
+// csvExact is how much of a file is gone through record by record, in bytes. Of
+// what follows, lines are counted, which is many times as fast.
+const csvExact = 1 << 20
+
+// csvLines counts the lines in the rest of a large file, from the beginning of a
+// record on.
+type csvLines struct {
+	begun  bool
+	first  int64 // offset of the rest
+	lines  int   // with a line end
+	last   int64 // offset of the line that follows them
+	quotes int   // in those lines
+	after  int   // quotes in the line that follows
+}
+
+func (l *csvLines) begin(offset int64, c csvCounter) {
+	if c.atRecord() {
+		l.begun, l.first, l.last = true, offset, offset
+	}
+}
+
+func (l *csvLines) read(text []byte, offset int64) {
+	quote := []byte{'"'}
+	end := bytes.LastIndexByte(text, '\n') + 1
+	if end > 0 {
+		l.lines += bytes.Count(text[:end], []byte{'\n'})
+		l.quotes += l.after + bytes.Count(text[:end], quote)
+		l.last, l.after = offset+int64(end), 0
+	}
+	l.after += bytes.Count(text[end:], quote)
+}
+
+// finish has the last line counted as a record that may have been cut. Quotes
+// come in pairs; where there is an odd number before that line, it does not begin
+// a record or one was stray, and the whole rest is gone through after all.
+func (l *csvLines) finish(s *source, c *csvCounter) error {
+	if !l.begun {
+		return nil
+	}
+	from := l.last
+	if l.quotes%2 == 0 {
+		c.rows += l.lines
+	} else {
+		from = l.first
+	}
+	in, buffer := s.from(from), make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buffer)
+		c.read(buffer[:n])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return text
 }
 
 // csvCounter goes through a CSV byte by byte.
@@ -103,7 +168,7 @@ const (
 // themselves, which are nearly all, are only counted: a large file is mostly such.
 func (c *csvCounter) read(text []byte) {
 	for len(text) > 0 {
-		if c.header > 0 && !c.hasBytes && c.state == fieldStart {
+		if c.header > 0 && c.atRecord() {
 			n, rows := plainRows(text)
 			text, c.rows = text[n:], c.rows+rows
 		}
@@ -114,6 +179,23 @@ func (c *csvCounter) read(text []byte) {
 		c.step(line)
 		text = text[len(line):]
 	}
+}
+
+// atRecord reports whether a record begins next.
+func (c *csvCounter) atRecord() bool { return !c.hasBytes && c.state == fieldStart }
+
+// readRecord goes on to where a record begins, or the text ends, and gives what
+// follows.
+func (c *csvCounter) readRecord(text []byte) []byte {
+	for len(text) > 0 && !c.atRecord() {
+		line := text
+		if i := bytes.IndexByte(text, '\n'); i >= 0 {
+			line = text[:i+1]
+		}
+		c.step(line)
+		text = text[len(line):]
+	}
+	return text
 }
 
 // plainRows counts the lines at the beginning of a text that are records by

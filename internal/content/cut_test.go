@@ -3,6 +3,7 @@ package content_test
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -146,6 +147,40 @@ func TestCutUpdateOfPDF(t *testing.T) {
 	for n := len(old) + len("9 0 obj"); n < len(whole); n++ {
 		if _, err := check(t, whole[:n], content.PDF); reason(t, err) != content.Truncated {
 			t.Errorf("cut to %d of %d: %v, want truncated", n, len(whole), err)
+		}
+	}
+}
+
+// A large CSV is counted and found cut like a small one.
+func TestLargeCSV(t *testing.T) {
+	t.Parallel()
+	const header, row = "Region,Note,Sales\r\n", "West,\"a, \"\"b\"\"\",10\r\n"
+	rows := 9 << 20 / len(row)
+	file := header + strings.Repeat(row, rows)
+	tests := []struct {
+		name, tail string
+		want       content.Reason
+		rows       int
+	}{
+		{"whole", "", "", rows},
+		{"a last line without a line end", "East,,1", "", rows + 1},
+		{"a last line that breaks off", "East,", content.Truncated, rows},
+		{"a value that breaks off", "East,\"b", content.Truncated, rows},
+		{"a value that breaks off in its second line", "East,\"b\nc", content.Truncated, rows},
+		{"a last value of two lines", "East,\"b\nc\",1\r\n", "", rows + 1},
+		{"a stray quote", "East,5\" pipe,1\r\nEast,b,2\r\n", "", rows + 2},
+		{"a zero byte", "East,\x00,1\r\n", content.NotFormat, 0},
+	}
+	for _, tt := range tests {
+		for name, judge := range map[string]func() (content.Facts, error){
+			"whole":    func() (content.Facts, error) { return check(t, []byte(file+tt.tail), content.CSV) },
+			"arriving": func() (content.Facts, error) { return receive(t, []byte(file+tt.tail), 100_000, content.CSV) },
+		} {
+			facts, err := judge()
+			// A value of two lines that is not the last one's counts twice.
+			if reason(t, err) != tt.want || facts.Rows < tt.rows || facts.Rows > tt.rows+1 {
+				t.Errorf("%s, %s: %d rows, %v; want %d, %q", tt.name, name, facts.Rows, err, tt.rows, tt.want)
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -378,44 +377,4 @@ func (x *xmlScanner) readAttribute() error {
 		x.attributes = append(x.attributes, kept)
 	}
 	return nil
-}
-
-// utf8Reader passes text on, and fails where it is not UTF-8 or has a zero
-// byte.
-type utf8Reader struct {
-	in   io.Reader
-	rest [utf8.UTFMax]byte // of a rune that was read in part
-	n    int
-}
-
-func (u *utf8Reader) Read(p []byte) (int, error) {
-	n, err := u.in.Read(p)
-	text := p[:n]
-	for u.n > 0 && len(text) > 0 && !utf8.FullRune(u.rest[:u.n]) {
-		u.rest[u.n] = text[0]
-		u.n++
-		text = text[1:]
-	}
-	if u.n > 0 && utf8.FullRune(u.rest[:u.n]) {
-		if !isText(u.rest[:u.n]) {
-			return 0, notUTF8()
-		}
-		u.n = 0
-	}
-	if u.n == 0 {
-		whole := wholeRunes(text)
-		u.n = copy(u.rest[:], text[len(whole):])
-		text = whole
-		if !isText(text) {
-			return 0, notUTF8()
-		}
-	}
-	if u.n > 0 && errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-func notUTF8() error {
-	return &Error{Reason: NotFormat, Detail: "the text is not UTF-8 without zero bytes"}
 }

@@ -83,11 +83,11 @@ type unwritable struct{ bytes.Reader }
 
 func (u *unwritable) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
-// What cannot be read back is no fault of the file.
+// What cannot be read back, where that has to be, is no fault of the file.
 func TestReceiveReportsReadErrors(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("the disk is gone")
-	for _, format := range formats() {
+	for _, format := range []string{content.PDF, content.XLSX, content.PPTX} {
 		_, err := content.Receive(t.Context(), unreadable{failingReader{failure}}, format, func(w io.Writer) error {
 			_, err := w.Write(standIn(t).full[format])
 			return err
