@@ -119,10 +119,9 @@ const (
 func (r ExportRequest) Validate() error {
 	var wrong problem.Fields
 	formats, message := r.subject().formats()
-	if !slices.Contains(formats, r.Format) {
+	known := slices.Contains(formats, r.Format)
+	if !known {
 		wrong.Add("format", "%s", message)
-	} else {
-		r.validateFit(&wrong)
 	}
 	validateFilters(r.Filters, &wrong)
 	if r.MaxAge < 0 || r.MaxAge > maxMaxAge {
@@ -133,6 +132,9 @@ func (r ExportRequest) Validate() error {
 	}
 	if min(r.Image.Width, r.Image.Height) < 0 || max(r.Image.Width, r.Image.Height) > maxImageSide {
 		wrong.Add("image", "Width and height are pixels, from 1 to %d.", maxImageSide)
+	}
+	if known {
+		r.validateFit(&wrong)
 	}
 	if _, ok := pageSizes[strings.ToLower(r.PDF.PageSize)]; !ok && r.PDF.PageSize != "" {
 		wrong.Add("pdf.page_size", "Choose one of A3, A4, A5, B4, B5, Executive, Folio, Ledger, Legal, Letter, Note, Quarto, Tabloid and Unspecified.")
