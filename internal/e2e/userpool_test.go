@@ -30,7 +30,8 @@ type userPool struct {
 	*httptest.Server
 	t      *testing.T
 	key    *rsa.PrivateKey
-	home   string // the page's address, the only one that it leads back to
+	home   string        // the page's address, the only one that it leads back to
+	clock  time.Duration // of the pool's and vizpost's clocks, from the browser's
 	mu     sync.Mutex
 	next   behaviour
 	codes  map[string]authorization
@@ -44,7 +45,7 @@ type behaviour struct {
 	user        string
 	groups      []string
 	lasts       int           // seconds that access tokens last; 0: an hour
-	shift       time.Duration // of the times in its tokens
+	shift       time.Duration // of the times in its tokens, from vizpost's
 	refuse      url.Values    // what the sign-in page answers instead of a code
 	refuseToken object        // what the exchange answers instead of tokens
 	otherNonce  bool
@@ -166,7 +167,7 @@ func (p *userPool) token(w http.ResponseWriter, r *http.Request) {
 	if lasts == 0 {
 		lasts = 3600
 	}
-	now := time.Now().Add(p.next.shift)
+	now := time.Now().Add(p.clock + p.next.shift)
 	p.serial++
 	claims := object{"sub": "7d4e5a9c-30c1-70b2-0c2f-5d1f6a8e9b10", "iss": poolIssuer, "iat": now.Unix(), "exp": now.Add(time.Duration(lasts) * time.Second).Unix(), "jti": p.serial}
 	id := object{"token_use": "id", "aud": poolClient, "email": p.next.user, "cognito:username": "7d4e5a9c-30c1-70b2-0c2f-5d1f6a8e9b10"}
@@ -255,7 +256,7 @@ func (p *userPool) claimsOf(token string) (object, error) {
 		return nil, err
 	}
 	end, _ := claims["exp"].(float64)
-	if claims["iss"] != poolIssuer || claims["client_id"] != poolClient && claims["aud"] != poolClient || time.Now().Unix() > int64(end) {
+	if claims["iss"] != poolIssuer || claims["client_id"] != poolClient && claims["aud"] != poolClient || time.Now().Add(p.clock).Unix() > int64(end) {
 		return nil, errors.New("it is another's, or over")
 	}
 	return claims, nil
@@ -303,6 +304,7 @@ func (p *userPool) apiGateway(api, public http.Handler) http.Handler {
 		for name, value := range out.Headers {
 			w.Header().Set(name, value)
 		}
+		w.Header().Set("Date", time.Now().Add(p.clock).UTC().Format(http.TimeFormat))
 		text := []byte(out.Body)
 		if out.IsBase64Encoded {
 			if text, err = base64.StdEncoding.DecodeString(out.Body); err != nil {
