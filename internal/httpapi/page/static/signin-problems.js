@@ -21,8 +21,8 @@ export const failed = {
   },
   ended: "Your sign-in has ended. Sign in again, and you come back to where you were.",
   noRole: (name) => ({
-    title: `${name || "You"} may not do anything here yet`,
-    text: "You are signed in, and in none of the groups viewer, editor and admin. Ask an administrator of this vizpost to put you into one, then check again.",
+    title: name ? `${name} has no access yet` : "You have no access yet",
+    text: "You are signed in, but in none of the groups viewer, editor and admin. Ask an administrator of this vizpost to put you into one, then check again.",
   }),
 };
 
@@ -33,7 +33,7 @@ export const failed = {
 const refusals = [
   [/\[other_slack_team\]/, {
     title: "This Slack workspace may not sign in here",
-    text: "Slack signed you in with another workspace than the one that this vizpost is for. Sign in again and choose the right workspace at Slack, at the top right. If you are not in it, ask an administrator for a user of your own.",
+    text: "Slack signed you in with another workspace than the one that this vizpost is for. Sign in again and choose the right workspace at Slack, at the top right. If you are not in it, ask an administrator for an account.",
   }],
   [/\[no_slack_team\]/, {
     title: "Slack did not say which workspace you are in",
@@ -41,11 +41,11 @@ const refusals = [
   }],
   [/\[no_slack\]/, {
     title: "Signing in with Slack is switched off",
-    text: "Sign in with your email address and password. If you have none, ask an administrator for a user.",
+    text: "Sign in with your email address and password. If you have no password, ask an administrator for an account.",
   }],
   [/\[no_sign_up\]/, {
-    title: "You have no user here",
-    text: "Users are made by an administrator. Ask one for yours.",
+    title: "You have no account here",
+    text: "Accounts are made by an administrator. Ask one for yours.",
   }],
   [/\w+ (failed with error|invocation failed)|UserLambdaValidation|UnexpectedLambda/i, {
     title: "The check of who may come in failed",
@@ -57,7 +57,7 @@ const refusals = [
 const said = [
   ...refusals,
   [/user is (disabled|not enabled)|disabled user/i, {
-    title: "Your user is disabled",
+    title: "Your account is disabled",
     text: "An administrator of this vizpost has disabled it, and can enable it again.",
   }],
   [/attributes? required|required attribute/i, {

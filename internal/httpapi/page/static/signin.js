@@ -166,7 +166,7 @@ function AtThePool({ how, fail }) {
     return () => removeEventListener("pageshow", shown);
   }, []);
   return html`
-    <p class="quiet">${slack ? "With the user that an administrator made for you, or as a member of the Slack workspace." : "With the user that an administrator made for you."}</p>
+    <p class="quiet">${slack ? "Use the account that an administrator made for you, or your Slack account." : "Use the account that an administrator made for you."}</p>
     <div class="signin-ways">
       <${Button} kind="primary" busy=${leaving === "cognito"} onClick=${go("cognito")}>${slack ? "Sign in with email and password" : "Sign in"}<//>
       ${slack && html`<${Button} icon="slack" busy=${leaving === "slack"} onClick=${go("slack")}>Sign in with Slack<//>`}
