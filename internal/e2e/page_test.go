@@ -18,7 +18,7 @@ const screenshots = "../../build/screenshots"
 
 // browser opens a tab in a headless Chromium of its own, which ends with the
 // test.
-func browser(t *testing.T, width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
+func browser(t *testing.T, width, height int) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -26,7 +26,6 @@ func browser(t *testing.T, width, height int, more ...chromedp.ExecAllocatorOpti
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true))
-	options = append(options, more...)
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))

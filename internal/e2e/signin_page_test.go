@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 
 	"github.com/vizpost/vizpost/internal/aws/gateway"
@@ -68,14 +71,13 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 			t.Errorf("closing: %v", err)
 		}
 	})
-	c.bucket.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c.bucket.Server = newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.bucket.asked <- r.Header.Clone()
 		if r.Header.Get("Origin") == c.address { // as the template has it
 			w.Header().Set("Access-Control-Allow-Origin", c.address)
 		}
 		_, _ = io.WriteString(w, exported)
 	}))
-	t.Cleanup(c.bucket.Close)
 	signIn := httpapi.SignIn{Domain: c.pool.URL, Issuer: poolIssuer, ClientID: poolClient, Providers: providers}
 	api := httpapi.New(httpapi.Deps{
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: oneFile{v.Runs}, Requests: v.Store, FileLinks: c.bucket,
@@ -84,7 +86,7 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 	})
 	public := httpapi.NewPublic(httpapi.Public{Page: page.Handler(c.pool.URL, c.bucket.URL), SignIn: signIn, Now: time.Now, NewID: v.NewID, Log: log})
 	behind := c.pool.apiGateway(api, public)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") {
 			c.calls.Add(1)
 		}
@@ -94,7 +96,6 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 		}
 		behind.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
 	c.address, c.pool.home = server.URL, server.URL
 	c.pool.does(admin)
 	return c
@@ -103,9 +104,17 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 var admin = behaviour{user: "ana@example.com", groups: []string{"admin"}}
 
 // open opens the page in a browser that takes the test's certificates.
-func (c *cloud) open(width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
+func (c *cloud) open(width, height int) context.Context {
 	c.t.Helper()
-	return browser(c.t, width, height, append(more, chromedp.Flag("ignore-certificate-errors", true))...)
+	ctx := browser(c.t, width, height)
+	err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+		return err
+	}))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return ctx
 }
 
 const (
@@ -220,39 +229,44 @@ func TestFilesComeFromTheBucket(t *testing.T) {
 	}
 }
 
-// Each way to fail says which it was, and leaves the page ready to try again.
-func TestFailedSignIns(t *testing.T) {
+// failure is a sign-in that fails, and what the page says of it.
+type failure struct {
+	name        string
+	button      string
+	does        behaviour
+	title, text string
+}
+
+// fail tries a sign-in, and checks that the page says which failure it was, and
+// is ready for another.
+func (c *cloud) fail(ctx context.Context, f failure) {
+	c.t.Helper()
+	c.pool.does(f.does)
+	do(ctx, c.t, "cognito-fails-"+f.name, chromedp.Navigate(c.address+"/?"+f.name+"#/settings"), chromedp.Click(f.button), notice(f.title, f.text))
+	if got := evaluate(ctx, c.t, `Promise.resolve(location.href + " " + Object.keys(sessionStorage).join(" "))`); got != c.address+"/#/settings " && f.name != "other-state" {
+		c.t.Errorf("%s: afterwards there is %s", f.name, got)
+	}
+}
+
+// with changes what the user pool does with an administrator.
+func with(change func(*behaviour)) behaviour {
+	b := admin
+	change(&b)
+	return b
+}
+
+func TestSignInPageRefuses(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, "cognito", "slack")
 	ctx := c.open(1000, 800)
-	with := func(change func(*behaviour)) behaviour {
-		b := admin
-		change(&b)
-		return b
-	}
 	said := func(code, description string) behaviour {
 		return with(func(b *behaviour) { b.refuse = url.Values{"error": {code}, "error_description": {description}} })
 	}
-	exchange := func(code, description string) behaviour {
-		return with(func(b *behaviour) {
-			b.refuseToken = object{"error": code}
-			if description != "" {
-				b.refuseToken["error_description"] = description
-			}
-		})
-	}
-	for _, test := range []struct {
-		name        string
-		button      string
-		does        behaviour
-		title, text string
-	}{
+	for _, f := range []failure{
 		{"other-team", slackButton, said("invalid_request", "PreSignUp failed with error This Slack workspace may not sign in here [other_slack_team]."),
 			"This Slack workspace may not sign in here", "choose the right workspace at Slack"},
 		{"other-team-at-the-token", slackButton, said("invalid_request", "PreTokenGeneration failed with error This Slack workspace may not sign in here [other_slack_team]."),
 			"This Slack workspace may not sign in here", "choose the right workspace at Slack"},
-		{"other-team-at-the-exchange", slackButton, exchange("invalid_grant", "PreTokenGeneration failed with error This Slack workspace may not sign in here [other_slack_team]."),
-			"This Slack workspace may not sign in here", "ask an administrator for an account"},
 		{"no-team", slackButton, said("invalid_request", "PreSignUp failed with error Slack did not say which workspace this is [no_slack_team]."),
 			"Slack did not say which workspace you are in", "the Slack app needs the scopes"},
 		{"no-slack", slackButton, said("invalid_request", "PreTokenGeneration failed with error Nobody may sign in here by another service [no_slack]."),
@@ -268,20 +282,8 @@ func TestFailedSignIns(t *testing.T) {
 		{"client", signInButton, said("unauthorized_client", ""), "The user pool does not let this page sign in", "Deploying the template again"},
 		{"server", signInButton, said("server_error", ""), "a problem of its own", "in a few minutes"},
 		{"other-error", signInButton, said("invalid_request", "Something <b>new</b>"), "The sign-in page refused", "invalid_request: Something <b>new</b>"},
-		{"too-late", signInButton, exchange("invalid_grant", ""), "The sign-in took too long", "works once"},
-		{"unknown-client", signInButton, exchange("invalid_client", ""), "The user pool does not know this page", "Deploying the template again"},
-		{"no-token", signInButton, exchange("invalid_request", "Something new"), "The user pool gave no token", "invalid_request: Something new"},
-		{"no-answer", signInButton, with(func(b *behaviour) { b.down = true }), "The sign-in service does not answer", strings.TrimPrefix(c.pool.URL, "https://")},
-		{"clock", signInButton, with(func(b *behaviour) { b.shift = -2 * time.Hour }), "The clocks do not agree", "to be set automatically"},
-		{"other-nonce", signInButton, with(func(b *behaviour) { b.otherNonce = true }), "not meant for this sign-in", "was not used"},
-		{"other-state", signInButton, with(func(b *behaviour) { b.otherState = true }), "This sign-in was not begun here", "was not used"},
-		{"other-pool", signInButton, with(func(b *behaviour) { b.otherAPI = true }), "vizpost did not accept the sign-in", "another user pool"},
 	} {
-		c.pool.does(test.does)
-		do(ctx, t, "cognito-fails-"+test.name, chromedp.Navigate(c.address+"/?"+test.name+"#/settings"), chromedp.Click(test.button), notice(test.title, test.text))
-		if got := evaluate(ctx, t, `Promise.resolve(location.href + " " + Object.keys(sessionStorage).join(" "))`); got != c.address+"/#/settings " && test.name != "other-state" {
-			t.Errorf("%s: afterwards there is %s", test.name, got)
-		}
+		c.fail(ctx, f)
 	}
 	// A link of somebody else's is not followed, and what it says is not shown.
 	do(ctx, t, "cognito-fails-foreign", chromedp.Navigate(c.address+"/?error=invalid_request&error_description=Call+this+number&state=x"),
@@ -298,6 +300,34 @@ func TestFailedSignIns(t *testing.T) {
 	do(ctx, t, "cognito-succeeds", chromedp.Click(slackButton), chromedp.WaitVisible(signedIn))
 	// Nor does it end a sign-in.
 	do(ctx, t, "cognito-link", chromedp.Navigate(c.address+"/?code=x&state=x"), chromedp.WaitVisible(signedIn))
+}
+
+func TestNoTokenForTheCode(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, "cognito", "slack")
+	ctx := c.open(1000, 800)
+	exchange := func(code, description string) behaviour {
+		return with(func(b *behaviour) {
+			b.refuseToken = object{"error": code}
+			if description != "" {
+				b.refuseToken["error_description"] = description
+			}
+		})
+	}
+	for _, f := range []failure{
+		{"other-team-at-the-exchange", slackButton, exchange("invalid_grant", "PreTokenGeneration failed with error This Slack workspace may not sign in here [other_slack_team]."),
+			"This Slack workspace may not sign in here", "ask an administrator for an account"},
+		{"too-late", signInButton, exchange("invalid_grant", ""), "The sign-in took too long", "works once"},
+		{"unknown-client", signInButton, exchange("invalid_client", ""), "The user pool does not know this page", "Deploying the template again"},
+		{"no-token", signInButton, exchange("invalid_request", "Something new"), "The user pool gave no token", "invalid_request: Something new"},
+		{"no-answer", signInButton, with(func(b *behaviour) { b.down = true }), "The sign-in service does not answer", strings.TrimPrefix(c.pool.URL, "https://")},
+		{"clock", signInButton, with(func(b *behaviour) { b.shift = -2 * time.Hour }), "The clocks do not agree", "to be set automatically"},
+		{"other-nonce", signInButton, with(func(b *behaviour) { b.otherNonce = true }), "not meant for this sign-in", "was not used"},
+		{"other-state", signInButton, with(func(b *behaviour) { b.otherState = true }), "This sign-in was not begun here", "was not used"},
+		{"other-pool", signInButton, with(func(b *behaviour) { b.otherAPI = true }), "vizpost did not accept the sign-in", "another user pool"},
+	} {
+		c.fail(ctx, f)
+	}
 }
 
 // Who is in no group is told who they are, and gets on once they are in one.
@@ -335,12 +365,17 @@ func TestSignInPageLooks(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, "cognito", "slack")
 	c.pool.does(behaviour{refuse: url.Values{"error": {"invalid_request"}, "error_description": {"PreSignUp failed with error [other_slack_team]."}}})
-	dark := chromedp.Flag("blink-settings", "preferredColorScheme=0")
-	for name, ctx := range map[string]context.Context{"light": c.open(1200, 800), "dark": c.open(1200, 800, dark), "phone": c.open(500, 800), "phone-dark": c.open(500, 800, dark)} {
-		if strings.HasPrefix(name, "phone") { // a window of Chromium is not that narrow
-			do(ctx, t, "cognito-looks-"+name, chromedp.EmulateViewport(360, 760, chromedp.EmulateMobile))
-		}
-		do(ctx, t, "cognito-looks-"+name, chromedp.Navigate(c.address+"/"), chromedp.WaitVisible(slackButton))
+	ctx := c.open(1200, 800)
+	for name, screen := range map[string]struct {
+		scheme        string
+		width, height int64
+	}{"light": {"light", 1200, 800}, "dark": {"dark", 1200, 800}, "phone": {"light", 360, 760}, "phone-dark": {"dark", 360, 760}} {
+		scheme := chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}}})
+			return err
+		})
+		do(ctx, t, "cognito-looks-"+name, scheme, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Navigate(c.address+"/"), chromedp.WaitVisible(slackButton))
 		do(ctx, t, "cognito-looks-"+name+"-failed", chromedp.Click(slackButton), notice("This Slack workspace may not sign in here", "Slack"))
 		if wide := ask(ctx, t, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)); wide {
 			t.Errorf("%s: the page is wider than the window", name)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +36,7 @@ type userPool struct {
 	mu     sync.Mutex
 	next   behaviour
 	codes  map[string]authorization
-	log    []string // what it was asked for
+	asks   []string // what it was asked for
 	valid  map[string]bool
 	serial int
 }
@@ -77,9 +78,19 @@ func newUserPool(t *testing.T) *userPool {
 	routes.HandleFunc("POST /oauth2/token", p.token)
 	routes.HandleFunc("POST /oauth2/revoke", p.revoke)
 	routes.HandleFunc("GET /logout", p.logout)
-	p.Server = httptest.NewTLSServer(routes)
-	t.Cleanup(p.Close)
+	p.Server = newTLSServer(t, routes)
 	return p
+}
+
+// newTLSServer serves on https without a word about browsers that look twice
+// at its certificate.
+func newTLSServer(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
 }
 
 // does sets what happens next.
@@ -93,16 +104,16 @@ func (p *userPool) does(b behaviour) {
 func (p *userPool) asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	log := p.log
-	p.log = nil
-	return log
+	asks := p.asks
+	p.asks = nil
+	return asks
 }
 
 func (p *userPool) authorize(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := r.URL.Query()
-	p.log = append(p.log, "authorize "+q.Get("identity_provider"))
+	p.asks = append(p.asks, "authorize "+q.Get("identity_provider"))
 	if q.Get("response_type") != "code" || q.Get("client_id") != poolClient || q.Get("redirect_uri") != p.home+"/" || q.Get("scope") != "openid email" ||
 		q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || len(q.Get("state")) < 20 || len(q.Get("nonce")) < 20 {
 		p.t.Errorf("the page asks for %v", q)
@@ -132,7 +143,7 @@ func (p *userPool) token(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(o)
 	}
 	form := func(name string) string { return r.PostFormValue(name) }
-	p.log = append(p.log, form("grant_type"))
+	p.asks = append(p.asks, form("grant_type"))
 	nonce := ""
 	switch {
 	case p.next.down:
@@ -200,7 +211,7 @@ func (p *userPool) revoke(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	if r.PostFormValue("client_id") == poolClient && p.valid[r.PostFormValue("token")] {
 		delete(p.valid, r.PostFormValue("token"))
-		p.log = append(p.log, "revoke")
+		p.asks = append(p.asks, "revoke")
 	}
 }
 
@@ -208,7 +219,7 @@ func (p *userPool) logout(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := r.URL.Query()
-	p.log = append(p.log, "logout")
+	p.asks = append(p.asks, "logout")
 	if q.Get("client_id") != poolClient || q.Get("logout_uri") != p.home+"/" {
 		p.t.Errorf("the page signs out with %v", q)
 	}
