@@ -25,7 +25,7 @@ type action = chromedp.Action[chromedp.Void]
 
 // browser opens a tab in a headless Chromium of its own, which ends with the
 // test.
-func browser(t *testing.T, width, height int) context.Context {
+func browser(t *testing.T, width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -34,7 +34,7 @@ func browser(t *testing.T, width, height int) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true))
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
 	t.Cleanup(closeTab)
@@ -141,7 +141,7 @@ func focused(ctx context.Context, t *testing.T) string {
 func settles(expression string) action {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		for {
-			ok, err := chromedp.Evaluate[bool](`Boolean(` + expression + `)`)(ctx, target)
+			ok, err := chromedp.Evaluate[bool](`Boolean(`+expression+`)`)(ctx, target)
 			if err != nil || ok {
 				return err
 			}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -78,19 +77,9 @@ func newUserPool(t *testing.T) *userPool {
 	routes.HandleFunc("POST /oauth2/token", p.token)
 	routes.HandleFunc("POST /oauth2/revoke", p.revoke)
 	routes.HandleFunc("GET /logout", p.logout)
-	p.Server = newTLSServer(t, routes)
+	p.Server = httptest.NewTLSServer(routes)
+	t.Cleanup(p.Close)
 	return p
-}
-
-// newTLSServer serves on https without a word about browsers that look twice
-// at its certificate.
-func newTLSServer(t *testing.T, h http.Handler) *httptest.Server {
-	t.Helper()
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s
 }
 
 // does sets what happens next.
