@@ -1,4 +1,4 @@
-// Package page is the start page: static files that call the HTTP API in the
+// Package page is the page: static files that call the HTTP API in the
 // browser, and nothing else. There is no build step; the libraries lie in
 // static/vendor with their versions and licences.
 package page
@@ -20,7 +20,7 @@ var files embed.FS
 // policy lets the page load its own files, and call its own server and the
 // origins given. A mail's text is shown in a frame with a policy of its own.
 func policy(origins []string) string {
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
 		"connect-src " + strings.Join(append([]string{"'self'"}, origins...), " ") +
 		"; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
@@ -114,6 +114,8 @@ func contentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".js", ".mjs":
 		return "text/javascript; charset=utf-8"
+	case ".woff2":
+		return "font/woff2"
 	case ".svg":
 		return "image/svg+xml"
 	default:
