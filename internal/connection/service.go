@@ -2,6 +2,8 @@ package connection
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -640,7 +642,9 @@ func (s *Service) leaseSignIn(ctx context.Context, fingerprint string) (SignIn, 
 // attempt runs a try of a credential that Tableau may refuse, within the bound
 // that keeps the account from being locked. Only refusals count.
 func (s *Service) attempt(ctx context.Context, c Connection, try func(context.Context) error) error {
-	key := c.SiteKey() + "/" + string(c.Auth.Method) + "/" + strings.ToLower(c.Auth.Name())
+	// A name may be a secret that was entered in the wrong field.
+	name := sha256.Sum256([]byte(strings.ToLower(c.Auth.Name())))
+	key := c.SiteKey() + "/" + string(c.Auth.Method) + "/" + hex.EncodeToString(name[:16])
 	now := s.Now()
 	err := s.Store.CountAttempt(ctx, key, now, now.Add(-attemptWindow), maxAttempts)
 	if problem.Is(err, problem.TooMany) {
