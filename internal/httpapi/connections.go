@@ -240,6 +240,10 @@ func (in authInputJSON) credential(wrong *problem.Fields) (tableau.Credential, t
 		c.TokenName, c.Secret = in.TokenName, in.TokenSecret.Text
 		need("token_name", in.TokenName == "")
 		need("token_secret", in.TokenSecret.IsZero())
+		if strings.Contains(in.TokenName, "==:") {
+			// Secrets have this in their middle. Names are shown and stored.
+			wrong.Add("auth.token_name", "This looks like a token's secret. Enter the token's name here, and its secret in token_secret.")
+		}
 		foreign("username", in.Username != "")
 		foreign("password", !in.Password.IsZero())
 		if in.ExpiresOn != "" {
