@@ -26,7 +26,7 @@ func newDiary(w *world) *diary {
 	return &diary{world: w, began: time.Now(), told: map[int]string{}, used: time.Now()}
 }
 
-// days lets days go by: each hour a tick, with a drain for what is rung, and
+// days lets days go by: every three hours a tick, with a drain for what is rung, and
 // once a day a round of care. Nothing is done where care is nil.
 func (d *diary) days(n int, care *run.Care) {
 	d.Helper()
@@ -35,7 +35,7 @@ func (d *diary) days(n int, care *run.Care) {
 		if care != nil {
 			d.succeed(care.Run(d.Context()))
 		}
-		d.liveEach(time.Hour, day-time.Second)
+		d.liveEach(3*time.Hour, day-time.Second)
 		time.Sleep(time.Until(d.began.Add(time.Since(d.began).Round(day))))
 		for _, mail := range d.mail.to(d.T, ops)[before:] {
 			d.told[d.today()-1] += mail.GetHeader("Subject") + "\n"
