@@ -131,6 +131,8 @@ func (a *account) useAPI() {
 	a.api("POST", path+"/test", nil, http.StatusOK)
 	a.api("GET", path+"/views", nil, http.StatusOK)
 	a.api("GET", "/v1/connections", nil, http.StatusOK)
+	a.api("GET", path, nil, http.StatusOK)
+	a.api("GET", path+"/history", nil, http.StatusOK)
 
 	destination := a.api("POST", "/v1/destinations", object{"name": "Sales", "type": "slack", "url": a.slack.URL + "/services/T0/B0/canary"}, http.StatusCreated).get("id")
 	a.api("PATCH", "/v1/destinations/"+destination, object{"url": a.slack.URL + "/services/T0/B0/canary-two"}, http.StatusOK)
@@ -276,7 +278,10 @@ func (a *account) lookAfterTokens(connection string) {
 	c, err := a.store.Connection(a.Context(), connection)
 	a.must(c, err)
 	c.TokenLife.LastUsedAt, c.TokenLife.ExpiresAt = time.Now().AddDate(0, 0, -8), time.Now().AddDate(0, 0, 5)
-	a.must(nil, a.store.UpdateConnection(a.Context(), c, nil))
+	known, err := a.store.SignIn(a.Context(), c.Fingerprint)
+	a.must(known, err)
+	known.Session.SignedInAt = c.TokenLife.LastUsedAt
+	a.must(nil, a.store.UpdateConnection(a.Context(), c, &known.Session))
 	before := len(a.mails("ops@example.com"))
 	a.invoke("care", a.event("care-day.json"))
 	a.invoke("care", a.event("care-day.json"))

@@ -26,7 +26,7 @@ import (
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
-// Deps is what the API is made of. All but Outbox, Page and Hosts is required.
+// Deps is what the API is made of. All but Outbox, Page, Hosts and SignIn is required.
 type Deps struct {
 	Connections  Connections
 	Reports      Reports
@@ -62,7 +62,13 @@ type Deps struct {
 	NewID func() string
 	Log   *slog.Logger
 
-	// Version is vizpost's own, for the API's description.
+	// SignIn is how people sign in on the page.
+	SignIn SignIn
+
+	// Installation is what answers.
+	Installation Installation
+
+	// Version is vizpost's own.
 	Version string
 }
 
@@ -86,6 +92,15 @@ type Connections interface {
 	// Preview writes a small PNG of a view.
 	Preview(ctx context.Context, id, viewID string, w io.Writer) error
 	ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error)
+	// SeeViews tells of each view, in the same order, whether the connection's
+	// user can see it now.
+	SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error)
+	// ReportCounts tells by how many reports each connection is used; one that
+	// none uses may be left out.
+	ReportCounts(ctx context.Context, ids []string) (map[string]int, error)
+	// History gives a connection's events, also of one that is gone, the newest
+	// first, behind the id after, and the id to go on behind, "" at the end.
+	History(ctx context.Context, id, after string, limit int) ([]connection.Event, string, error)
 }
 
 // Reports is what the API does with reports; see [report.Service].
@@ -107,6 +122,10 @@ type Runs interface {
 	// List gives runs, the newest first, behind the id after, and the id to go
 	// on behind, "" at the end.
 	List(ctx context.Context, f run.Filter, after string, limit int) ([]run.Run, string, error)
+	// Some gives those of the runs that there are, in no particular order.
+	Some(ctx context.Context, ids []string) ([]run.Run, error)
+	// HeldCount counts the runs that a connection holds.
+	HeldCount(ctx context.Context, c connection.Connection) (int, error)
 	// File gives a run's file without its content. NotFound.
 	File(ctx context.Context, runID, fileID string) (run.File, error)
 	// OpenFile opens a run's file. The caller closes it. NotFound.
@@ -167,6 +186,7 @@ type api struct {
 func New(deps Deps) http.Handler {
 	a, routes := registered(deps)
 	publish(routes, deps)
+	serveConfig(routes, deps.SignIn)
 	keepShape(a.huma.OpenAPI().Components.Schemas.Map())
 	return a.outermost(dispatch(routes, deps.Page))
 }
@@ -185,6 +205,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 	if deps.Outbox != nil {
 		a.registerOutbox()
 	}
+	a.registerMe()
 	a.registerHealth()
 	return a, routes
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
@@ -59,7 +61,8 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		o.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 			r, w := humago.Unwrap(ctx)
 			who, err := a.authorize(r, op.role)
-			callOf(r.Context()).subject = who.Subject
+			c := callOf(r.Context())
+			c.subject, c.who = who.Subject, who
 			if err != nil {
 				a.failure(r.Context(), err).write(w)
 				return
@@ -68,6 +71,10 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		}}
 	}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
+		if op.role != NoRole {
+			who := callOf(ctx).who
+			ctx = connection.WithPerson(ctx, cmp.Or(who.Name, who.Subject))
+		}
 		if op.waits {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, tableauWait)

@@ -24,6 +24,7 @@ func runChecks() []check {
 		{"the list of a report has its runs alone", runListOfReport},
 		{"the list of states has those alone", runListOfStates},
 		{"the list of a report and states has both", runListOfReportAndStates},
+		{"the list of a connection's runs in several states", runListOfConnectionAndStates},
 		{"held runs are their site's, the oldest first", runsHeld},
 	}
 }
@@ -58,7 +59,7 @@ func runFields(t *testing.T, s Store) {
 		return differs(list, []run.Run{want})
 	})
 	eventually(t, func() string {
-		held, err := s.HeldRuns(t.Context(), r.Site, "", 10)
+		held, err := s.HeldRuns(t.Context(), r.Site, r.ConnectionID, "", 10)
 		succeed(t, err)
 		return differs(held, []run.Run{want})
 	})
@@ -270,6 +271,21 @@ func runListOfReportAndStates(t *testing.T, s Store) {
 	})
 }
 
+func runListOfConnectionAndStates(t *testing.T, s Store) {
+	filter := run.Filter{ConnectionID: "connection", States: []run.State{run.Queued, run.Held}}
+	var name names
+	n := 0
+	checkRunList(t, s, filter, func(id string) run.Run {
+		another := newRun("0"+name.next(), "site")
+		another.State = run.Held
+		storeRun(t, s, another)
+		r := newRun(id, "site")
+		r.ConnectionID, r.State = "connection", filter.States[n%2]
+		n++
+		return r
+	})
+}
+
 func runsHeld(t *testing.T, s Store) {
 	var name names
 	var want []string
@@ -282,6 +298,9 @@ func runsHeld(t *testing.T, s Store) {
 		want = append(want, add("site", run.Held).ID)
 		add("site", run.Queued)
 		add("other site", run.Held)
+		other := newRun(name.next(), "site")
+		other.State, other.ConnectionID = run.Held, "connection-of-site-2"
+		storeRun(t, s, other)
 		add("site", run.Skipped)
 	}
 	queued := add("site", run.Queued)
@@ -289,16 +308,26 @@ func runsHeld(t *testing.T, s Store) {
 	held := updateRun(t, s, queued)
 	want = append(want, held.ID)
 	list := func(after string, limit int) []string {
-		return ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", after, limit)), runID)
+		return ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", "connection-of-site", after, limit)), runID)
 	}
 	eventually(t, func() string { return differs(list("", 10), want) })
 	same(t, list("", 2), want[:2])
 	same(t, list(want[1], 10), want[2:])
 	same(t, list(want[3], 10), nil)
+	wantCount := func(connection string, want int) {
+		t.Helper()
+		eventually(t, func() string {
+			return differs(must[int](t)(s.HeldCount(t.Context(), "site", connection)), want)
+		})
+	}
+	wantCount("connection-of-site", 4)
+	wantCount("connection-of-site-2", 3)
+	wantCount("none", 0)
 
 	held.State = run.Queued
 	held = updateRun(t, s, held)
 	eventually(t, func() string { return differs(list("", 10), want[:3]) })
+	wantCount("connection-of-site", 3)
 	eventually(t, func() string {
 		work := must[[]run.Work](t)(s.Work(t.Context(), "site", start(), 100))
 		if !slices.Contains(work, workOf(held)) {
