@@ -151,19 +151,14 @@ func operatorToken(fromEnvironment, file string) (secret.Text, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return secret.Text{}, fmt.Errorf("making the folder of the operator's token: %w", err)
 	}
-	// Two processes that start on one folder must not have two tokens.
-	w, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return operatorToken("", file)
-	}
-	if err != nil {
+	// Of two processes that start on one folder, one makes the token of both.
+	if err := local.CreateWhole(file, []byte(token+"\n")); err != nil {
 		return secret.Text{}, fmt.Errorf("writing the operator's token: %w", err)
 	}
-	_, err = w.WriteString(token + "\n")
-	if err = errors.Join(err, w.Close()); err != nil {
-		return secret.Text{}, fmt.Errorf("writing the operator's token: %w", err)
+	if b, err = os.ReadFile(file); err != nil {
+		return secret.Text{}, fmt.Errorf("reading the operator's token: %w", err)
 	}
-	return secret.New(token), nil
+	return check(strings.TrimSpace(string(b)), file)
 }
 
 func publicURL(s string) (*url.URL, error) {

@@ -210,6 +210,14 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			return l, nil
 		}
 		now := s.Now()
+		if row.LeaseUntil.After(now) {
+			// The newest of the recent sign-ins is under way: what it brings is
+			// not known yet, and it may well be the session to use.
+			if err := sleep(ctx, leasePoll); err != nil {
+				return live{}, busy()
+			}
+			continue
+		}
 		if wait, ok := tooManySignIns(row.Recent, now); ok {
 			return live{}, s.tooMany(ctx, c, row, now, wait)
 		}

@@ -282,6 +282,31 @@ func TestTokenUsedElsewhere(t *testing.T) {
 	})
 }
 
+// The last sign-in that the token may make for a while is under way: whoever
+// comes meanwhile waits for its session.
+func TestLastSignInIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		other := w.process(w.store, w.store)
+		w.outsideSignIn()
+		w.succeed(other.Do(w.Context(), c.ID, look)) // the second one
+		w.outsideSignIn()
+		w.onRoute("/auth/signin", func() { time.Sleep(5 * time.Second) })
+		var group sync.WaitGroup
+		for i, s := range []*connection.Service{w.Service, other, w.process(w.store, w.store)} {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				if err := s.Do(w.Context(), c.ID, look); err != nil {
+					w.Errorf("process %d: %v", i, err)
+				}
+			})
+		}
+		group.Wait()
+		w.wantSignIns(1, 0)
+	})
+}
+
 // A server that does not answer sign-ins is not another program with the same
 // token.
 func TestUnansweredSignInsAreNotUseElsewhere(t *testing.T) {

@@ -2,6 +2,8 @@ package connection
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -236,13 +238,15 @@ func (s *Service) leaseSignIn(ctx context.Context, fingerprint string) (SignIn, 
 }
 
 // attemptKey names what Tableau would lock: a server's user. A token's name is
-// known on one site only.
+// known on one site only. The name goes in as a digest, since it may be a secret
+// that was entered in the wrong field.
 func attemptKey(c Connection) string {
 	where := c.SiteKey()
 	if c.Auth.Method == tableau.UsernamePassword {
 		where = SiteKey(c.ServerURL, "")
 	}
-	return where + "/" + string(c.Auth.Method) + "/" + strings.ToLower(c.Auth.Name())
+	name := sha256.Sum256([]byte(strings.ToLower(c.Auth.Name())))
+	return where + "/" + string(c.Auth.Method) + "/" + hex.EncodeToString(name[:16])
 }
 
 // attempt runs a try of a credential that Tableau may refuse, within the bound

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -188,6 +189,10 @@ func (in authInputJSON) credential(wrong *problem.Fields) (tableau.Credential, t
 		c.TokenName, c.Secret = in.TokenName, in.TokenSecret.Text
 		need("token_name", in.TokenName == "")
 		need("token_secret", in.TokenSecret.IsZero())
+		if strings.Contains(in.TokenName, "==:") {
+			// Secrets have this in their middle. Names are shown and stored.
+			wrong.Add("auth.token_name", "This looks like a token's secret. Enter the token's name here, and its secret in token_secret.")
+		}
 		foreign("username", in.Username != "")
 		foreign("password", !in.Password.IsZero())
 		if in.ExpiresOn != "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -127,7 +128,7 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 	if field, ok := strings.CutSuffix(message, atField+wrongType); ok {
 		where, message = field, wrongType
 	}
-	return problem.Field{Name: shortened(where), Message: plainly(message)}
+	return problem.Field{Name: shownName(where), Message: plainly(message)}
 }
 
 // plainly turns huma's words into a sentence. A text that is not known might
@@ -166,20 +167,21 @@ func plainly(message string) string {
 	return "This value cannot be used."
 }
 
-// shortened keeps a field's name, which the caller may have made up, within
-// bounds.
-func shortened(name string) string {
+// plainName is a name in words, such as "server_url", "Idempotency-Key" or
+// "content[0]".
+var plainName = regexp.MustCompile(`^(\p{Lu}?\p{Ll}+|\p{Lu}+)([ _-](\p{Lu}?\p{Ll}+|\p{Lu}+))*(\[\d+\])*$`)
+
+// shownName gives a field's name with its place. The caller may have made it up,
+// or put a secret where a name belongs: what is no name in words is left out.
+func shownName(path string) string {
 	const most = 100
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
+	parts := strings.Split(path, ".")
+	for i, part := range parts {
+		if part != "" && (len(path) > most || !plainName.MatchString(part)) {
+			return strings.Join(append(parts[:i:i], "…"), ".")
 		}
-		return r
-	}, name)
-	if utf8.RuneCountInString(name) <= most {
-		return name
 	}
-	return string([]rune(name)[:most]) + "…"
+	return path
 }
 
 // keepShape takes from the published schemas of bodies what judges values, so

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -234,7 +235,7 @@ func (s *SMTP) options(dial mail.DialContextFunc) []mail.Option {
 // password is no fault of the message, so it is deferred until the operator
 // has mended it.
 func (s *SMTP) notConnected(ctx context.Context, err error) *deliver.SendError {
-	e := &deliver.SendError{Outcome: deliver.Deferred, Err: smtpCause(ctx, err)}
+	e := &deliver.SendError{Outcome: deliver.Deferred, Err: s.withoutPassword(smtpCause(ctx, err))}
 	reply, replied := smtpReply(err)
 	var network net.Error
 	switch {
@@ -244,11 +245,30 @@ func (s *SMTP) notConnected(ctx context.Context, err error) *deliver.SendError {
 	case replied && needsSignIn(reply):
 		e.Code, e.Message = smtpCode(reply), wrongPassword
 	case replied:
-		e.Code, e.Message = smtpCode(reply), "The mail server turned the connection away: "+smtpAnswer(reply)
+		e.Code, e.Message = smtpCode(reply), "The mail server turned the connection away: "+s.withoutPassword(errors.New(smtpAnswer(reply))).Error()
 	default:
 		e.Code, e.Message = "smtp_setup", "The mail server has no valid certificate for its name, or offers no encryption or no way to sign in that can be used. Check the SMTP address."
 	}
 	return e
+}
+
+// withoutPassword gives an error whose text does not hold the password, should
+// the server have repeated what it was sent.
+func (s *SMTP) withoutPassword(err error) error {
+	password := s.password.Reveal()
+	if password == "" {
+		return err
+	}
+	text := err.Error()
+	for _, sent := range []string{password,
+		base64.StdEncoding.EncodeToString([]byte(password)),
+		base64.StdEncoding.EncodeToString([]byte("\x00" + s.user + "\x00" + password))} {
+		text = strings.ReplaceAll(text, sent, "[redacted]")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 const wrongPassword = "The mail server does not accept the user name and password. Check the SMTP address."

@@ -259,6 +259,7 @@ func TestSMTPOutcomes(t *testing.T) {
 		{"no STARTTLS", &smtpServer{}, "smtp://HOST?tls=required", deliver.Deferred, "smtp_setup", "encryption", 0},
 		{"no way to sign in", &smtpServer{}, user, deliver.Deferred, "smtp_setup", "sign in", 0},
 		{"wrong password", &smtpServer{auth: true}, "smtp://other:" + smtpPassword + "@HOST", deliver.Deferred, "smtp_535", "user name and password", 0},
+		{"repeats the password", &smtpServer{auth: true, replies: map[string]string{"AUTH": "501 what is " + smtpPassword + " for?"}}, user, deliver.Deferred, "smtp_501", "501 what is [redacted] for?", 0},
 		{"sender refused", &smtpServer{replies: map[string]string{"MAIL": "550 5.7.1 not yours"}}, "smtp://HOST", deliver.Refused, "smtp_550", "550 5.7.1 not yours", 0},
 		{"sender must sign in", &smtpServer{replies: map[string]string{"MAIL": "530 5.7.0 sign in first"}}, "smtp://HOST", deliver.Deferred, "smtp_530", "user name and password", 0},
 		{"sender deferred", &smtpServer{replies: map[string]string{"MAIL": "451 later"}}, "smtp://HOST", deliver.Deferred, "smtp_451", "451 later", 0},
@@ -282,6 +283,9 @@ func TestSMTPOutcomes(t *testing.T) {
 			e := smtpError(t, err)
 			if e.Outcome != tt.want || e.Code != tt.code || !strings.Contains(e.Message, tt.message) {
 				t.Errorf("Send gives %v, want %v, %s and a message with %q", e, tt.want, tt.code, tt.message)
+			}
+			if strings.Contains(e.Error(), smtpPassword) {
+				t.Error("the error shows the password")
 			}
 			if _, messages := tt.server.received(); len(messages) != tt.sent {
 				t.Errorf("the server has %d messages, want %d", len(messages), tt.sent)

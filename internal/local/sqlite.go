@@ -138,7 +138,7 @@ func (s *Store) Close() error {
 func makePrivate(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return createWhole(path, nil)
+		return CreateWhole(path, nil)
 	}
 	if err != nil {
 		return err
@@ -149,9 +149,10 @@ func makePrivate(path string) error {
 	return nil
 }
 
-// createWhole makes a file of mode 0600 that appears with its whole content.
-// One that is there already is left as it is.
-func createWhole(path string, content []byte) error {
+// CreateWhole makes a file of mode 0600 that appears with its whole content, so
+// that of several processes each finds none or all of it. One that is there
+// already is left as it is. The folder exists.
+func CreateWhole(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func (s *Store) openVault(ctx context.Context, keyPath string) (v vault, err err
 func makeKey(path string) error {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails: crypto/rand
-	return createWhole(path, []byte(hex.EncodeToString(key)+"\n"))
+	return CreateWhole(path, []byte(hex.EncodeToString(key)+"\n"))
 }
 
 func readKey(path string) ([]byte, error) {

@@ -131,8 +131,12 @@ func Changed(what string) *Error {
 }
 
 // Missing makes the problem of a thing that does not exist. What is a noun
-// without article, such as "connection".
+// without article, such as "connection". The id may come from anybody and be
+// anything, a secret too: it is told only if it could be one of ours.
 func Missing(what, id string) *Error {
+	if len(id) > 26 || strings.Trim(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return Newf(NotFound, CodeNotFound, "There is no such %s.", what)
+	}
 	return Newf(NotFound, CodeNotFound, "There is no %s with the id %q.", what, id)
 }
 

@@ -85,3 +85,18 @@ func TestFieldsTellAllAtOnce(t *testing.T) {
 		t.Errorf("kind %v, code %q; want Invalid", p.Kind, p.Code)
 	}
 }
+
+// Whoever asks for what is not there may have put a secret in place of an id.
+func TestMissingTellsOnlyOurIDs(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"01K8ZK3V9T0R6M8Q2C4X5N7B1D":       `There is no run with the id "01K8ZK3V9T0R6M8Q2C4X5N7B1D".`,
+		"qlE1g9MMh9vbrjjg==:rZTHhPpP2tUW1": "There is no such run.",
+		"operator-5f1d20a7b3":              "There is no such run.",
+		"01K8ZK3V9T0R6M8Q2C4X5N7B1D2":      "There is no such run.",
+	} {
+		if got := problem.Missing("run", id).Message; got != want {
+			t.Errorf("Missing(%q) says %q, want %q", id, got, want)
+		}
+	}
+}

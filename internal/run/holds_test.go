@@ -2,7 +2,6 @@ package run_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -315,52 +314,6 @@ func TestManyHeldRuns(t *testing.T) {
 		if oldest := queued[len(queued)-1]; oldest.StandsFor != 31 || oldest.Key != fired[30].Key {
 			w.Errorf("got %+v, want the oldest released one to stand for those before it", oldest)
 		}
-	})
-}
-
-// A year with a report on each first of the month, and nothing else that uses
-// the token: it never dies, and its coming end is told in time, once each.
-func TestYearOfCare(t *testing.T) {
-	t.Parallel()
-	inBubbleWith(t, tableautest.Options{TokenLife: 380 * day}, func(w *world) {
-		w.makeReport("r", each("0 0 1 * *", report.CatchUpLatest))
-		last := time.Now()
-		for range 379 {
-			time.Sleep(day)
-			w.succeed(w.care.Run(w.Context()))
-			w.live(0)
-			c, err := w.connections.Get(w.Context(), "c")
-			w.succeed(err)
-			if used := c.TokenLife.LastUsedAt; used.After(last) {
-				if gap := used.Sub(last); gap > 8*day {
-					w.Errorf("got %v between two sign-ins, want about a week", gap)
-				}
-				last = used
-			}
-		}
-		if got := w.state(); got != connection.Connected || time.Since(last) > 8*day {
-			w.Errorf("got %s, last used at %v, want the token to live", got, last)
-		}
-		runs := w.runsOf("r")
-		if len(runs) != 12 {
-			w.Errorf("got %d runs, want one each month", len(runs))
-		}
-		for _, r := range runs {
-			w.wantRun(r.ID, run.Delivered, "")
-		}
-		var subjects []string
-		for _, e := range w.wantMail(ops, 4) {
-			subjects = append(subjects, e.GetHeader("Subject"))
-		}
-		want := `The Tableau token of "Sales" ends %s`
-		for i, when := range []string{"in 30 days", "in 14 days", "in 7 days", "in a day"} {
-			if subjects[i] != fmt.Sprintf(want, when) {
-				w.Errorf("got warning %q, want %q", subjects[i], fmt.Sprintf(want, when))
-			}
-		}
-		time.Sleep(2 * day)
-		w.live(0)
-		w.wantIdle()
 	})
 }
 
