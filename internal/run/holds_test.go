@@ -358,9 +358,43 @@ func TestYearOfCare(t *testing.T) {
 				w.Errorf("got warning %q, want %q", subjects[i], fmt.Sprintf(want, when))
 			}
 		}
+		told := map[string]int{}
+		for _, a := range actionsOf(w.historyOf("c")) {
+			told[a]++
+		}
+		if told["warned"] != 4 || told["kept_alive"] < 40 || told["kept_alive"] > 56 || told["created"] != 1 || len(told) != 3 {
+			w.Errorf("got the history %v, want each warning once and each sign-in for the token's sake", told)
+		}
 		time.Sleep(2 * day)
 		w.live(0)
 		w.wantIdle()
+	})
+}
+
+// The end that a person entered is corrected: what was said of the wrong one
+// does not keep people from being warned of the right one.
+func TestWarningsFollowTheEnteredEnd(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c, err := w.connections.Get(w.Context(), "c")
+		w.succeed(err)
+		for i, test := range []struct {
+			ends  time.Duration
+			mails int
+		}{{5 * day, 1}, {40 * day, 1}, {6 * day, 2}, {6 * day, 2}} {
+			c.TokenLife.ExpiresAt, c.TokenLife.Source = time.Now().Add(test.ends), connection.ExpiryEntered
+			w.succeed(w.store.UpdateConnection(w.Context(), c, nil))
+			for range 2 {
+				w.succeed(w.care.Run(w.Context()))
+				w.live(0)
+			}
+			w.wantMail(ops, test.mails)
+			if got := strings.Count(strings.Join(actionsOf(w.historyOf("c")), " "), "warned"); got != test.mails {
+				w.Errorf("step %d: got %d warnings in the history, want %d", i, got, test.mails)
+			}
+			c, err = w.connections.Get(w.Context(), "c")
+			w.succeed(err)
+		}
 	})
 }
 
