@@ -53,7 +53,11 @@ func do(ctx context.Context, t *testing.T, name string, actions ...action) {
 	limited, cancel := context.WithTimeout(ctx, 40*time.Second)
 	failure := chromedp.Do(limited, actions...)
 	cancel()
-	picture := ask(ctx, t, chromedp.FullScreenshot(100))
+	shot := chromedp.FullScreenshot(100)
+	if ask(ctx, t, chromedp.Evaluate[bool](`document.querySelector("dialog[open]") !== null`)) {
+		shot = chromedp.CaptureScreenshot() // a dialog covers what is seen, not all of the page
+	}
+	picture := ask(ctx, t, shot)
 	if err := os.MkdirAll(screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +120,8 @@ func field(label string) string {
 }
 
 func says(text string) action {
-	return chromedp.WaitVisible(`//*[not(self::script or self::style or self::title)][text()[contains(normalize-space(.), ` + quoted(text) + `)]]`)
+	has := `contains(normalize-space(.), ` + quoted(text) + `)`
+	return chromedp.WaitVisible(`//body//*[not(self::script)][` + has + `][not(*[` + has + `])]`)
 }
 
 func press(name string) action { return chromedp.Click(named(name)) }
