@@ -173,6 +173,11 @@ type viewListJSON struct {
 	NextCursor *string    `json:"next_cursor" doc:"For the next request's cursor; null at the end."`
 }
 
+func viewOut(v tableau.View) viewJSON {
+	return viewJSON{ID: v.ID, Name: v.Name, ContentURL: v.ContentURL, Workbook: v.WorkbookName,
+		Project: v.ProjectName, SheetType: v.SheetType, UpdatedAt: moment(v.UpdatedAt)}
+}
+
 func connectionOut(c connection.Connection) connectionJSON {
 	out := connectionJSON{
 		ID: c.ID, Name: c.Name, ServerURL: c.ServerURL, Site: c.Site,
@@ -498,8 +503,7 @@ func (a *api) registerViews() {
 			end := min(start+in.Limit, len(views))
 			out := viewListJSON{Views: []viewJSON{}}
 			for _, v := range views[start:end] {
-				out.Views = append(out.Views, viewJSON{ID: v.ID, Name: v.Name, ContentURL: v.ContentURL, Workbook: v.WorkbookName,
-					Project: v.ProjectName, SheetType: v.SheetType, UpdatedAt: moment(v.UpdatedAt)})
+				out.Views = append(out.Views, viewOut(v))
 			}
 			if end < len(views) {
 				out.NextCursor = cursor(strconv.Itoa(end))
