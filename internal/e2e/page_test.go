@@ -73,8 +73,7 @@ func TestStartPage(t *testing.T) {
 	ctx := browser(t, 1200, 900)
 	page := s.serve.facts["vizpost"]
 
-	do(ctx, t, "start-empty", chromedp.Navigate(page),
-		chromedp.WaitVisible(`//h2[contains(., "Connect vizpost to Tableau")]`))
+	do(ctx, t, "start-empty", chromedp.Navigate(page), chromedp.WaitVisible(`//h1[. = "Start"]`))
 	address := ask(ctx, t, chromedp.Location())
 	if strings.Contains(address, token) {
 		t.Errorf("the token stays in the address bar: %s", address)
@@ -82,15 +81,10 @@ func TestStartPage(t *testing.T) {
 
 	connection := s.connect()
 	s.report(connection, "Morning numbers", "png", "pdf")
-	do(ctx, t, "start-report", chromedp.Reload(),
-		chromedp.WaitVisible(`//button[@aria-label="Run Morning numbers now"]`),
-		chromedp.WaitVisible(`//*[contains(., "every weekday at 09:00 (Europe/Berlin)")]`),
-		chromedp.Click(`//button[@aria-label="Run Morning numbers now"]`),
-		chromedp.WaitVisible(`//*[@aria-labelledby="runs"]//*[contains(@class, "badge") and contains(., "Delivered")]`))
-	// What was run by hand is shown at once.
-	do(ctx, t, "start-run", chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
-	do(ctx, t, "start-mail", chromedp.Click(`//*[@aria-labelledby="outbox"]//button[contains(@class, "row")]`),
-		chromedp.WaitVisible(`//*[@aria-labelledby="outbox"]//iframe`), chromedp.Sleep(time.Second))
+	do(ctx, t, "report-run", chromedp.Click(`//nav//a[. = "Reports"]`), chromedp.Click(`//main//a[. = "Morning numbers"]`),
+		chromedp.Click(`//button[. = "Run now"]`), chromedp.WaitVisible(`//*[contains(@class, "state") and . = "Delivered"]`),
+		chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
+	do(ctx, t, "report-mail", chromedp.Click(`//a[. = "See the mail"]`), chromedp.WaitVisible(chromedp.CSS(`iframe.mail`)), chromedp.Sleep(time.Second))
 }
 
 func TestStartPageWithoutToken(t *testing.T) {

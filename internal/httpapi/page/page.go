@@ -1,4 +1,4 @@
-// Package page is the start page: static files that call the HTTP API in the
+// Package page is the page: static files that call the HTTP API in the
 // browser, and nothing else. There is no build step; the libraries lie in
 // static/vendor with their versions and licences.
 package page
@@ -19,7 +19,7 @@ var files embed.FS
 
 // policy lets the page load its own files and call its own server. A mail's
 // text is shown in a frame with a policy of its own.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
 	"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // mailPolicy is that of the frame that shows a mail: it may be styled as mails
@@ -108,6 +108,8 @@ func contentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".js", ".mjs":
 		return "text/javascript; charset=utf-8"
+	case ".woff2":
+		return "font/woff2"
 	case ".svg":
 		return "image/svg+xml"
 	default:

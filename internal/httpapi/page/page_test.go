@@ -27,7 +27,7 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	for path, contentType := range map[string]string{
 		"/": "text/html; charset=utf-8", "/index.html": "text/html; charset=utf-8", "/app.js": "text/javascript; charset=utf-8",
-		"/vendor/preact.mjs": "text/javascript; charset=utf-8", "/vendor/pico.min.css": "text/css; charset=utf-8",
+		"/vendor/preact.mjs": "text/javascript; charset=utf-8", "/app.css": "text/css; charset=utf-8", "/vendor/inter-latin.woff2": "font/woff2",
 		"/icon.svg": "image/svg+xml", "/vendor/LICENSE-htm.txt": "text/plain; charset=utf-8",
 	} {
 		w := get(t, "GET", path)

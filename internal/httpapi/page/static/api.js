@@ -1,61 +1,81 @@
-// Calls of the HTTP API. The token lives in the tab's session storage and is
-// sent in a header; there are no cookies.
+// Calls of the HTTP API. Who is signed in is signin.js's matter; every call
+// carries its access token in a header, and there are no cookies.
+import { accessToken } from "/signin.js";
 
-const key = "vizpost.token";
+// signedOut is told to the window when the API no longer takes the sign-in.
+export const signedOut = "vizpost:signed-out";
 
-// takeToken reads the token from the address (/#token=…), keeps it, and takes it
-// out of the address bar and the history.
-export function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    keepToken(given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return Boolean(given);
-}
-
-export const hasToken = () => Boolean(sessionStorage.getItem(key));
-export const keepToken = (token) => sessionStorage.setItem(key, token.trim());
-export const forgetToken = () => sessionStorage.removeItem(key);
-
-// Problem is an error that the API told, or that kept it from answering.
+// Problem is an error that the API told, or what kept it from answering.
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || "vizpost does not answer.");
-    this.status = status;
+    super(body.detail || "vizpost does not answer. Try again in a moment.");
+    this.name = "Problem";
+    this.status = status; // 0 when there was no answer
     this.code = body.code || "";
-    this.fields = body.errors || [];
+    this.detail = this.message;
+    this.fields = body.errors || []; // [{field, message}]
+    this.causes = body.causes || []; // [{code, message, remedy}], the likeliest first
+    this.body = body; // all of the problem details
   }
 }
 
-async function call(method, path, body, headers = {}) {
+// newKey names one intent: a POST that is sent again with it is done once.
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+async function call(method, path, { body, headers = {}, signal } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
       method,
+      signal,
       cache: "no-store",
       headers: {
-        Authorization: `Bearer ${sessionStorage.getItem(key) || ""}`,
+        Authorization: `Bearer ${await accessToken()}`,
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-  } catch {
-    throw new Problem(0, { detail: "vizpost does not answer. Is it still running?" });
+  } catch (failure) {
+    if (signal?.aborted) throw failure;
+    throw new Problem(0, { code: "no_answer", detail: "vizpost does not answer. Check that it is still running and that you are online, then try again." });
   }
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({}));
-    throw new Problem(answer.status, problem);
-  }
-  return answer;
+  if (answer.ok) return answer;
+  const problem = new Problem(answer.status, await answer.json().catch(() => ({})));
+  if (answer.status === 401) dispatchEvent(new CustomEvent(signedOut, { detail: problem.detail }));
+  throw problem;
 }
 
-export const get = async (path) => (await call("GET", path)).json();
-export const blob = async (path) => (await call("GET", path)).blob();
-export const post = async (path, body, headers) => (await call("POST", path, body, headers)).json();
+const version = (n) => (n === undefined ? {} : { "If-Match": `"${n}"` });
 
-// download fetches a file with the token and hands it to the browser.
+export const get = async (path, options) => (await call("GET", path, options)).json();
+export const blob = async (path) => (await call("GET", path)).blob();
+
+// post gives the answer, null when it has none. A call repeated for the same
+// intent is given the key of the first.
+export async function post(path, body = {}, { key = newKey(), signal } = {}) {
+  const answer = await call("POST", path, { body, signal, headers: { "Idempotency-Key": key } });
+  return answer.status === 204 ? null : answer.json();
+}
+
+// patch and remove are refused (412) when somebody changed it since the version.
+export const patch = async (path, body, n, { signal } = {}) => (await call("PATCH", path, { body, signal, headers: version(n) })).json();
+export const remove = async (path, n) => void (await call("DELETE", path, { headers: version(n) }));
+
+// all reads a list to its end, at most so many pages.
+export async function all(path, noun, pages = 10) {
+  const found = [];
+  let cursor = "";
+  do {
+    const mark = path.includes("?") ? "&" : "?";
+    const answer = await get(`${path}${mark}limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    found.push(...answer[noun]);
+    cursor = answer.next_cursor;
+  } while (cursor && --pages > 0);
+  return found;
+}
+
+// download fetches a file with the sign-in and hands it to the browser.
 export async function download(path, name) {
   const address = URL.createObjectURL(await blob(path));
   const link = document.createElement("a");

@@ -1,0 +1,91 @@
+// Dialogs: the rest of the page is inert, the focus stays inside and returns to
+// where it was, and Escape closes.
+import { useEffect, useLayoutEffect, useRef, useState } from "/vendor/hooks.mjs";
+import { h } from "/vendor/preact.mjs";
+import htm from "/vendor/htm.mjs";
+import { Icon } from "/icons.js";
+import { Live } from "/live.js";
+
+const html = htm.bind(h);
+const focusable = 'a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea:not([disabled]), summary, iframe, [tabindex="0"]';
+
+// Dialog shows its children over the page until its owner no longer renders it.
+// close is called when the person wants to leave: by Escape, or the cross. With
+// dirty, it first asks whether what was typed may go; with locked, it does
+// nothing, since something is under way. footer is the row of buttons; a button
+// in it that only closes takes the function that it is given.
+export function Dialog({ title, lead, close, dirty = false, locked = false, wide = false, footer, children }) {
+  const box = useRef(null);
+  const [asking, setAsking] = useState(false);
+  const wish = useRef(null);
+  wish.current = () => {
+    if (locked) return;
+    if (dirty && !asking) setAsking(true);
+    else if (asking) setAsking(false);
+    else close();
+  };
+
+  useLayoutEffect(() => {
+    const opener = document.activeElement;
+    const dialog = box.current;
+    dialog.showModal();
+    document.documentElement.classList.add("covered");
+    const first = dialog.querySelector("[data-first]") || dialog.querySelector(".dialog-body input, .dialog-body select, .dialog-body textarea");
+    (first || dialog.querySelector("h2")).focus();
+    return () => {
+      dialog.close();
+      if (!document.querySelector("dialog[open]")) document.documentElement.classList.remove("covered");
+      // What opened it may be gone, with what it stood for.
+      setTimeout(() => {
+        if (document.querySelector("dialog[open]")) return;
+        if (opener?.isConnected && opener !== document.body) opener.focus();
+        else document.querySelector("h1")?.focus();
+      });
+    };
+  }, []);
+  useEffect(() => {
+    if (asking) box.current.querySelector(".asking button")?.focus();
+  }, [asking]);
+
+  const pressed = (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      wish.current();
+    }
+    if (event.key !== "Tab") return;
+    // Round and round: not out to the browser's own buttons.
+    const inside = [...box.current.querySelectorAll(focusable)].filter((e) => e.tabIndex >= 0 && e.checkVisibility());
+    const [first, last] = [inside[0], inside.at(-1)];
+    if (event.shiftKey && (document.activeElement === first || !inside.includes(document.activeElement))) {
+      event.preventDefault();
+      last?.focus();
+    } else if (!event.shiftKey && document.activeElement === last) {
+      event.preventDefault();
+      first?.focus();
+    }
+  };
+  const cancelled = (event) => { // by a phone's way back
+    event.preventDefault();
+    wish.current();
+  };
+
+  return html`<dialog ref=${box} class=${`dialog${wide ? " wide" : ""}`} aria-labelledby="dialog-title" onKeyDown=${pressed} onCancel=${cancelled}>
+    <header class="dialog-head">
+      <div><h2 id="dialog-title" tabindex="-1">${title}</h2>${lead && html`<p class="quiet">${lead}</p>`}</div>
+      <button type="button" class="icon-button" aria-label="Close" disabled=${locked} onClick=${() => wish.current()}><${Icon} name="close" /></button>
+    </header>
+    <div class="dialog-body">${children}</div>
+    ${asking ? html`<footer class="dialog-foot asking" role="alert">
+        <p>Close and lose what you typed?</p>
+        <button type="button" class="button" onClick=${() => { setAsking(false); focusAgain(box.current); }}>Keep editing</button>
+        <button type="button" class="button danger" onClick=${close}>Discard</button>
+      </footer>`
+      : footer && html`<footer class="dialog-foot">${typeof footer === "function" ? footer(() => wish.current()) : footer}</footer>`}
+    <${Live} quiet />
+  </dialog>`;
+}
+
+function focusAgain(dialog) {
+  (dialog.querySelector("[aria-invalid=true]") || dialog.querySelector(".dialog-body input") || dialog.querySelector("h2"))?.focus();
+}
