@@ -32,7 +32,7 @@ export const clockIn = (text, zone) => format(zone, { hour: "2-digit", minute: "
 // offsetIn gives "UTC+1".
 export function offsetIn(text, zone) {
   const part = format(zone, { timeZoneName: "shortOffset" })?.formatToParts(new Date(text)).find((p) => p.type === "timeZoneName");
-  return part ? part.value.replace("GMT", "UTC") : "";
+  return part ? part.value.replace("GMT", "UTC").replace(/^UTC\+0$/, "UTC") : "";
 }
 
 export const momentIn = (text, zone) => `${dayIn(text, zone)}, ${clockIn(text, zone)}`;
