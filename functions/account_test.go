@@ -99,7 +99,8 @@ func newAccount(t *testing.T) *account {
 	cfg := awstest.Start(t)
 	cfg.HTTPClient = &http.Client{Timeout: time.Minute}
 	a.recorder = newRecorder(t, *cfg.BaseEndpoint)
-	a.stack = newStack(t, map[string]string{"PrivateNetworks": "127.0.0.0/8", "WebhookOrigins": a.slack.URL})
+	a.stack = newStack(t, map[string]string{"PrivateNetworks": "127.0.0.0/8", "WebhookOrigins": a.slack.URL,
+		"SlackClientId": "1234567890.1234567890123", "SlackClientSecret": "not-a-secret", "SlackTeamId": "T0EXAMPLE"})
 	a.deploy(cfg)
 	t.Cleanup(a.wantPermitted)
 	return a

@@ -53,12 +53,13 @@ func binary(t testing.TB, name string) string {
 func TestWhatFunctionsLink(t *testing.T) {
 	t.Parallel()
 	services := map[string][]string{
-		"api":      {"dynamodb", "secretsmanager", "sqs"},
-		"public":   {},
-		"tick":     {"dynamodb", "sqs"},
-		"export":   {"dynamodb", "s3", "secretsmanager", "ses", "sqs"},
-		"care":     {"dynamodb", "sqs"},
-		"receipts": {"dynamodb"},
+		"api":       {"dynamodb", "secretsmanager", "sqs"},
+		"public":    {},
+		"admission": {},
+		"tick":      {"dynamodb", "sqs"},
+		"export":    {"dynamodb", "s3", "secretsmanager", "ses", "sqs"},
+		"care":      {"dynamodb", "sqs"},
+		"receipts":  {"dynamodb"},
 	}
 	const service = "github.com/aws/aws-sdk-go-v2/service/"
 	never := []string{"modernc.org/sqlite", "github.com/jhillyerd/enmime", "github.com/chromedp", "gonum.org/v1/plot",

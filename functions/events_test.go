@@ -132,6 +132,8 @@ func TestEventFiles(t *testing.T) {
 		t.Errorf("got %d sign-ins, want one more than %d", got, signIns)
 	}
 
+	admissionOf(a, func(file string) []byte { return event(file) })
+
 	files, err := os.ReadDir(filepath.Join("..", "events"))
 	a.must(files, err)
 	for _, f := range files {
@@ -226,7 +228,7 @@ func TestFunctionsSayWhatSettingIsMissing(t *testing.T) {
 	a := newAccount(t)
 	for _, f := range a.stack.functions() {
 		for name := range f.env {
-			if name == "VIZPOST_PRIVATE_NETWORKS" || name == "VIZPOST_WEBHOOK_ORIGINS" {
+			if name == "VIZPOST_PRIVATE_NETWORKS" || name == "VIZPOST_WEBHOOK_ORIGINS" || name == "VIZPOST_SLACK_TEAM" {
 				continue
 			}
 			env := a.settings(f)
@@ -246,6 +248,7 @@ func TestEventsOfOthers(t *testing.T) {
 	a := newAccount(t)
 	for function, file := range map[string]string{
 		"api": "tick-minute.json", "public": "export-bell.json", "export": "api-list-runs.json", "receipts": "care-day.json",
+		"admission": "tick-minute.json",
 	} {
 		if out, err := a.process(function).Invoke(t.Context(), a.event(file)); err == nil {
 			t.Errorf("%s answered %s to %s, want an error", function, out, file)

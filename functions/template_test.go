@@ -243,6 +243,8 @@ func (s *stack) arn(id string) string {
 		return "arn:aws:sqs:" + region + ":" + accountID + ":" + name[strings.LastIndex(name, "/")+1:]
 	case "AWS::Logs::LogGroup":
 		return "arn:aws:logs:" + region + ":" + accountID + ":log-group:" + name + ":*"
+	case "AWS::Serverless::Function":
+		return "arn:aws:lambda:" + region + ":" + accountID + ":function:" + name
 	case "AWS::IAM::Role":
 		return "arn:aws:iam::" + accountID + ":role/" + name
 	default:
@@ -418,8 +420,8 @@ func TestEachFunctionHasARoleAndALogOfItsOwn(t *testing.T) {
 			t.Errorf("%s keeps its entries for %v days", id, properties["RetentionInDays"])
 		}
 	}
-	if len(taken) != 2*6 {
-		t.Errorf("got %d roles and logs, want those of six functions", len(taken))
+	if len(taken) != 2*7 {
+		t.Errorf("got %d roles and logs, want those of seven functions", len(taken))
 	}
 }
 
@@ -436,5 +438,8 @@ func TestTimeoutsFitEachOther(t *testing.T) {
 		if timeout := s.at("Resources", id, "Properties", "Timeout").(float64); timeout > 30 {
 			t.Errorf("%s may take %v s; API Gateway waits 30", id, timeout)
 		}
+	}
+	if timeout := s.at("Resources", "AdmissionFunction", "Properties", "Timeout").(float64); timeout > 5 {
+		t.Errorf("AdmissionFunction may take %v s; Cognito waits 5", timeout)
 	}
 }

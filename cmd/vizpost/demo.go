@@ -16,6 +16,7 @@ import (
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/secret"
@@ -80,6 +81,7 @@ func demo(ctx context.Context, c command) (err error) {
 	v, err := standalone.Open(ctx, standalone.Config{
 		DataDir: *data, WebhookOrigins: []string{slackURL},
 		PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		TimeZone:        local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random:          rand.Reader, Log: c.log,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/standalone"
@@ -68,7 +69,7 @@ func serve(ctx context.Context, c command) error {
 	v, err := standalone.Open(ctx, standalone.Config{
 		DataDir: *data, SMTPURL: secret.New(c.getenv("VIZPOST_SMTP_URL")), MailFrom: c.getenv("VIZPOST_MAIL_FROM"),
 		WebhookOrigins: list(c.getenv("VIZPOST_WEBHOOK_ORIGINS")), PrivateNetworks: networks,
-		Random: rand.Reader, Log: c.log,
+		TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"), Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {
 		return err

@@ -55,6 +55,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 	return gateway.Handler(httpapi.New(httpapi.Deps{
 		Connections: connections, Reports: reports, Runs: runs, Destinations: destinations, Requests: store,
 		FileLinks:    &links.Links{Config: cfg, Bucket: s.FilesBucket(), Now: now},
-		Authenticate: gateway.Authenticate, Now: now, NewID: newID, Log: log,
+		Authenticate: gateway.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC"},
+		Now: now, NewID: newID, Log: log, Version: assembly.Version(),
 	})), nil
 }

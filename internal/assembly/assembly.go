@@ -1,6 +1,6 @@
 // Package assembly is what every installation of vizpost is put together from in
 // the same way, whether it is one process or a set of functions: its ids, its
-// clock, and its way to Tableau.
+// clock, its version, and its way to Tableau.
 package assembly
 
 import (

@@ -38,6 +38,7 @@ func (r Role) String() string {
 // Principal is who calls.
 type Principal struct {
 	Subject string // names the caller in the log; no secret
+	Name    string // names the caller to people: an email address, or "operator"
 	Role    Role
 }
 
@@ -57,7 +58,7 @@ func BearerToken(token secret.Text) func(*http.Request) (Principal, error) {
 			return Principal{}, problem.New(problem.Unauthenticated, problem.CodeUnauthenticated,
 				"The token is not the right one. Use the token that belongs to this installation.")
 		}
-		return Principal{Subject: "operator", Role: Admin}, nil
+		return Principal{Subject: "operator", Name: "operator", Role: Admin}, nil
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
-// Deps is what the API is made of. All but Outbox, Page and Hosts is required.
+// Deps is what the API is made of. All but Outbox, Page, Hosts and SignIn is required.
 type Deps struct {
 	Connections  Connections
 	Reports      Reports
@@ -62,7 +62,13 @@ type Deps struct {
 	NewID func() string
 	Log   *slog.Logger
 
-	// Version is vizpost's own, for the API's description.
+	// SignIn is how people sign in on the page.
+	SignIn SignIn
+
+	// Installation is what answers.
+	Installation Installation
+
+	// Version is vizpost's own.
 	Version string
 }
 
@@ -167,6 +173,7 @@ type api struct {
 func New(deps Deps) http.Handler {
 	a, routes := registered(deps)
 	publish(routes, deps)
+	serveConfig(routes, deps.SignIn)
 	keepShape(a.huma.OpenAPI().Components.Schemas.Map())
 	return a.outermost(dispatch(routes, deps.Page))
 }
@@ -186,6 +193,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 	if deps.Outbox != nil {
 		a.registerOutbox()
 	}
+	a.registerMe()
 	a.registerHealth()
 	return a, routes
 }

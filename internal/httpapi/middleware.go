@@ -14,6 +14,7 @@ import (
 type call struct {
 	id      string
 	subject string          // who calls; "" until they have been recognised
+	who     Principal       // the same, where the call needs a role
 	context context.Context // the request's own, without deadlines of vizpost's
 }
 

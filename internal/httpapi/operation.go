@@ -59,7 +59,8 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		o.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 			r, w := humago.Unwrap(ctx)
 			who, err := a.authorize(r, op.role)
-			callOf(r.Context()).subject = who.Subject
+			c := callOf(r.Context())
+			c.subject, c.who = who.Subject, who
 			if err != nil {
 				a.failure(r.Context(), err).write(w)
 				return

@@ -27,6 +27,7 @@ const (
 	tagDestinations = "Destinations"
 	tagSchedules    = "Schedules"
 	tagOutbox       = "Outbox"
+	tagMe           = "Sign-in"
 	tagHealth       = "Health"
 )
 
@@ -41,7 +42,8 @@ func tags(outbox bool) []*huma.Tag {
 	if outbox {
 		all = append(all, &huma.Tag{Name: tagOutbox, Description: "Mails that were written to a folder, since no mail server is configured."})
 	}
-	return append(all, &huma.Tag{Name: tagHealth, Description: "Whether vizpost answers."})
+	return append(all, &huma.Tag{Name: tagMe, Description: "Who calls."},
+		&huma.Tag{Name: tagHealth, Description: "Whether vizpost answers."})
 }
 
 // failureTexts say what an error status means, for the documentation.

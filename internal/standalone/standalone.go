@@ -4,6 +4,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Config struct {
 	WebhookOrigins  []string       // further origins that Slack-like webhooks may have
 	PrivateNetworks []netip.Prefix // that Tableau servers and webhooks may lie in
 	Exports         int            // at once on a site; 0: run.DefaultExports
+	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
 
 	Now    func() time.Time // nil: time.Now
@@ -70,6 +72,7 @@ type Vizpost struct {
 	Drain        *run.Drain
 	Outbox       *local.Outbox // nil where mail goes by SMTP
 
+	timeZone  string
 	bell      *local.Bell
 	every     time.Duration
 	transport *http.Transport
@@ -94,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 		return nil, err
 	}
 	now := assembly.Clock(c.Now)
-	v := &Vizpost{Store: store, bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
+	v := &Vizpost{Store: store, timeZone: cmp.Or(c.TimeZone, "UTC"), bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -167,10 +170,11 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 	deps := httpapi.Deps{
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: v.Runs, Requests: v.Store,
 		Page: page.Handler(), Authenticate: httpapi.BearerToken(w.Token), Hosts: w.Hosts,
-		Now: v.now, NewID: v.newID, Log: v.log,
+		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone},
+		Now:          v.now, NewID: v.newID, Log: v.log, Version: assembly.Version(),
 	}
 	if v.Outbox != nil {
-		deps.Outbox, deps.ReadMail = v.Outbox, parse.Mail
+		deps.Outbox, deps.ReadMail, deps.Installation.Mail = v.Outbox, parse.Mail, "outbox"
 	}
 	return httpapi.New(deps)
 }

@@ -85,6 +85,55 @@ func (s *Settings) ConfigurationSet() string {
 	return s.required("VIZPOST_SES_CONFIGURATION_SET", "the name of the SES configuration set whose events the function receipts gets")
 }
 
+// SignInDomain is the address of the user pool's sign-in pages.
+func (s *Settings) SignInDomain() string {
+	return s.address("VIZPOST_SIGN_IN_DOMAIN", "the address of the user pool's sign-in pages, such as https://vizpost.auth.eu-central-1.amazoncognito.com")
+}
+
+// SignInIssuer is whom the user pool's tokens name as theirs.
+func (s *Settings) SignInIssuer() string {
+	return s.address("VIZPOST_SIGN_IN_ISSUER", "the issuer of the user pool's tokens, such as https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example")
+}
+
+// SignInClient is the page's id in the user pool.
+func (s *Settings) SignInClient() string {
+	return s.required("VIZPOST_SIGN_IN_CLIENT", "the id of the page's client in the user pool")
+}
+
+// SignInProviders are by whom people are recognised: "cognito" is the user pool
+// itself.
+func (s *Settings) SignInProviders() []string {
+	const name, what = "VIZPOST_SIGN_IN_PROVIDERS", "cognito, or cognito,slack"
+	switch value := s.required(name, what); value {
+	case "":
+		return nil
+	case "cognito", "cognito,slack":
+		return strings.Split(value, ",")
+	default:
+		s.bad(name, what)
+		return nil
+	}
+}
+
+// SlackTeam is the id of the Slack workspace whose members may sign in; "" when
+// nobody may by Slack.
+func (s *Settings) SlackTeam() string { return strings.TrimSpace(s.getenv("VIZPOST_SLACK_TEAM")) }
+
+// SlackRole is the group that members of that workspace count as who are in
+// none; "" for no group.
+func (s *Settings) SlackRole() string {
+	const name, what = "VIZPOST_SLACK_ROLE", "viewer, editor or none"
+	switch value := s.required(name, what); value {
+	case "viewer", "editor":
+		return value
+	case "", "none":
+		return ""
+	default:
+		s.bad(name, what)
+		return ""
+	}
+}
+
 // maxExports is what a site takes at once: Tableau Cloud answers 429 above it.
 const maxExports = 20
 
@@ -167,6 +216,15 @@ func (s *Settings) required(name, what string) string {
 	value := strings.TrimSpace(s.getenv(name))
 	if value == "" {
 		s.wrong = append(s.wrong, fmt.Errorf("%s is missing: it must be %s", name, what))
+	}
+	return value
+}
+
+// address is a setting that is an address of https.
+func (s *Settings) address(name, what string) string {
+	value := s.required(name, what)
+	if u, err := url.Parse(value); value != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil) {
+		s.bad(name, what)
 	}
 	return value
 }

@@ -23,6 +23,8 @@ func environment() map[string]string {
 		"VIZPOST_APP_TABLE": "app", "VIZPOST_RUNS_TABLE": "runs", "VIZPOST_FILES_BUCKET": "files", "VIZPOST_SECRETS_PREFIX": "vizpost/production",
 		"VIZPOST_BELL_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/bells",
 		"VIZPOST_MAIL_FROM":      "Reports <reports@example.com>", "VIZPOST_SES_CONFIGURATION_SET": "vizpost", "VIZPOST_EXPORTS": "20",
+		"VIZPOST_SIGN_IN_DOMAIN": "https://x.auth.eu-central-1.amazoncognito.com", "VIZPOST_SIGN_IN_ISSUER": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_X",
+		"VIZPOST_SIGN_IN_CLIENT": "client", "VIZPOST_SIGN_IN_PROVIDERS": "cognito,slack", "VIZPOST_SLACK_TEAM": "T1", "VIZPOST_SLACK_ROLE": "viewer",
 		"VIZPOST_PRIVATE_NETWORKS": "10.0.0.0/8, fd00::/8", "VIZPOST_WEBHOOK_ORIGINS": "https://hooks.example.com, http://10.1.2.3:8080",
 	}
 }
@@ -33,6 +35,9 @@ type all struct {
 	Sender, SenderAddress, ConfigurationSet                  string
 	Exports, MemoryMB                                        int
 	WebhookOrigins                                           []string
+	SignInDomain, SignInIssuer, SignInClient                 string
+	SignInProviders                                          []string
+	SlackTeam, SlackRole                                     string
 	Outbound                                                 outbound.Policy
 	Region, Endpoint                                         string
 }
@@ -41,7 +46,9 @@ func read(environment map[string]string) (all, error) {
 	return function.Build(func(s *function.Settings, _ *slog.Logger) (all, error) {
 		a := all{AppTable: s.AppTable(), RunsTable: s.RunsTable(), FilesBucket: s.FilesBucket(), SecretsPrefix: s.SecretsPrefix(),
 			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), MemoryMB: s.MemoryMB(),
-			WebhookOrigins: s.WebhookOrigins(), Outbound: s.Outbound()}
+			WebhookOrigins: s.WebhookOrigins(), Outbound: s.Outbound(),
+			SignInDomain: s.SignInDomain(), SignInIssuer: s.SignInIssuer(), SignInClient: s.SignInClient(), SignInProviders: s.SignInProviders(),
+			SlackTeam: s.SlackTeam(), SlackRole: s.SlackRole()}
 		a.Sender, a.SenderAddress = s.MailFrom()
 		cfg := s.AWS()
 		a.Region = cfg.Region
@@ -69,6 +76,8 @@ func TestSettings(t *testing.T) {
 			PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
 			BlockedAddrs:    []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9001")},
 		},
+		SignInDomain: "https://x.auth.eu-central-1.amazoncognito.com", SignInIssuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_X",
+		SignInClient: "client", SignInProviders: []string{"cognito", "slack"}, SlackTeam: "T1", SlackRole: "viewer",
 		Region: "eu-central-1", Endpoint: "http://127.0.0.1:4566",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.AddrPort{})); diff != "" {
@@ -79,11 +88,12 @@ func TestSettings(t *testing.T) {
 func TestSettingsThatMayBeMissing(t *testing.T) {
 	t.Parallel()
 	environment := environment()
-	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "VIZPOST_PRIVATE_NETWORKS", "VIZPOST_WEBHOOK_ORIGINS"} {
+	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "VIZPOST_PRIVATE_NETWORKS", "VIZPOST_WEBHOOK_ORIGINS", "VIZPOST_SLACK_TEAM"} {
 		delete(environment, name)
 	}
+	environment["VIZPOST_SLACK_ROLE"] = "none"
 	got, err := read(environment)
-	if err != nil || len(got.WebhookOrigins)+len(got.Outbound.PrivateNetworks)+len(got.Outbound.BlockedAddrs) > 0 || got.Endpoint != "" {
+	if err != nil || got.SlackTeam+got.SlackRole != "" || len(got.WebhookOrigins)+len(got.Outbound.PrivateNetworks)+len(got.Outbound.BlockedAddrs) > 0 || got.Endpoint != "" {
 		t.Errorf("got %+v, error %v; want none of them", got, err)
 	}
 }
@@ -105,6 +115,11 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"VIZPOST_MAIL_FROM":               {"", "canary", "canary <canary>"},
 		"VIZPOST_SES_CONFIGURATION_SET":   {""},
 		"VIZPOST_EXPORTS":                 {"", "0", "21", "canary", "8.5"},
+		"VIZPOST_SIGN_IN_DOMAIN":          {"", "canary", "http://canary.example.com", "https://canary@example.com", "https://"},
+		"VIZPOST_SIGN_IN_ISSUER":          {"", "canary", "https://example.com/?canary"},
+		"VIZPOST_SIGN_IN_CLIENT":          {""},
+		"VIZPOST_SIGN_IN_PROVIDERS":       {"", "canary", "slack", "cognito,canary"},
+		"VIZPOST_SLACK_ROLE":              {"", "canary", "admin"},
 		"VIZPOST_PRIVATE_NETWORKS":        {"canary", "10.0.0.1/8"},
 		"VIZPOST_WEBHOOK_ORIGINS":         {"canary", "https://canary.example.com/path", "ftp://canary.example.com", "https://canary@example.com"},
 	}

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
+	"github.com/vizpost/vizpost/internal/aws/admission"
 	"github.com/vizpost/vizpost/internal/httpapi"
 	"github.com/vizpost/vizpost/internal/problem"
 )
@@ -43,11 +45,12 @@ func (c claims) list(name string) []string {
 }
 
 // The claims of Amazon Cognito's access tokens (Amazon Cognito developer guide,
-// Understanding the access token).
+// Understanding the access token), and the one that package admission adds.
 const (
 	tokenUse = "token_use"
 	groups   = "cognito:groups"
 	subject  = "sub"
+	username = "username" // no name that people know
 )
 
 // Authenticate finds out who calls from the claims of a request that came
@@ -55,7 +58,7 @@ const (
 // not rely on there being an authorizer: without claims nobody is let in.
 func Authenticate(r *http.Request) (httpapi.Principal, error) {
 	c, _ := r.Context().Value(claimsKey{}).(claims)
-	who := httpapi.Principal{Subject: c.text(subject)}
+	who := httpapi.Principal{Subject: c.text(subject), Name: cmp.Or(c.text(admission.Name), c.text(username), c.text(subject))}
 	if len(c) == 0 || who.Subject == "" {
 		return httpapi.Principal{}, problem.New(problem.Unauthenticated, problem.CodeUnauthenticated,
 			"Sign in: send the header Authorization: Bearer with an access token of the user pool.")

@@ -258,10 +258,31 @@ func TestAuthenticate(t *testing.T) {
 				}
 				return
 			}
-			if want := (httpapi.Principal{Subject: "8d1c", Role: test.role}); err != nil || who != want {
+			if want := (httpapi.Principal{Subject: "8d1c", Name: "8d1c", Role: test.role}); err != nil || who != want {
 				t.Errorf("got %+v, error %v; want %+v", who, err, want)
 			}
 		})
+	}
+}
+
+// People know a user by the name that the token was given; Cognito's own is a
+// number, or Slack's.
+func TestAuthenticateNamesTheUser(t *testing.T) {
+	t.Parallel()
+	for want, claims := range map[string]object{
+		"ana@example.com": {"vizpost_name": "ana@example.com", "username": "8d1c"},
+		"Slack_U1":        {"username": "Slack_U1"},
+		"8d1c":            {"username": 7},
+	} {
+		claims["sub"], claims["token_use"] = "8d1c", "access"
+		var who httpapi.Principal
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, _ = gateway.Authenticate(r) })
+		if _, err := gateway.Handler(h)(t.Context(), event(t, "GET", "/", withClaims(claims))); err != nil {
+			t.Fatal(err)
+		}
+		if who.Name != want || who.Subject != "8d1c" {
+			t.Errorf("got %+v, want the name %s", who, want)
+		}
 	}
 }
 

@@ -36,15 +36,24 @@ type Links struct {
 
 var _ httpapi.FileLinks = (*Links)(nil)
 
+// Origin is where the addresses lead, such as
+// https://bucket.s3.eu-central-1.amazonaws.com.
+func (l *Links) Origin() string {
+	if endpoint := aws.ToString(l.Config.BaseEndpoint); endpoint != "" {
+		return strings.TrimSuffix(endpoint, "/")
+	}
+	return "https://" + l.Bucket + ".s3." + l.Config.Region + ".amazonaws.com"
+}
+
 // Link implements [httpapi.FileLinks].
 func (l *Links) Link(ctx context.Context, f run.File) (string, error) {
 	credentials, err := l.Config.Credentials.Retrieve(ctx)
 	if err != nil {
 		return "", fmt.Errorf("reading the function's credentials: %w", err)
 	}
-	address := "https://" + l.Bucket + ".s3." + l.Config.Region + ".amazonaws.com/"
-	if endpoint := aws.ToString(l.Config.BaseEndpoint); endpoint != "" {
-		address = strings.TrimSuffix(endpoint, "/") + "/" + l.Bucket + "/"
+	address := l.Origin() + "/"
+	if aws.ToString(l.Config.BaseEndpoint) != "" {
+		address += l.Bucket + "/"
 	}
 	disposition := "attachment"
 	if f.ContentType == "image/png" {

@@ -38,6 +38,9 @@ func TestLinkFetchesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Link() = %v", err)
 	}
+	if origin := (&links.Links{Config: cfg, Bucket: bucket}).Origin(); !strings.HasPrefix(link, origin+"/") {
+		t.Errorf("the link %s is not one of the origin %s", link, origin)
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +78,9 @@ func TestLinkOnAWS(t *testing.T) {
 	}
 	if got, want := u.Scheme+"://"+u.Host+u.Path, "https://files.s3.eu-central-1.amazonaws.com/files/runs/R/F.png"; got != want {
 		t.Errorf("the address is %s, want %s", got, want)
+	}
+	if got, want := (&links.Links{Config: cfg, Bucket: "files"}).Origin(), u.Scheme+"://"+u.Host; got != want {
+		t.Errorf("the origin is %s, want %s", got, want)
 	}
 	q := u.Query()
 	if q.Get("X-Amz-Expires") != "120" || q.Get("X-Amz-Date") != "20261123T090000Z" || q.Get("X-Amz-Signature") == "" ||

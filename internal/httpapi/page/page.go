@@ -17,10 +17,13 @@ import (
 //go:embed static
 var files embed.FS
 
-// policy lets the page load its own files and call its own server. A mail's
-// text is shown in a frame with a policy of its own.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
-	"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy lets the page load its own files, and call its own server and the
+// origins given. A mail's text is shown in a frame with a policy of its own.
+func policy(origins []string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+		"connect-src " + strings.Join(append([]string{"'self'"}, origins...), " ") +
+		"; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 // mailPolicy is that of the frame that shows a mail: it may be styled as mails
 // are, inline, and shows pictures that it brings along. It loads nothing else
@@ -41,8 +44,11 @@ type file struct {
 	tag         string
 }
 
-// Handler serves the page.
-func Handler() http.Handler {
+// Handler serves the page. Beside its own server it may call the origins given,
+// such as https://x.example.com: where tokens come from, and where files lie
+// that the API redirects to.
+func Handler(origins ...string) http.Handler {
+	main := policy(origins)
 	all := map[string]file{}
 	err := fs.WalkDir(files, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -76,7 +82,7 @@ func Handler() http.Handler {
 		}
 		h := w.Header()
 		h.Set("Content-Type", f.contentType)
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", main)
 		h.Set("Cache-Control", "no-cache")
 		h.Set("ETag", f.tag)
 		switch name {

@@ -14,12 +14,17 @@ import (
 
 func get(t *testing.T, method, path string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
+	return from(t, page.Handler(), method, path, headers...)
+}
+
+func from(t *testing.T, h http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
 	r := httptest.NewRequest(method, path, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	page.Handler().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -56,7 +61,15 @@ func TestPolicies(t *testing.T) {
 	if !strings.HasPrefix(main, strict) || strings.Contains(main, "unsafe") || !strings.Contains(main, "frame-ancestors 'none'") {
 		t.Errorf("the page's policy is %q", main)
 	}
-	mail := get(t, "GET", "/mail.html").Header().Get("Content-Security-Policy")
+	if !strings.Contains(main, "; connect-src 'self'; ") {
+		t.Errorf("by its policy %q the page may call others", main)
+	}
+	h := page.Handler("https://x.auth.eu-central-1.amazoncognito.com", "https://bucket.s3.eu-central-1.amazonaws.com")
+	called := from(t, h, "GET", "/").Header().Get("Content-Security-Policy")
+	if want := strings.Replace(main, "connect-src 'self';", "connect-src 'self' https://x.auth.eu-central-1.amazoncognito.com https://bucket.s3.eu-central-1.amazonaws.com;", 1); called != want {
+		t.Errorf("with others to call the page's policy is %q, want %q", called, want)
+	}
+	mail := from(t, h, "GET", "/mail.html").Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(mail, strict) || !strings.Contains(mail, "sandbox allow-scripts") || strings.Contains(mail, "allow-same-origin") ||
 		strings.Contains(mail, "connect-src") || strings.Contains(mail, "http") {
 		t.Errorf("the mail frame's policy is %q", mail)

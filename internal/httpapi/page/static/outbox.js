@@ -23,7 +23,7 @@ export function Mails({ mails }) {
   return html`<ul class="list">${mails.map((mail) => html`<li class="list-row" key=${mail.name}>
     <div class="grow"><a class="strong" href=${`#/outbox/${encodeURIComponent(mail.name)}`}>${mail.subject || mail.name}</a>
       <p class="quiet">${mail.to.length > 2 ? `${mail.to[0]} and ${mail.to.length - 1} more` : mail.to.join(", ")}</p></div>
-    <span class="quiet nowrap"><${When} at=${mail.written_at} /></span>
+    <span class="quiet small nowrap"><${When} at=${mail.written_at} /></span>
   </li>`)}</ul>`;
 }
 

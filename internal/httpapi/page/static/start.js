@@ -1,8 +1,80 @@
-import { get } from "/api.js";
-import { Failure, Page, html, useLoad } from "/ui.js";
+// Start: what needs attention first, then the day as it went and goes on. Who
+// has not come to a delivered report yet is led there.
+import { all, get } from "/api.js";
+import { Attention, troubles } from "/attention.js";
+import { FirstSteps } from "/first-steps.js";
+import { useMe } from "/me.js";
 import { Mails } from "/outbox.js";
+import { Timeline } from "/timeline.js";
+import { Button, Failure, Icon, Loading, Page, Section, html, useLoad, useRef, useTick } from "/ui.js";
+import { many, open } from "/words.js";
+
+const pages = 5; // of 100 runs, read back into the day
+
+const midnight = () => new Date().setHours(0, 0, 0, 0);
+
+// readDay reads today's runs. Those of pages that were read to their end are
+// kept in known, so that a later reading needs only what is new.
+async function readDay(known) {
+  const from = midnight();
+  let cursor = "";
+  for (let page = 0; page < pages; page++) {
+    const answer = await get(`/v1/runs?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const seen = answer.runs.some((r) => known.has(r.id) && !open(r));
+    for (const r of answer.runs) known.set(r.id, r);
+    cursor = answer.next_cursor;
+    const oldest = answer.runs.at(-1);
+    if (!cursor || seen || new Date(oldest.scheduled_for) < from) break;
+  }
+  // One that was open and lies further back may have gone on.
+  return [...known.values()].filter((r) => new Date(r.scheduled_for) >= from || open(r))
+    .sort((a, b) => new Date(a.scheduled_for) - new Date(b.scheduled_for));
+}
+
+async function readAll(known) {
+  const [connections, reports, runs, failed, destinations] = await Promise.all([
+    all("/v1/connections", "connections"), all("/v1/reports?last_run=true", "reports"), readDay(known),
+    get("/v1/runs?state=failed,partly_delivered&limit=50"), all("/v1/destinations", "destinations"),
+  ]);
+  const delivered = runs.some((r) => r.state === "delivered") || reports.some((r) => r.last_run?.state === "delivered")
+    || (reports.length > 0 && (await get("/v1/runs?state=delivered&limit=1")).runs.length > 0);
+  return { connections, reports, runs, failed: failed.runs, destinations, delivered };
+}
 
 export function Start() {
-  const { data, problem, reload } = useLoad(() => get("/v1/outbox?limit=10"), [], { every: 10_000 });
-  return html`<${Page} title="Start"><${Failure} problem=${problem} retry=${reload} />${data && html`<${Mails} mails=${data.mails} />`}<//>`;
+  const { me, can } = useMe();
+  const known = useRef(new Map()).current;
+  const { data, problem, reload } = useLoad(() => readAll(known), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? 2000 : 12_000) });
+  useTick();
+  const found = data ? troubles(data) : [];
+  const begun = data && data.connections.length > 0 && data.reports.length > 0 && data.delivered;
+  return html`<${Page} title="Start" lead=${data && html`<${Summary} data=${data} troubles=${found} begun=${begun} />`}
+    actions=${begun && can("editor") && html`<${Button} href="#/reports/new" icon="plus">New report<//>`}>
+    <${Failure} problem=${problem} retry=${reload} />
+    ${!data && !problem && html`<${Loading} />`}
+    ${data && html`
+      ${found.length > 0 && html`<${Attention} troubles=${found} can=${can} reload=${reload} />`}
+      ${!begun && html`<${FirstSteps} data=${data} can=${can} reload=${reload} />`}
+      ${data.reports.length > 0 && html`<${Timeline} data=${data} />`}
+      ${me?.installation.mail === "outbox" && data.reports.length > 0 && html`<${Outbox} runs=${data.runs} />`}
+    `}
+  <//>`;
+}
+
+// Summary is the whole in a sentence.
+function Summary({ data, troubles: found, begun }) {
+  if (found.length > 0) return html`<span class="summary bad-text"><${Icon} name="alert" />${many(found.length, "thing needs", "things need")} your attention.</span>`;
+  if (!begun) return "Three steps to the first delivered report.";
+  const count = (...states) => data.runs.filter((r) => states.includes(r.state)).length;
+  const [done, going] = [count("delivered"), count("queued", "running")];
+  const today = [done > 0 && `${many(done, "run")} delivered today`, going > 0 && `${going} under way`].filter(Boolean).join(", ");
+  return html`<span class="summary good-text"><${Icon} name="check" />All is well${today ? `: ${today}.` : "; nothing was due yet today."}</span>`;
+}
+
+function Outbox({ runs }) {
+  const { data } = useLoad(() => get("/v1/outbox?limit=4"), [runs.length], { every: 12_000 });
+  return html`<${Section} title="Outbox" lead="No mail server is configured: mail is written here, and not sent." actions=${data?.mails.length > 0 && html`<${Button} small href="#/outbox">All mails<//>`}>
+    ${data?.mails.length === 0 && html`<p class="quiet">There is no mail yet.</p>`}
+    ${data?.mails.length > 0 && html`<${Mails} mails=${data.mails} />`}
+  <//>`;
 }

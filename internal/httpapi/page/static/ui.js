@@ -105,9 +105,9 @@ export function Gauge({ share, tone, label }) {
 }
 
 // Facts is a list of names and what they are; pairs without a value are left
-// out.
-export function Facts({ of }) {
-  return html`<dl class="facts">${of.filter((pair) => pair && pair[1]).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+// out. two: side by side where there is room.
+export function Facts({ of, two = false }) {
+  return html`<dl class=${`facts${two ? " two" : ""}`}>${of.filter((pair) => pair && pair[1]).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 // Disclosure hides what only some need.

@@ -30,7 +30,9 @@ export function away(text) {
   if (size < 45) return seconds < 0 ? "just now" : "in a moment";
   if (size < 3600) return relative.format(Math.round(seconds / 60), "minute");
   if (size < 86_400) return relative.format(Math.round(seconds / 3600), "hour");
-  return relative.format(Math.round(seconds / 86_400), "day");
+  if (size < 75 * 86_400) return relative.format(Math.round(seconds / 86_400), "day");
+  if (size < 700 * 86_400) return relative.format(Math.round(seconds / (30.44 * 86_400)), "month");
+  return relative.format(Math.round(seconds / (365.25 * 86_400)), "year");
 }
 
 export function size(bytes) {
@@ -69,5 +71,14 @@ export const connectionStates = {
   unreachable: ["Unreachable", "bad"],
   unverified: ["Not tried yet", "still"],
 };
+
+export const destinationStates = {
+  ok: ["Works", "good"],
+  broken: ["Refused", "bad"],
+};
+
+// Where a connection leads: the server as people name it, and the site.
+export const host = (address) => address.replace(/^https?:\/\//, "").replace(/\/$/, "");
+export const siteName = (site) => (site ? `site ${site}` : "the default site");
 
 export const open = (run) => ["queued", "running", "held"].includes(run.state);

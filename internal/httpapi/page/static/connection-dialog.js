@@ -1,0 +1,204 @@
+// Connect: a new connection, or another credential for one that there is. What
+// was typed stays until it worked or the person leaves; secrets only ever leave
+// the page in the request.
+import { patch, post } from "/api.js";
+import { TokenSteps, usesToken } from "/connection-parts.js";
+import { Connected, Trouble, placed } from "/connection-outcome.js";
+import { Button, Dialog, Disclosure, Field, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
+import { host } from "/words.js";
+
+const methods = [
+  { key: "username_password", label: "Username & Password" },
+  { key: "personal_access_token", label: "Personal Access Token" },
+];
+
+const blank = { name: "", server_url: "", site: "", method: "personal_access_token", token_name: "", token_secret: "", expires_on: "", username: "", password: "", notify: "" };
+
+function filled(c) {
+  const entered = c.token_life.source === "entered" && c.token_life.expires_at;
+  return { ...blank, name: c.name, server_url: c.server_url, site: c.site, method: c.auth.method, token_name: c.auth.token_name || "", username: c.auth.username || "",
+    expires_on: entered ? c.token_life.expires_at.slice(0, 10) : "", notify: c.notify.join(", ") };
+}
+
+const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
+
+// fromAddress takes server and site out of an address as the browser shows it.
+function fromAddress(text) {
+  const found = /^(https?:\/\/[^/#?]+)\/(?:.*#\/)?(?:site|t)\/([^/?#]+)/.exec(text.trim());
+  return found && { server_url: found[1], site: decodeURIComponent(found[2]) };
+}
+
+// ConnectionDialog edits connection, or makes a new one without it. close is
+// called with the connection as it is now, if it was changed.
+export function ConnectionDialog({ connection, close }) {
+  const start = useRef(connection ? filled(connection) : blank).current;
+  const [form, setForm] = useState(start);
+  const [phase, setPhase] = useState("form"); // connecting, connected
+  const [problem, setProblem] = useState(null);
+  const [outcome, setOutcome] = useState(null); // {connection, reports}
+  const abort = useRef(null);
+  const body = useRef(null);
+  const set = (name) => (value) => setForm((before) => ({ ...before, [name]: value }));
+  useEffect(() => () => abort.current?.abort(), []);
+
+  const token = form.method === "personal_access_token";
+  const moved = connection && (form.server_url.trim() !== start.server_url || form.site.trim() !== start.site);
+  const named = token ? form.token_name.trim() !== start.token_name : form.username.trim() !== start.username;
+  // Whether there is a credential to try; else only what stands beside it is saved.
+  const signsIn = !connection || moved || named || form.method !== start.method || Boolean(token ? form.token_secret : form.password);
+  const dirty = phase === "form" && Object.keys(start).some((name) => name !== "method" && form[name] !== start[name]);
+
+  const wrong = problem ? placed(problem, token) : {};
+  const atCredential = ["credentials_rejected", "token_in_use", "identity_change"].includes(problem?.code);
+  const asksIdentity = problem?.code === "identity_change";
+
+  const auth = () => token
+    ? { method: form.method, token_name: form.token_name.trim(), token_secret: form.token_secret.trim(), ...(form.expires_on && { expires_on: form.expires_on }) }
+    : { method: form.method, username: form.username.trim(), password: form.password };
+
+  // missing finds what cannot be sent at all.
+  const missing = () => {
+    const fields = [];
+    const need = (field, value, message) => !value.trim() && fields.push({ field, message });
+    need("name", form.name, "Give the connection a name, such as the site's.");
+    need("server_url", form.server_url, "Give the server's address, as the browser shows it.");
+    if (signsIn && token) {
+      need("auth.token_name", form.token_name, "Give the token's name as Tableau shows it.");
+      need("auth.token_secret", form.token_secret, moved
+        ? "Enter the secret too: the one that is kept is never sent to another address." : "Paste the secret that Tableau showed when the token was made.");
+    } else if (signsIn) {
+      need("auth.username", form.username, "Give the user name. On Tableau Cloud it is an email address.");
+      need("auth.password", form.password, moved ? "Enter the password too: the one that is kept is never sent to another address." : "Enter the password.");
+    }
+    return fields;
+  };
+
+  const change = (accept) => {
+    const sent = {};
+    if (!connection || form.name !== start.name) sent.name = form.name.trim();
+    if (!connection || moved) Object.assign(sent, { server_url: form.server_url.trim(), site: form.site.trim() });
+    if (!connection || form.notify !== start.notify) sent.notify = addresses(form.notify);
+    if (signsIn) sent.auth = auth();
+    else if (form.expires_on !== start.expires_on) sent.token_expires_on = form.expires_on || null;
+    if (accept) sent.accept_identity_change = true;
+    return sent;
+  };
+
+  const submit = async (event, accept = false) => {
+    event?.preventDefault();
+    if (phase !== "form") return;
+    const fields = missing();
+    if (fields.length > 0) {
+      setProblem({ code: "invalid", message: "", fields, causes: [] });
+      focusWrong(body.current);
+      return;
+    }
+    setPhase("connecting");
+    setProblem(null);
+    abort.current = new AbortController();
+    const { signal } = abort.current;
+    try {
+      const saved = connection ? await patch(`/v1/connections/${connection.id}`, change(accept), connection.version, { signal })
+        : await post("/v1/connections", change(false), { signal });
+      if (!signsIn) {
+        toast(`${saved.name} is saved.`);
+        close(saved);
+        return;
+      }
+      // From here on it is kept; what follows only looks.
+      setForm((before) => ({ ...before, token_secret: "", password: "" }));
+      setOutcome({ connection: saved, was: connection, reports: connection ? undefined : [] });
+      setPhase("connected");
+      if (connection) {
+        const reports = await post(`/v1/connections/${saved.id}/test`, {}, { signal }).then((tested) => tested.reports, (failed) => failed);
+        setOutcome((before) => ({ ...before, reports }));
+      }
+    } catch (failed) {
+      if (signal.aborted) return;
+      setPhase("form");
+      setProblem(failed);
+      announce(failed.message);
+      focusWrong(body.current);
+    }
+  };
+  const stop = () => {
+    abort.current.abort();
+    setPhase("form");
+    setProblem({ code: "stopped", message: "You stopped it before Tableau answered.", fields: [], causes: [],
+      body: {}, more: "Nothing was changed, unless it was at its very last step. What you typed is still here." });
+    focusWrong(body.current);
+  };
+
+  const title = connection ? `Edit ${connection.name}` : "Connect to Tableau";
+  if (phase === "connected") {
+    return html`<${Connected} outcome=${outcome} title=${title} close=${() => close(outcome.connection)} />`;
+  }
+  const connecting = phase === "connecting";
+  const footer = connecting
+    ? html`<${Waiting} signsIn=${signsIn} form=${form} token=${token} />
+        ${signsIn && html`<${Button} onClick=${stop}>Stop<//>`}
+        <${Button} kind="primary" busy>${signsIn ? "Connecting…" : "Saving…"}<//>`
+    : (leave) => html`<${Button} onClick=${leave}>Cancel<//>
+        ${asksIdentity ? html`<${Button} kind="primary" onClick=${() => submit(null, true)}>Use this user anyway<//>`
+          : html`<${Button} submit kind="primary" form="connection">${signsIn ? "Connect" : "Save"}<//>`}`;
+
+  return html`<${Dialog} key="form" title=${title} lead=${connection ? `${host(connection.server_url)}${connection.site && ` · site ${connection.site}`}` : "vizpost signs in first, and keeps nothing that does not work."}
+    close=${() => close()} dirty=${dirty} locked=${connecting} footer=${footer}>
+    <form id="connection" class="stack" novalidate ref=${body} onSubmit=${submit} inert=${connecting} autocomplete="off">
+      ${!atCredential && html`<${Trouble} problem=${problem} />`}
+      <${Field} id="c-name" label="Name" value=${form.name} error=${wrong.name} onInput=${set("name")} maxlength="200" />
+      <div class="fields server-and-site">
+        <${Field} id="c-server" label="Server" value=${form.server_url} error=${wrong.server_url} inputmode="url" placeholder="https://10ay.online.tableau.com"
+          onInput=${(text) => setForm((before) => ({ ...before, ...(fromAddress(text) || { server_url: text }) }))} hint="Paste any address of the site: the rest is taken off." />
+        <${Field} id="c-site" label="Site" optional value=${form.site} error=${wrong.site} placeholder="acme" onInput=${set("site")}
+          hint="What follows /site/ in the address; nothing for the default site." />
+      </div>
+      <${Tabs} label="How to sign in" tabs=${methods} chosen=${form.method} choose=${(m) => { set("method")(m); setProblem(null); }}>
+        ${atCredential && html`<${Trouble} problem=${problem} />`}
+        ${token ? html`<${TokenFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`
+          : html`<${PasswordFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`}
+      <//>
+      <${Field} id="c-notify" label="Tell of problems" optional value=${form.notify} error=${wrong.notify} onInput=${set("notify")} inputmode="email" placeholder="ops@example.com"
+        hint="Who gets a mail when it breaks or its token nears its end; several with commas." />
+    </form>
+  <//>`;
+}
+
+function TokenFields({ form, set, wrong, connection, signsIn }) {
+  const kept = connection && usesToken(connection) && !signsIn;
+  const fromTableau = kept && connection.token_life.source === "tableau" && connection.token_life.expires_at;
+  // Who comes to mend a token begins with it.
+  const broken = connection?.state === "needs_credentials";
+  const asked = broken ? "" : undefined;
+  return html`
+    <${TokenSteps} open=${broken} server=${/^https?:/.test(form.server_url) ? form.server_url : ""} />
+    <${Field} id="c-token-name" label="Token name" value=${form.token_name} error=${wrong.token_name} onInput=${set("token_name")} data-first=${asked} autocomplete="off" spellcheck="false" autocapitalize="none" />
+    <${Field} id="c-token-secret" label="Token secret" type="password" value=${form.token_secret} error=${wrong.token_secret} onInput=${set("token_secret")}
+      autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : "It is kept sealed, and never shown again."} />
+    ${fromTableau ? html`<p class="hint">Tableau says that this token ends on ${date(connection.token_life.expires_at)}.</p>`
+      : html`<${Disclosure} title="Enter yourself when the token ends" open=${Boolean(form.expires_on || wrong.expires_on)}>
+          <${Field} id="c-expires" label="Ends on" optional type="date" value=${form.expires_on} error=${wrong.expires_on} onInput=${set("expires_on")}
+            hint="For servers that do not tell vizpost. It warns before that day; what Tableau says goes first." /><//>`}`;
+}
+
+function PasswordFields({ form, set, wrong, connection, signsIn }) {
+  const kept = connection && !usesToken(connection) && !signsIn;
+  return html`
+    <p class="hint">Accounts with multi-factor authentication or single sign-on cannot sign in like this: use a personal access token for them.</p>
+    <${Field} id="c-username" label="Username" value=${form.username} error=${wrong.username} onInput=${set("username")} autocomplete="off" spellcheck="false" autocapitalize="none" />
+    <${Field} id="c-password" label="Password" type="password" value=${form.password} error=${wrong.password} onInput=${set("password")}
+      autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : "It is kept sealed, and never shown again."} />`;
+}
+
+// Waiting says what is under way, and that it still is.
+function Waiting({ signsIn, form, token }) {
+  const [long, setLong] = useState(false);
+  const who = token ? `with the token ${form.token_name}` : `as ${form.username}`;
+  const text = !signsIn ? "Saving…" : long ? "Still waiting for Tableau’s answer…" : `Signing in to ${host(form.server_url)} ${who}…`;
+  useEffect(() => {
+    const timer = setTimeout(() => setLong(true), 6000);
+    return () => clearTimeout(timer);
+  }, []);
+  useEffect(() => announce(text), [text]);
+  return html`<p class="quiet waiting">${text}</p>`;
+}

@@ -1,0 +1,51 @@
+// Who changed what, and when; and what became of the runs that were held.
+import { get } from "/api.js";
+import { Button, Failure, Icon, Loading, Section, State, When, html, useEffect, useLoad, useState } from "/ui.js";
+import { runStates } from "/words.js";
+
+const icons = {
+  created: "plus", edited: "edit", credential_changed: "key", tested: "check", broke: "alert", mended: "check",
+  runs_released: "play", kept_alive: "clock", warned: "mail", deleted: "trash",
+};
+const tones = { broke: "bad", mended: "good", runs_released: "good", warned: "held" };
+
+export function History({ connection: c, changes }) {
+  const path = `/v1/connections/${c.id}/history?limit=15`;
+  const { data, problem, reload } = useLoad(() => get(path), [path, changes, c.state, c.version], { every: 8000 });
+  const [older, setOlder] = useState({ events: [], cursor: undefined });
+  useEffect(() => setOlder({ events: [], cursor: undefined }), [path]);
+  const [failure, setFailure] = useState(null);
+  const cursor = older.cursor === undefined ? data?.next_cursor : older.cursor;
+  const more = async () => {
+    try {
+      const read = await get(`${path}&cursor=${encodeURIComponent(cursor)}`);
+      setOlder({ events: [...older.events, ...read.events], cursor: read.next_cursor });
+    } catch (failed) {
+      setFailure(failed);
+    }
+  };
+  const events = [...(data?.events || []), ...older.events];
+  const seen = new Set();
+  return html`<${Section} title="History">
+    <${Failure} problem=${problem || failure} retry=${problem && reload} />
+    ${!data && !problem && html`<${Loading} lines=${2} />`}
+    ${data && events.length === 0 && html`<p class="quiet">Nothing has happened to it yet.</p>`}
+    ${events.length > 0 && html`<ol class="history">${events.filter((e) => !seen.has(e.id) && seen.add(e.id)).map((e) => html`<${Event} key=${e.id} event=${e} />`)}</ol>`}
+    ${cursor && html`<p><${Button} small onClick=${more}>Show older<//></p>`}
+  <//>`;
+}
+
+function Event({ event: e }) {
+  return html`<li>
+    <span class=${`history-icon ${tones[e.action] || ""}`}><${Icon} name=${icons[e.action] || "info"} size=${14} /></span>
+    <div class="grow">
+      <p>${e.summary}</p>
+      ${e.changes?.length > 0 && html`<ul class="history-changes">${e.changes.map((change) => html`<li key=${change.field}>
+        <span class="quiet">${change.field.replaceAll("_", " ")}</span> ${change.from ? html`<s>${change.from}</s> ` : ""}${change.to && html`<span>${change.to}</span>`}</li>`)}</ul>`}
+      ${e.runs?.length > 0 && html`<ul class="history-runs">${e.runs.map((r) => html`<li key=${r.id}>
+        <${State} states=${runStates} state=${r.state} /> <a href=${`#/runs/${r.id}`}>${r.report_name}</a>
+        <span class="quiet small">for <${When} at=${r.scheduled_for} />${r.stands_for > 1 && `, stands for ${r.stands_for} occurrences`}</span></li>`)}</ul>`}
+      <p class="quiet small"><${When} at=${e.at} />${e.by && html` <span aria-hidden="true">·</span> ${e.by.type === "person" ? e.by.name : "vizpost"}`}</p>
+    </div>
+  </li>`;
+}

@@ -1,0 +1,82 @@
+// What is shown of a connection in more than one place.
+import { Disclosure, Gauge, Icon, Notice, away, date, html } from "/ui.js";
+import { many } from "/words.js";
+
+export const usesToken = (c) => c.auth.method === "personal_access_token";
+
+const day = 86_400_000;
+
+// TokenLife shows when a token ends, and what keeps it alive until then.
+export function TokenLife({ connection: c, whole = false }) {
+  if (!usesToken(c)) return html`<p class="quiet small">Signs in with a password; there is no token that could end.</p>`;
+  const { expires_at: ends, idle_until: idle, source } = c.token_life;
+  const left = ends ? new Date(ends) - Date.now() : null;
+  const idleLeft = idle ? new Date(idle) - Date.now() : null;
+  const over = left !== null && left <= 0;
+  const idleSoon = idleLeft !== null && idleLeft < 5 * day;
+  const broken = c.state === "needs_credentials";
+  const tone = broken ? "still" : left === null ? "still" : left < 7 * day ? "bad" : left < 30 * day ? "held" : "good";
+  const words = ends ? html`${over ? "Ended" : "Ends"} <strong>${date(ends)}</strong>, ${away(ends)}` : "Its end is not known";
+  const label = ends ? `The token ${over ? "ended" : "ends"} on ${date(ends)}, ${away(ends)}` : "The token's end is not known";
+  return html`<div class="token-life">
+    <${Gauge} share=${left === null ? null : left / (365 * day)} tone=${tone} label=${label} />
+    <p class="small"><span class="quiet">${words}</span>
+      ${whole && source === "entered" && html` <span class="quiet">(as somebody entered it)</span>`}</p>
+    ${!broken && idle && (whole || idleSoon) && html`<p class=${`small ${idleSoon ? "idle-soon" : "quiet"}`}>
+      Without a sign-in Tableau removes it on ${date(idle)}. vizpost signs in at least every 7 days.</p>`}
+  </div>`;
+}
+
+// Causes are the likely reasons of a problem, each with what to do; a remedy
+// that several share is said with the first of them.
+export function Causes({ causes }) {
+  if (!causes || causes.length === 0) return null;
+  const said = new Set();
+  return html`<ol class="causes">${causes.map((cause) => {
+    const repeated = said.has(cause.remedy);
+    said.add(cause.remedy);
+    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${cause.remedy}</span>`}</li>`;
+  })}</ol>`;
+}
+
+// Broken says why a connection does not work, since when, and what waits for
+// it. actions are the buttons that mend it.
+export function Broken({ connection: c, actions, named = false }) {
+  if (!c.problem) return null;
+  return html`<${Notice} tone="bad" title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${actions}>
+    <p class="quiet">Since ${date(c.problem.since)} (${away(c.problem.since)}).
+      ${c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
+    ${c.problem.causes.length > 0 && html`<p class="causes-title">${c.problem.causes.length > 1 ? "Likely causes, the likeliest first" : "The likely cause"}</p>`}
+    <${Causes} causes=${c.problem.causes} />
+  <//>`;
+}
+
+// TokenSteps are the steps to make a token in Tableau.
+export function TokenSteps({ open = false, server }) {
+  return html`<${Disclosure} title="How to make a token in Tableau" open=${open}>
+    <ol class="numbered">
+      <li>Sign in to ${server ? html`<a href=${server} target="_blank" rel="noopener noreferrer">Tableau</a>` : "Tableau"} as the user whose views are to be exported.</li>
+      <li>Click your picture at the top right, then <strong>My Account Settings</strong>.</li>
+      <li>Under <strong>Personal Access Tokens</strong>, enter a name that is for vizpost only, such as <strong>vizpost</strong>, and click <strong>Create Token</strong>.</li>
+      <li>Click <strong>Copy Secret</strong>: Tableau shows it only this once. Paste name and secret here.</li>
+      <li>Close Tableau's window with the <strong>X</strong>. <strong>Discard</strong> would delete the token again.</li>
+    </ol>
+  <//>`;
+}
+
+// CheckedReports lists the reports of a connection, each with the views that
+// its user cannot see.
+export function CheckedReports({ reports }) {
+  return html`<ul class="checked">${reports.map((r) => {
+    const missing = r.views.filter((v) => !v.visible);
+    return html`<li key=${r.id} class=${missing.length ? "wrong" : "right"}>
+      <${Icon} name=${missing.length ? "alert" : "check"} />
+      <div class="grow"><a href=${`#/reports/${r.id}`}>${r.name}</a>${!r.enabled && html` <span class="quiet small">(paused)</span>`}
+        <p class="small quiet">${missing.length === 0
+          ? r.views.length === 1 ? "Its view can be seen." : `All ${r.views.length} views can be seen.`
+          : `${many(missing.length, "view")} of ${r.views.length} cannot be seen:`}</p>
+        ${missing.map((v) => html`<p class="small" key=${v.view}><strong>${v.view}</strong> ${v.message}</p>`)}
+      </div>
+    </li>`;
+  })}</ul>`;
+}

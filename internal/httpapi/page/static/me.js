@@ -1,0 +1,19 @@
+// Who is signed in, and what they may do here.
+import { get } from "/api.js";
+import { useEffect, useState } from "/ui.js";
+
+const ranks = { viewer: 0, editor: 1, admin: 2 };
+
+// useMe gives {name, role, installation}, null until it is read, and can: may
+// they do what needs a role? Until that is known, no. When it cannot be read,
+// everything is offered, and the API refuses what may not be.
+export function useMe() {
+  const [me, setMe] = useState(null);
+  const [unknown, setUnknown] = useState(false);
+  useEffect(() => {
+    let wanted = true;
+    get("/v1/me").then((read) => wanted && setMe(read), () => wanted && setUnknown(true));
+    return () => { wanted = false; };
+  }, []);
+  return { me, can: (role) => (me ? ranks[me.role] >= ranks[role] : unknown) };
+}

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// SignIn is how people sign in on the page. The zero SignIn is by the
+// operator's token.
+type SignIn struct {
+	Domain    string   // address of the user pool's sign-in pages, such as https://x.auth.eu-central-1.amazoncognito.com
+	Issuer    string   // whom the pool's tokens name as theirs
+	ClientID  string   // the page's, in the pool
+	Providers []string // "cognito" for the pool's own users, "slack"
+}
+
+// Installation is what /v1/me says of the one that answers.
+type Installation struct {
+	Mode     string // "local" or "aws"
+	Mail     string // where mail goes: "outbox", "smtp" or "ses"
+	TimeZone string // IANA name of the one that new schedules begin with
+}
+
+type configJSON struct {
+	SignIn signInJSON `json:"sign_in"`
+}
+
+type signInJSON struct {
+	Type      string   `json:"type"` // token or cognito
+	Domain    string   `json:"domain,omitempty"`
+	Issuer    string   `json:"issuer,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	Providers []string `json:"providers,omitempty"`
+}
+
+// serveConfig answers what the page must know before anybody has signed in.
+// There is no secret in it.
+func serveConfig(routes *http.ServeMux, s SignIn) {
+	config := configJSON{signInJSON{Type: "token"}}
+	if s.Domain != "" {
+		config.SignIn = signInJSON{Type: "cognito", Domain: strings.TrimSuffix(s.Domain, "/"), Issuer: s.Issuer, ClientID: s.ClientID, Providers: s.Providers}
+	}
+	body, err := json.Marshal(config)
+	if err != nil {
+		panic("httpapi: the page's settings cannot be encoded: " + err.Error()) // plain data: a defect
+	}
+	routes.HandleFunc("GET /config.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // nobody is left to be told
+	})
+}
+
+type meJSON struct {
+	Name         string           `json:"name" doc:"Who calls: an email address, or operator on one machine." example:"ana@example.com"`
+	Role         string           `json:"role" enum:"viewer,editor,admin" example:"admin"`
+	Installation installationJSON `json:"installation"`
+}
+
+type installationJSON struct {
+	Mode     string `json:"mode" enum:"local,aws" doc:"Whether this is one machine or an AWS account."`
+	Mail     string `json:"mail" enum:"outbox,smtp,ses" doc:"Where mail goes; in the outbox it is written and not sent."`
+	Version  string `json:"version" doc:"Of vizpost." example:"v1.2.0"`
+	TimeZone string `json:"time_zone" doc:"IANA name of the time zone that new schedules begin with." example:"Europe/Berlin"`
+}
+
+func (a *api) registerMe() {
+	register(a, operation{id: "me", method: http.MethodGet, path: "/v1/me", tag: tagMe, role: Viewer,
+		summary: "See who calls", detail: "Gives the caller's name and role, and what installation answers."},
+		func(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
+			who, i := callOf(ctx).who, a.deps.Installation
+			return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
+				Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone}}}, nil
+		})
+}
