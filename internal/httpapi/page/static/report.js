@@ -1,7 +1,8 @@
 // One report: its runs, what it sends, and what can be done with it.
 import { get, patch, post, remove } from "/api.js";
 import { ReportForm } from "/report-form.js";
-import { Next, capital, recipients } from "/reports.js";
+import { Next, capital, whom } from "/reports.js";
+import { useMe } from "/me.js";
 import { formats } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
@@ -26,6 +27,7 @@ function Shown({ id }) {
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(null);
   const [dialog, setDialog] = useState("");
+  const { can } = useMe();
   useTick();
   const { report, runs, next_cursor: more } = read.data || {};
   const connection = around.data?.connections.find((c) => c.id === report?.connection_id);
@@ -55,7 +57,7 @@ function Shown({ id }) {
   }
   return html`<${Page} title=${report?.name} back=${{ href: "#/reports", label: "Reports" }}
     lead=${report && html`${report.schedule ? capital(report.schedule.description) : "Only when asked"}${report.schedule && html` · <${Next} report=${report} />`}`}
-    actions=${report && html`
+    actions=${report && can("editor") && html`
       <${Button} onClick=${turn} busy=${busy === "turn"} icon=${report.enabled ? "pause" : "play"}>${report.enabled ? "Pause" : "Resume"}<//>
       <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
       <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
@@ -66,7 +68,7 @@ function Shown({ id }) {
       actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>Mend the connection<//>`}>Its runs wait until it works again.<//>`}
     ${report && html`<div class="report-columns">
       <${Section} title="Runs">
-        <${Runs} runs=${runs} zone=${report.schedule?.time_zone} />
+        <${Runs} runs=${runs} zone=${report.schedule?.time_zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
         ${more && (limit < 200 ? html`<div class="more"><${Button} busy=${read.loading} onClick=${() => setLimit(Math.min(limit + 40, 200))}>Load more<//></div>`
           : html`<p class="quiet small more">These are the latest 200 runs; the API has all of them.</p>`)}
       <//>
@@ -75,18 +77,25 @@ function Shown({ id }) {
           <${Facts} of=${[
             ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${c.view_name || c.view} <span class="format">${formats[c.format]?.[1] || c.format}</span>
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
-            ["To", recipients(report, around.data?.destinations || [])],
+            ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],
             ["If it fails", report.notify.length > 0 && report.notify.join(", ")],
             ["Connection", connection && html`<a href=${`#/settings/connections/${connection.id}`}>${connection.name}</a>`],
           ]} />
-          <div class="card-foot"><${Button} small kind="danger" icon="trash" onClick=${() => setDialog("delete")}>Delete<//></div>
+          ${can("editor") && html`<div class="card-foot"><${Button} small kind="danger" icon="trash" onClick=${() => setDialog("delete")}>Delete<//></div>`}
         </div>
       <//>
     </div>`}
     ${dialog === "send" && html`<${SendDialog} report=${report} close=${() => setDialog("")} />`}
     ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} close=${() => setDialog("")} />`}
   <//>`;
+}
+
+// To names to whom a report goes, at most some of them.
+function To({ report, destinations, most = 6 }) {
+  const { people, places } = whom(report, destinations);
+  const all = [...people, ...places];
+  return html`${all.slice(0, most).map((one) => html`<div key=${one}>${one}</div>`)}${all.length > most && html`<div class="quiet">and ${all.length - most} more</div>`}`;
 }
 
 function DeleteDialog({ report, runs, close }) {

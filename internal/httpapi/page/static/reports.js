@@ -1,6 +1,7 @@
 // The list of reports.
 import { get, patch, post } from "/api.js";
-import { dayIn, clockIn } from "/zones.js";
+import { useMe } from "/me.js";
+import { clockIn, dayIn } from "/zones.js";
 import { browserZone, formats } from "/report-draft.js";
 import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { away, many, open, runStates } from "/words.js";
@@ -34,15 +35,16 @@ export function Reports() {
   const { reports, more } = list.data || {};
   const ready = list.data && around.data;
   const connected = around.data?.connections.length > 0;
+  const { can } = useMe();
   const words = search.trim().toLowerCase();
   const shown = (reports || []).filter((r) => !words || [r.name, ...r.content.flatMap((c) => [c.view_name, c.workbook])].some((text) => text?.toLowerCase().includes(words)));
 
   return html`<${Page} title="Reports" lead="What is exported, when, and to whom."
-    actions=${ready && connected && (reports.length > 0) && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
+    actions=${ready && connected && reports.length > 0 && can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
     <${Failure} problem=${list.problem || around.problem} retry=${() => { list.reload(); around.reload(); }} />
     ${!ready && !list.problem && !around.problem && html`<${Loading} />`}
     ${ready && reports.length === 0 && !words && (connected ? html`<${Empty} icon="file" title="Make the first report"
-        actions=${html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
+        actions=${can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
         Choose views in Tableau, say when they are sent and to whom. You can send it to yourself first.<//>`
       : html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>
         A report is exported through a connection, and there is none yet.<//>`)}
@@ -51,22 +53,27 @@ export function Reports() {
         <input type="search" aria-label="Search reports" placeholder="Search by name, view or workbook" value=${search} onInput=${(event) => setSearch(event.target.value)} /></div>`}
       <p class="visually-hidden" role="status">${words ? many(shown.length, "report matches", "reports match") : ""}</p>
       ${shown.length === 0 ? html`<p class="no-views quiet">No report matches “${search.trim()}”.</p>`
-        : html`<ul class="list reports">${shown.map((r) => html`<${Row} key=${r.id} report=${r} destinations=${around.data.destinations} reload=${list.reload} />`)}</ul>`}
+        : html`<ul class="list reports">${shown.map((r) => html`<${Row} key=${r.id} can=${can} report=${r} destinations=${around.data.destinations} reload=${list.reload} />`)}</ul>`}
       ${more && !words && html`<div class="more"><${Button} busy=${list.loading} onClick=${() => setWanted(wanted + pageSize)}>Load more<//></div>`}
       ${more && words && html`<p class="quiet small more">Only the first ${mostSearched} reports were searched.</p>`}`}
   <//>`;
 }
 
-// recipients says in few words to whom a report goes.
-export function recipients(report, destinations) {
+// whom names everybody to whom a report goes: addresses, and Slack webhooks.
+export function whom(report, destinations) {
   const people = new Set();
-  const places = [];
+  const places = new Set();
   for (const d of report.destinations) {
     if (d.type === "email") for (const address of [...(d.to || []), ...(d.cc || []), ...(d.bcc || [])]) people.add(address);
-    else places.push(destinations.find((kept) => kept.id === d.destination_id)?.name || "Slack");
+    else places.add(destinations.find((kept) => kept.id === d.destination_id)?.name || "Slack");
   }
-  const mail = people.size === 1 ? [...people] : people.size > 1 ? [many(people.size, "recipient")] : [];
-  return [...mail, ...places].join(", ");
+  return { people: [...people], places: [...places] };
+}
+
+// recipients says the same in few words.
+function recipients(report, destinations) {
+  const { people, places } = whom(report, destinations);
+  return [...(people.length > 1 ? [many(people.length, "recipient")] : people), ...places].join(", ");
 }
 
 // Next says when a report runs next, in its own zone.
@@ -81,7 +88,7 @@ export function Next({ report }) {
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function Row({ report, destinations, reload }) {
+function Row({ report, can, destinations, reload }) {
   const [busy, setBusy] = useState("");
   const doing = async (what, act) => {
     setBusy(what);
@@ -109,9 +116,9 @@ function Row({ report, destinations, reload }) {
     <p class="to quiet"><span class="visually-hidden">To </span>${recipients(report, destinations)}</p>
     <div class="last">${last ? html`<a href=${`#/runs/${last.id}`} aria-label=${`Last run: ${runStates[last.state]?.[0] || last.state}, ${away(last.finished_at || last.scheduled_for)}`}>
       <${State} states=${runStates} state=${last.state} /><span class="quiet">${away(last.finished_at || last.scheduled_for)}</span></a>` : html`<span class="quiet">Never run</span>`}</div>
-    <div class="actions">
+    ${can("editor") && html`<div class="actions">
       <${Button} small busy=${busy === "run"} onClick=${run} aria-label=${`Run ${report.name} now`}>Run now<//>
       <button type="button" class="icon-button" disabled=${busy === "turn"} aria-label=${`${report.enabled ? "Pause" : "Resume"} ${report.name}`} title=${report.enabled ? "Pause" : "Resume"} onClick=${turn}><${Icon} name=${report.enabled ? "pause" : "play"} /></button>
-    </div>
+    </div>`}
   </li>`;
 }

@@ -16,10 +16,11 @@ export function briefly(run) {
   }
 }
 
-export function Runs({ runs, zone = browserZone() }) {
-  if (runs.length === 0) return html`<${Empty} icon="clock" title="It has not run yet">Send it to yourself first, and see what others will get.<//>`;
+// Runs is the list; first is what is offered while nothing has run.
+export function Runs({ runs, zone = browserZone(), first }) {
+  if (runs.length === 0) return html`<${Empty} icon="clock" title="It has not run yet" actions=${first}>Send it to yourself first, and see what others will get.<//>`;
   return html`<ul class="list runs">${runs.map((run) => html`<li class="run-row" key=${run.id}>
-    <${State} states=${runStates} state=${run.state} />
+    <div class="run-state"><${State} states=${runStates} state=${run.state} /></div>
     <div class="grow"><a class="strong" href=${`#/runs/${run.id}`}>${dayIn(run.scheduled_for, zone)}, ${clockIn(run.scheduled_for, zone)}</a>
       <p class="quiet">${[triggers(run), run.stands_for > 1 && `stands for ${run.stands_for}`, run.released_at && `was held, released ${away(run.released_at)}`].filter(Boolean).join(" · ")}</p>
       ${briefly(run) && html`<p class=${run.state === "failed" || run.state === "partly_delivered" ? "why" : "quiet"}>${briefly(run)}</p>`}</div>

@@ -1,5 +1,6 @@
 // One run: how it is doing, its files, and what became of each delivery.
 import { get, post } from "/api.js";
+import { useMe } from "/me.js";
 import { RunFiles } from "/run-files.js";
 import { triggers } from "/run-list.js";
 import { Button, Facts, Failure, Icon, Loading, Notice, Page, Section, State, When, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
@@ -18,6 +19,7 @@ export function RunPage({ id }) {
   }, [run?.report_id]);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
+  const { can } = useMe();
   useSaid(run);
 
   const retry = async () => {
@@ -37,14 +39,14 @@ export function RunPage({ id }) {
   const failed = run && (run.state === "failed" || run.state === "partly_delivered");
   return html`<${Page} title=${run?.report_name} back=${run && (gone ? { href: "#/reports", label: "Reports" } : { href: `#/reports/${run.report_id}`, label: run.report_name })}
     lead=${run && html`<span class="run-lead"><${State} states=${runStates} state=${run.state} /> ${triggers(run)}</span>`}
-    actions=${failed && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
+    actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
     <${Failure} problem=${problem || read.problem} retry=${problem ? undefined : read.reload} />
     ${!run && !read.problem && html`<${Loading} />`}
     ${run && html`<${Told} run=${run} />
       <${Progress} run=${run} />
       <${RunFiles} run=${run} />
       <${Deliveries} run=${run} around=${around.data || {}} />
-      <${Section} title="Details"><div class="card"><${Facts} of=${facts(run, around.data?.report?.schedule?.time_zone)} /></div><//>`}
+      <${Section} title="Details"><div class="card"><${Facts} two of=${facts(run, around.data?.report?.schedule?.time_zone)} /></div><//>`}
   <//>`;
 }
 
@@ -76,7 +78,7 @@ function steps(run) {
   const over = !open(run);
   const failedBefore = over && !exported && run.state !== "skipped";
   const list = [
-    { name: "Wait", state: run.state === "queued" || run.state === "held" ? "now" : "done", more: run.state === "held" ? "held" : "" },
+    waiting(run),
     { name: "Export", state: exported ? "done" : run.state === "running" ? "now" : failedBefore ? "failed" : "later", more: `${p.files_done} of ${many(p.files_total, "file")}` },
   ];
   if (run.dry_run) return list;
@@ -87,12 +89,18 @@ function steps(run) {
   return list;
 }
 
-const stepWords = { done: "done", now: "under way", failed: "failed", later: "not yet" };
+function waiting(run) {
+  if (run.state === "held") return { name: "Held", state: "held" };
+  if (run.state === "queued") return { name: "Waiting", state: "now" };
+  return run.started_at ? { name: "Begun", state: "done" } : { name: "Not begun", state: "failed" };
+}
+
+const stepWords = { done: "done", now: "under way", held: "held", failed: "failed", later: "not yet" };
 
 function Progress({ run }) {
   if (run.state === "skipped") return null;
   return html`<ol class="steps" aria-label="Progress">${steps(run).map((s) => html`<li class=${`step ${s.state}`} key=${s.name}>
-    <span class="step-mark">${s.state === "done" ? html`<${Icon} name="check" size=${14} />` : s.state === "failed" ? html`<${Icon} name="close" size=${14} />`
+    <span class="step-mark">${s.state === "done" ? html`<${Icon} name="check" size=${14} />` : s.state === "failed" ? html`<${Icon} name="close" size=${14} />` : s.state === "held" ? html`<${Icon} name="pause" size=${14} />`
       : s.state === "now" ? html`<span class="spinner" aria-hidden="true"></span>` : ""}</span>
     <span><span class="strong">${s.name}</span><span class="visually-hidden">, ${stepWords[s.state]}</span>${s.more && html`<span class="quiet small"> ${s.more}</span>`}</span>
   </li>`)}</ol>`;
@@ -114,7 +122,7 @@ function facts(run, zone) {
 function Deliveries({ run, around }) {
   if (run.deliveries.length === 0) return null;
   return html`<${Section} title="Deliveries"><ul class="list">${run.deliveries.map((d) => html`<li class="delivery" key=${d.key}>
-    <${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} />
+    <div class="delivery-state"><${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} /></div>
     <div class="grow">
       <p class="strong">${whom(d, around)}</p>
       ${d.message && html`<p class=${d.state === "failed" || d.state === "bounced" ? "why" : "quiet"}>${d.message}</p>`}

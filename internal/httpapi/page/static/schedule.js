@@ -141,10 +141,10 @@ function Upcoming({ preview }) {
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const { description, occurrences = [], zone, fields, failed } = preview;
   if (failed) return html`<p class="error">${failed}</p>`;
-  if (fields.length > 0) return html`<div class="upcoming wrong" role="status"><p><${Icon} name="alert" /><span>${fields.map((f) => f.message).join(" ")}</span></p></div>`;
-  if (!description) return html`<div class="upcoming" aria-busy="true"></div>`;
+  if (fields.length > 0) return html`<div class="next-times wrong" role="status"><p><${Icon} name="alert" /><span>${fields.map((f) => f.message).join(" ")}</span></p></div>`;
+  if (!description) return html`<div class="next-times" aria-busy="true"></div>`;
   const elsewhere = zone !== here && occurrences.some((at) => clockIn(at, zone) !== clockIn(at, here));
-  return html`<div class="upcoming">
+  return html`<div class="next-times">
     <p class="in-words" role="status"><${Icon} name="clock" /><span>Runs ${description}</span></p>
     <ol aria-label=${`The next ${many(occurrences.length, "time")}`}>${occurrences.map((at, i) => {
       const change = i > 0 && offsetIn(at, zone) !== offsetIn(occurrences[i - 1], zone);
