@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -173,14 +172,4 @@ func TestFirstReport(t *testing.T) {
 	if len(mails) != 1 {
 		t.Fatalf("%d mails, want the one to me alone", len(mails))
 	}
-}
-
-// row gives the JSON of the only report.
-func (s *site) onlyReport() object {
-	s.t.Helper()
-	list, _ := s.call(http.StatusOK, "GET", "/v1/reports", nil)["reports"].([]any)
-	if len(list) != 1 {
-		s.t.Fatalf("%d reports, want 1", len(list))
-	}
-	return object(list[0].(map[string]any))
 }

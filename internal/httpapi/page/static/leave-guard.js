@@ -8,18 +8,17 @@ export function LeaveGuard({ when }) {
   useEffect(() => {
     if (!when) return undefined;
     const here = location.hash;
-    // Heard before the shell hears it, which then does not move.
-    const moved = (event) => {
+    const leaving = (event) => { // the shell asks before it moves
       if (free.current || location.hash === here) return;
-      event.stopImmediatePropagation();
+      event.preventDefault();
       setTo(location.hash || "#/");
       history.pushState(null, "", here);
     };
     const closing = (event) => event.preventDefault();
-    addEventListener("hashchange", moved, true);
+    addEventListener("vizpost:leaving", leaving);
     addEventListener("beforeunload", closing);
     return () => {
-      removeEventListener("hashchange", moved, true);
+      removeEventListener("vizpost:leaving", leaving);
       removeEventListener("beforeunload", closing);
     };
   }, [when]);

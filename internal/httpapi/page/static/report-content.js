@@ -82,8 +82,8 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
         <div class="row-of-fields">
           ${sized && html`<${Text} path=${`${path}.image`} label="Width" optional type="text" inputmode="numeric" value=${String(c.width)} change=${(width) => change({ width })} hint="In pixels." />
             <${Text} path=${`${path}.image.height`} label="Height" optional type="text" inputmode="numeric" value=${String(c.height)} change=${(height) => change({ height })} hint="Views of a fixed size ignore both." />`}
-          <${Text} path=${`${path}.max_age_minutes`} label="Numbers may be old" optional type="text" inputmode="numeric" placeholder="1" value=${String(c.max_age_minutes)}
-            change=${(max_age_minutes) => change({ max_age_minutes })} hint="Minutes, 1 to 240. More is faster, and spares the server." />
+          <${Text} path=${`${path}.max_age_minutes`} label="Data at most this old" optional type="text" inputmode="numeric" placeholder="1" value=${String(c.max_age_minutes)}
+            change=${(max_age_minutes) => change({ max_age_minutes })} hint="In minutes, 1 to 240. More is faster, and spares the server." />
         </div>
       </div>
     <//>

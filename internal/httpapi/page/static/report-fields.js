@@ -4,7 +4,9 @@ import { createContext, h } from "/vendor/preact.mjs";
 import { useContext } from "/vendor/hooks.mjs";
 import { Button, Field, Icon, announce, html, useId, useRef, useState } from "/ui.js";
 
-const Wrong = createContext({ shown: {}, said: {} });
+// Wrong is what is wrong with the form: shown has it by the control that shows
+// it, said by the field that the API named.
+export const Wrong = createContext({ shown: {}, said: {} });
 export const WrongFields = ({ wrong, children }) => h(Wrong.Provider, { value: wrong }, children);
 export const nothingWrong = { shown: {}, said: {}, rest: [] };
 

@@ -1,7 +1,7 @@
 // One report: its runs, what it sends, and what can be done with it.
 import { get, patch, post, remove } from "/api.js";
 import { ReportForm } from "/report-form.js";
-import { Next, capital, whom } from "/reports.js";
+import { Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
 import { formats } from "/report-draft.js";
 import { Runs } from "/run-list.js";

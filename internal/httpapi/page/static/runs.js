@@ -85,7 +85,7 @@ function steps(run) {
   const sent = p.deliveries_total > 0 && p.deliveries_done >= p.deliveries_total;
   const bad = run.state === "partly_delivered" || (run.state === "failed" && exported);
   list.push({ name: "Send", state: over && bad ? "failed" : sent && exported ? "done" : run.state === "running" && exported ? "now" : "later",
-    more: `${p.deliveries_done} of ${many(p.deliveries_total, "message")}` });
+    more: p.deliveries_total > 0 && `${p.deliveries_done} of ${many(p.deliveries_total, "message")}` });
   return list;
 }
 

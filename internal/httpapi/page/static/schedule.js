@@ -1,7 +1,8 @@
 // When a report runs: choices, what they mean in words, and the next times.
 import { post } from "/api.js";
 import { dayNames, dayWords, hourSteps, minuteSteps, toCron } from "/cron.js";
-import { At, Check, Choice, Pills, Text, useWrong } from "/report-fields.js";
+import { At, Check, Choice, Pills, Text, Wrong, useWrong } from "/report-fields.js";
+import { useContext } from "/vendor/hooks.mjs";
 import { Disclosure, Icon, html, useEffect, useId, useMemo, useState } from "/ui.js";
 import { many } from "/words.js";
 import { clockIn, dayIn, known, offsetIn, zones } from "/zones.js";
@@ -139,16 +140,19 @@ function CatchUp({ value, change }) {
 // Upcoming says the schedule in words, and its next times in its zone and here.
 function Upcoming({ preview }) {
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const { description, occurrences = [], zone, fields, failed } = preview;
+  const { description, occurrences = [], zone, failed } = preview;
+  const told = useContext(Wrong).shown;
+  const fields = preview.fields.filter((f) => !told[f.field]?.includes(f.message));
   if (failed) return html`<p class="error">${failed}</p>`;
   if (fields.length > 0) return html`<div class="next-times wrong" role="status"><p><${Icon} name="alert" /><span>${fields.map((f) => f.message).join(" ")}</span></p></div>`;
+  if (preview.fields.length > 0) return null; // said beside the field
   if (!description) return html`<div class="next-times" aria-busy="true"></div>`;
   const elsewhere = zone !== here && occurrences.some((at) => clockIn(at, zone) !== clockIn(at, here));
   return html`<div class="next-times">
     <p class="in-words" role="status"><${Icon} name="clock" /><span>Runs ${description}</span></p>
     <ol aria-label=${`The next ${many(occurrences.length, "time")}`}>${occurrences.map((at, i) => {
       const change = i > 0 && offsetIn(at, zone) !== offsetIn(occurrences[i - 1], zone);
-      return html`<li key=${at}><time datetime=${at}><span class="day">${dayIn(at, zone)}</span> <strong>${clockIn(at, zone)}</strong></time>
+      return html`<li key=${at}><time datetime=${at}><span class="on-day">${dayIn(at, zone)}</span> <strong>${clockIn(at, zone)}</strong></time>
         ${elsewhere && html` <span class="quiet">${dayIn(at, here) === dayIn(at, zone) ? "" : `${dayIn(at, here)} `}${clockIn(at, here)} for you</span>`}
         ${change && html` <span class="quiet note">clocks change: ${offsetIn(at, zone)}</span>`}</li>`;
     })}</ol>
