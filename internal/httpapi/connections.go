@@ -437,7 +437,7 @@ func (a *api) testViews(ctx context.Context, connectionID string) ([]testedViewJ
 	group.SetLimit(4)
 	for i := range tested {
 		group.Go(func() error {
-			_, _, err := a.deps.Connections.ResolveView(ctx, connectionID, tested[i].View)
+			_, _, err := a.deps.Connections.Resolve(ctx, connectionID, tested[i].View)
 			var p *problem.Error
 			switch {
 			case err == nil:
@@ -463,11 +463,11 @@ func (a *api) testViews(ctx context.Context, connectionID string) ([]testedViewJ
 // those that are noted.
 func addViews(tested []testedViewJSON, places map[string]int, r report.Report) []testedViewJSON {
 	for _, c := range r.Content {
-		i, ok := places[c.View]
+		i, ok := places[c.Address()]
 		if !ok {
 			i = len(tested)
-			places[c.View] = i
-			tested = append(tested, testedViewJSON{View: c.View, Reports: []referenceJSON{}})
+			places[c.Address()] = i
+			tested = append(tested, testedViewJSON{View: c.Address(), Reports: []referenceJSON{}})
 		}
 		refer := referenceJSON{ID: r.ID, Name: r.Name}
 		if !slices.Contains(tested[i].Reports, refer) {

@@ -91,7 +91,8 @@ type Connections interface {
 	Views(ctx context.Context, id, search string) ([]tableau.View, error)
 	// Preview writes a small PNG of a view.
 	Preview(ctx context.Context, id, viewID string, w io.Writer) error
-	ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error)
+	// Resolve finds the view, custom view or workbook that an address means.
+	Resolve(ctx context.Context, id, pasted string) (tableau.Target, tableau.Address, error)
 }
 
 // Reports is what the API does with reports; see [report.Service].
