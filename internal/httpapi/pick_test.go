@@ -23,6 +23,13 @@ func TestResolveView(t *testing.T) {
 	if got := w.call(t, "POST", path, `{"view":"https://10ay.online.tableau.com/t/acme/views/Superstore/Overview.pdf"}`).want(200).object(); got["format"] != "pdf" {
 		t.Errorf("the format is %v, want that of the address", got["format"])
 	}
+	if got := w.call(t, "POST", path, `{"view":"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview/1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9/West"}`).want(200).object(); got["custom_view"].(map[string]any)["name"] != "West only" || got["view"].(map[string]any)["name"] != "Overview" {
+		t.Errorf("the custom view is %v", got)
+	}
+	got = w.call(t, "POST", path, `{"view":"workbooks/Superstore.twbx"}`).want(200).object()
+	if got["view"] != nil || got["custom_view"] != nil || got["workbook"].(map[string]any)["content_url"] != "Superstore" {
+		t.Errorf("the workbook is %v", got)
+	}
 	for _, body := range []string{`{"view":""}`, `{"view":"Superstore/sheets/Nothing"}`} {
 		if diff := cmp.Diff([]string{"view"}, w.call(t, "POST", path, body).want(422).trouble().fields()); diff != "" {
 			t.Errorf("%s: fields (-want +got):\n%s", body, diff)

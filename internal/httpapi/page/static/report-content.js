@@ -1,5 +1,5 @@
 // What a report exports: its views, each with its format, filters and options.
-import { formats, newContent, newFilter, pageSizes } from "/report-draft.js";
+import { formats, nameOf, newContent, newFilter, pageSizes, replaced } from "/report-draft.js";
 import { Check, Chips, Choice, Pills, Template, Text, splitLines, useWrong } from "/report-fields.js";
 import { features } from "/features.js";
 import { Button, Disclosure, Icon, html, useEffect, useState } from "/ui.js";
@@ -17,8 +17,8 @@ export function ContentEditor({ connection, value, change }) {
   useEffect(() => { features().then(setAble); }, []);
 
   const picked = (views) => {
-    if (picking === "more") change([...value, ...views.map(({ view, ...carried }) => newContent(view, withAddress(carried)))]);
-    else change(value.map((c) => (c.key === picking ? { ...moved(c, views[0]) } : c)));
+    if (picking === "more") change([...value, ...views.map(newContent)]);
+    else change(value.map((c) => (c.key === picking ? replaced(c, views[0]) : c)));
     setPicking(null);
   };
   return html`<div class="contents">
@@ -35,27 +35,17 @@ export function ContentEditor({ connection, value, change }) {
   </div>`;
 }
 
-// withAddress keeps the address of a custom view, which has no other name; what
-// else an address says is taken over already.
-const withAddress = ({ address, custom_view, ...carried }) => (custom_view ? { ...carried, address: address.split("?")[0] } : carried);
-
-// moved points a content to another view; its options stay.
-function moved(c, { view, ...carried }) {
-  const fresh = newContent(view, withAddress(carried));
-  return { ...c, original: {}, view: fresh.view, view_id: fresh.view_id, view_name: fresh.view_name, workbook: fresh.workbook,
-    format: carried.format || c.format, filters: fresh.filters.length > 0 ? fresh.filters : c.filters };
-}
-
 function Content({ path, connection, pictures, able, value: c, change, replace, remove }) {
   const wrong = useWrong(path) || useWrong(`${path}.view`);
   const offered = (able?.formats || ["png", "pdf", "csv", "xlsx"]).toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
-  const sized = c.format === "png" || (c.format === "pdf" && c.scope === "view");
-  return html`<article class="content" aria-label=${c.view_name || c.view}>
+  const whole = c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook");
+  const sized = c.format === "png" || c.format === "svg" || (c.format === "pdf" && c.scope === "view");
+  return html`<article class="content" aria-label=${nameOf(c)}>
     <header class="content-head">
       <${Thumb} pictures=${pictures} path=${connection && c.view_id && previewPath(connection.id, c.view_id)} />
-      <div class="grow"><h3>${c.view_name || c.view}${c.original.custom_view && html` <span class="quiet">(${c.original.custom_view.name})</span>`}</h3><p class="quiet small">${c.workbook}</p></div>
-      <div class="actions"><${Button} small kind="quiet" onClick=${replace} aria-label=${`Change the view ${c.view_name}`} data-field=${`${path}.view`} aria-invalid=${wrong ? "true" : undefined}>Change<//>
-        <button type="button" class="icon-button" aria-label=${`Remove ${c.view_name}`} onClick=${remove}><${Icon} name="trash" /></button></div>
+      <div class="grow"><h3>${nameOf(c)}</h3><p class="quiet small">${c.view_name ? c.workbook : "Workbook"}</p></div>
+      <div class="actions"><${Button} small kind="quiet" onClick=${replace} aria-label=${`Change the view ${nameOf(c)}`} data-field=${`${path}.view`} aria-invalid=${wrong ? "true" : undefined}>Change<//>
+        <button type="button" class="icon-button" aria-label=${`Remove ${nameOf(c)}`} onClick=${remove}><${Icon} name="trash" /></button></div>
     </header>
     ${wrong && html`<p class="error"><${Icon} name="alert" size=${14} /><span>${wrong}</span></p>`}
     <${Pills} label="Send as" path=${`${path}.format`} value=${c.format} change=${(format) => change({ format })}
@@ -72,16 +62,18 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     ${c.format === "csv" && html`<p class="hint">The numbers behind the view. Of a dashboard, Tableau gives those of one worksheet: the first by name.</p>`}
     ${c.format === "png" && html`<${Check} path=${`${path}.image.high_resolution`} label="High resolution" hint="Twice as sharp, and a larger file." value=${c.high_resolution} change=${(high_resolution) => change({ high_resolution })} />`}
     <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
-    ${able?.proof && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
+    ${able?.proof && !whole && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
       hint="The run fails when Tableau shows that a filter was not applied, rather than sending numbers of everything." value=${c.require_filter_proof}
       change=${(require_filter_proof) => change({ require_filter_proof })} />`}
     <${Disclosure} title="More options">
       <div class="stack">
         <${Template} path=${`${path}.file_name`} label="File name" value=${c.file_name} change=${(file_name) => change({ file_name })}
-          placeholder=${c.view_name} hint="Without its extension. Left empty, it is the view's name." />
+          placeholder=${nameOf(c)} hint="Without its extension. Left empty, it is the view's name." />
         <div class="row-of-fields">
           ${sized && html`<${Text} path=${`${path}.image`} label="Width" optional type="text" inputmode="numeric" value=${String(c.width)} change=${(width) => change({ width })} hint="In pixels." />
             <${Text} path=${`${path}.image.height`} label="Height" optional type="text" inputmode="numeric" value=${String(c.height)} change=${(height) => change({ height })} hint="Views of a fixed size ignore both." />`}
+          ${able?.languages && html`<${Text} path=${`${path}.language`} label="Language" optional value=${c.language} change=${(language) => change({ language })} placeholder="de" autocomplete="off"
+            hint="Of labels and numbers, such as en_GB. Left empty: the Tableau user's." />`}
           <${Text} path=${`${path}.max_age_minutes`} label="Data at most this old" optional type="text" inputmode="numeric" placeholder="1" value=${String(c.max_age_minutes)}
             change=${(max_age_minutes) => change({ max_age_minutes })} hint="In minutes, 1 to 240. More is faster, and spares the server." />
         </div>

@@ -30,16 +30,33 @@ export function newReport(connectionId) {
 export const newEmail = () => ({ key: key(), type: "email", to: [], cc: [], bcc: [], together: false, subject: "", body: "" });
 export const newSlack = (id = "") => ({ key: key(), type: "slack", destination_id: id, text: "" });
 
-// newContent is the export of a view that was picked, with what its pasted
-// address carried.
-export function newContent(view, { filters = {}, format = "", address = "" } = {}) {
+// newContent is the export of what was picked: a view, a custom view of it, or a
+// workbook; with what its pasted address carried.
+export function newContent({ view, custom_view, workbook, filters = {}, format = "" }) {
   return {
-    key: key(), original: {}, view: address || view.content_url, view_id: view.id, view_name: view.name, workbook: view.workbook,
-    sheet_type: view.sheet_type, scope: "view", custom_view: null, require_filter_proof: false,
-    format: format || "pdf", filters: rowsOf(filters), page_size: "", orientation: "landscape", high_resolution: true,
-    width: "", height: "", max_age_minutes: "", file_name: "",
+    key: key(), original: {}, ...place({ view, custom_view, workbook }),
+    format: format || "pdf", filters: rowsOf(filters), require_filter_proof: false, page_size: "", orientation: "landscape", high_resolution: true,
+    width: "", height: "", max_age_minutes: "", language: "", file_name: "",
   };
 }
+
+// place is what names a content: view as the API takes it, and what people see.
+function place({ view, custom_view = null, workbook }) {
+  if (workbook) {
+    return { view: `workbooks/${encodeURIComponent(workbook.content_url)}.twbx`, scope: "workbook", view_id: "", view_name: "", workbook: workbook.name, custom_view: null };
+  }
+  return { view: custom_view ? `${view.content_url}/${custom_view.id}` : view.content_url, scope: "view",
+    view_id: view.id, view_name: view.name, workbook: view.workbook, custom_view };
+}
+
+// replaced points a content to something else; its options stay.
+export function replaced(c, picked) {
+  return { ...c, original: {}, ...place(picked), format: picked.format || (picked.workbook && c.format !== "pptx" ? "pdf" : c.format),
+    filters: Object.keys(picked.filters || {}).length > 0 ? rowsOf(picked.filters) : c.filters };
+}
+
+// nameOf names what is exported.
+export const nameOf = (c) => c.view_name ? c.view_name + (c.custom_view ? ` (${c.custom_view.name})` : "") : c.workbook || c.view;
 
 // A parameter is a filter whose field begins with this.
 const parameter = "Parameters.";
@@ -59,7 +76,7 @@ export function fromReport(report) {
       key: key(), original: c, view: c.view, view_id: c.view_id, view_name: c.view_name, workbook: c.workbook,
       scope: c.scope || "view", custom_view: c.custom_view || null, require_filter_proof: Boolean(c.require_filter_proof),
       format: c.format, filters: rowsOf(c.filters), page_size: c.pdf?.page_size || "", orientation: c.pdf?.orientation || "portrait",
-      high_resolution: Boolean(c.image?.high_resolution), width: c.image?.width || "", height: c.image?.height || "",
+      high_resolution: Boolean(c.image?.high_resolution), language: c.language || "", width: c.image?.width || "", height: c.image?.height || "",
       max_age_minutes: c.max_age_minutes === 1 ? "" : c.max_age_minutes, file_name: c.file_name,
     })),
     schedule: s
@@ -77,7 +94,7 @@ export const toRequest = (draft) => ({
 
 function contentOut(c) {
   // What this form does not know stays as it was read.
-  const { pdf, image, scope, require_filter_proof, ...rest } = c.original;
+  const { pdf, image, scope, language, require_filter_proof, ...rest } = c.original;
   const out = { ...rest, view: c.view, format: c.format, filters: filtersOut(c.filters), file_name: c.file_name.trim() };
   if (c.format === "pdf") {
     out.pdf = { orientation: c.orientation };
@@ -90,11 +107,12 @@ function contentOut(c) {
     out.image = { ...size };
     if (c.high_resolution) out.image.high_resolution = true;
   }
-  if (c.format === "pdf" && c.scope === "view" && Object.keys(size).length > 0) out.image = size;
+  if ((c.format === "svg" || (c.format === "pdf" && c.scope === "view")) && Object.keys(size).length > 0) out.image = size;
   if (c.max_age_minutes === "") delete out.max_age_minutes;
   else out.max_age_minutes = whole(c.max_age_minutes);
   if (c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook")) out.scope = "workbook";
-  if (c.require_filter_proof) out.require_filter_proof = true;
+  if (c.language.trim()) out.language = c.language.trim();
+  if (c.require_filter_proof && c.filters.length > 0 && out.scope !== "workbook") out.require_filter_proof = true;
   return out;
 }
 

@@ -3,7 +3,7 @@ import { get, patch, post, remove } from "/api.js";
 import { ReportForm } from "/report-form.js";
 import { Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
-import { formats } from "/report-draft.js";
+import { formats, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
 import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
@@ -75,7 +75,7 @@ function Shown({ id }) {
       <${Section} title="What it sends">
         <div class="card">
           <${Facts} of=${[
-            ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${c.view_name || c.view} <span class="format">${formats[c.format]?.[1] || c.format}</span>
+            ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span>
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],

@@ -1,7 +1,7 @@
 // The list of reports.
 import { get, patch, post } from "/api.js";
 import { useMe } from "/me.js";
-import { formats } from "/report-draft.js";
+import { formats, nameOf } from "/report-draft.js";
 import { Next, capital, recipients } from "/report-words.js";
 import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { away, many, open, runStates } from "/words.js";
@@ -82,7 +82,7 @@ function Row({ report, can, destinations, reload }) {
   const last = report.last_run;
   return html`<li class="report-row">
     <div class="what"><h2><a href=${`#/reports/${report.id}`}>${report.name}</a></h2>
-      <p class="quiet">${report.content.slice(0, 3).map((c, i) => html`<span key=${i}>${i > 0 && ", "}${c.view_name || c.view} <span class="format">${formats[c.format]?.[1] || c.format}</span></span>`)}${report.content.length > 3 && ` and ${report.content.length - 3} more`}</p></div>
+      <p class="quiet">${report.content.slice(0, 3).map((c, i) => html`<span key=${i}>${i > 0 && ", "}${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span></span>`)}${report.content.length > 3 && ` and ${report.content.length - 3} more`}</p></div>
     <div class="when"><p>${report.schedule ? capital(report.schedule.description) : "Only when asked"}</p><p class="quiet"><${Next} report=${report} /></p></div>
     <p class="to quiet"><span class="visually-hidden">To </span>${recipients(report, destinations)}</p>
     <div class="last">${last ? html`<a href=${`#/runs/${last.id}`} aria-label=${`Last run: ${runStates[last.state]?.[0] || last.state}, ${away(last.finished_at || last.scheduled_for)}`}>

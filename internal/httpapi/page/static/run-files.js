@@ -3,7 +3,7 @@ import { blob, download } from "/api.js";
 import { Button, Disclosure, Failure, Icon, Section, When, html, useEffect, useState } from "/ui.js";
 import { size } from "/words.js";
 
-const isPicture = (file) => file.content_type === "image/png";
+const isPicture = (file) => /^image\/(png|svg\+xml)/.test(file.content_type);
 
 export function RunFiles({ run }) {
   if (run.files.length === 0) return null;
@@ -29,7 +29,7 @@ function File({ run, file }) {
         <${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//></div>
       ${filters && html`<p class="small">Filters: ${filters}</p>`}
       <${Failure} problem=${problem} />
-      <div class="small run-file-more">${file.view_url && html`<a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open ${file.view} in Tableau</a>`}
+      <div class="small run-file-more">${file.view_url && html`<a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open ${file.view || file.workbook} in Tableau</a>`}
         <${Disclosure} title="Proof"><p class="quiet">SHA-256</p><code class="anywhere">${file.sha256}</code><//></div>
     </div>
   </li>`;

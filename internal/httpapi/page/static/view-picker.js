@@ -7,9 +7,9 @@ import { many } from "/words.js";
 
 const isAddress = (text) => /^https?:\/\//i.test(text) || /(^|\/)(views|sheets)\//i.test(text) || /^[\w-]+\.[\w.-]+\/\S*#?\//.test(text);
 
-// ViewPicker calls pick with the views that were chosen, as [{view, filters,
-// format}]; filters and format are what a pasted address carries. With single,
-// one view is chosen and that is all.
+// ViewPicker calls pick with what was chosen, as [{view, custom_view, workbook,
+// filters, format}]: all but view come from a pasted address, and of a workbook
+// there is no view. With single, one is chosen and that is all.
 export function ViewPicker({ connection, single = false, pick, close }) {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState([]); // views
@@ -90,8 +90,8 @@ function useAddress(connection, address) {
     setState({ busy: true });
     post(`/v1/connections/${connection}/views/resolve`, { view: address }, { signal: stop.signal }).then(
       (answer) => {
-        setState({ found: { ...answer, address } });
-        announce(`This address leads to ${answer.view.name} in ${answer.view.workbook}.`);
+        setState({ found: answer });
+        announce(`This address leads to ${answer.view ? `${answer.view.name} in ${answer.view.workbook}` : `the workbook ${answer.workbook.name}`}.`);
       },
       (problem) => stop.signal.aborted || setState({ problem }));
     return () => stop.abort();
@@ -103,13 +103,13 @@ function Resolved({ state, connection, pictures }) {
   if (state.busy) return html`<${Loading} lines=${1} />`;
   if (state.problem) return html`<${Notice} tone="bad" alert title=${state.problem.fields?.[0]?.message || state.problem.message} />`;
   if (!state.found) return null;
-  const { view, filters, format, custom_view: custom } = state.found;
+  const { view, workbook, filters, format, custom_view: custom } = state.found;
   const carried = Object.entries(filters);
   return html`<div class="resolved">
-    <${Thumb} pictures=${pictures} path=${previewPath(connection.id, view.id)} />
+    <${Thumb} pictures=${pictures} path=${view && previewPath(connection.id, view.id)} />
     <div><p class="quiet small">This address leads to</p>
-      <p class="strong">${view.name}${custom && ` (${custom.name})`}</p>
-      <p class="quiet small">${[view.workbook, view.project].filter(Boolean).join(" · ")}</p>
+      <p class="strong">${view ? view.name : workbook.name}${custom && ` (${custom.name})`}</p>
+      <p class="quiet small">${view ? [view.workbook, view.project].filter(Boolean).join(" · ") : "The whole workbook"}</p>
       ${carried.length > 0 && html`<p class="small">Filters in the address are taken over: ${carried.map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}
       ${format && html`<p class="small">It asks for ${format.toUpperCase()}.</p>`}</div>
   </div>`;
