@@ -29,11 +29,13 @@ race: .venv/.installed ## the same tests with the race detector
 
 # The Python tools, each in an environment of its own since what they require
 # does not agree: an emulator of AWS that the adapters are tested against, with
-# cfn-lint; the SAM CLI; and an emulator that a template can be deployed to.
+# cfn-lint; the SAM CLI; an emulator that a template can be deployed to; and
+# Tableau's own clients.
 .venv/.installed: requirements-dev.txt
 .venv-sam/.installed: requirements-sam.txt
 .venv-stack/.installed: requirements-stack.txt
-.venv/.installed .venv-sam/.installed .venv-stack/.installed:
+.venv-tableau/.installed: requirements-tableau.txt
+.venv/.installed .venv-sam/.installed .venv-stack/.installed .venv-tableau/.installed:
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install -q --disable-pip-version-check -r $<
 	@touch $@
@@ -62,7 +64,7 @@ stack-down: ## end what make stack started
 	@$(GO) run ./cmd/stack down
 
 .PHONY: e2e
-e2e: browser $(AXE) .venv-sam/.installed .venv-stack/.installed ## the built command, the page in a browser, the template on an emulator
+e2e: browser $(AXE) .venv-sam/.installed .venv-stack/.installed .venv-tableau/.installed ## the built command, the page in a browser, Tableau's clients, the template on an emulator
 	$(GO) test -count=1 -timeout 25m $(E2E)
 
 .PHONY: lint

@@ -3,7 +3,8 @@
 //	figure: NAME VALUE UNIT limit LIMIT ok
 //
 // or "over" in place of "ok". It exits with 1 when a figure is over its limit
-// or could not be measured.
+// or could not be measured. With -only it measures those that are named, and
+// what is measured together with them.
 package main
 
 import (
@@ -21,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +35,53 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	vizpost := flag.String("vizpost", "build/vizpost", "the vizpost command, which runs the stand-in")
+	only := flag.String("only", "", "names of figures, separated by commas; all where none is given")
 	flag.Parse()
-	os.Exit(measure(ctx, *vizpost, os.Stdout, os.Stderr))
+	wanted, err := chosen(*only)
+	if err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "figures: %v\n", err)
+		os.Exit(2)
+	}
+	os.Exit(measure(ctx, wanted, *vizpost, os.Stdout, os.Stderr))
+}
+
+// measurement gives one or more figures.
+type measurement struct {
+	figures []string
+	measure func(context.Context, bench) ([]figure, error)
+}
+
+func measurements() []measurement {
+	return []measurement{
+		{[]string{"export_memory_mb"}, memory},
+		{[]string{"client_overhead"}, clientOverhead},
+		{[]string{"client_heap_mb"}, clientHeap},
+		{[]string{"pipeline_ratio", "tableau_calls_per_report"}, pipeline},
+		{[]string{"tick_ratio", "tick_rows_over_due"}, tick},
+		{[]string{"zip_mb_export", "zip_mb_others", "start_ms_over_empty"}, functions},
+		{[]string{"dynamo_tick_items_over_due"}, dynamoTick},
+	}
+}
+
+// chosen gives the measurements of the figures that are named.
+func chosen(names string) ([]measurement, error) {
+	if names == "" {
+		return measurements(), nil
+	}
+	var all []string
+	var out []measurement
+	for _, m := range measurements() {
+		all = append(all, m.figures...)
+		if slices.ContainsFunc(strings.Split(names, ","), func(name string) bool { return slices.Contains(m.figures, name) }) {
+			out = append(out, m)
+		}
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("there is no figure %q; there are %s", name, strings.Join(all, ", "))
+		}
+	}
+	return out, nil
 }
 
 // figure is one measured value.
@@ -45,15 +92,15 @@ type figure struct {
 	limit float64
 }
 
-func measure(ctx context.Context, vizpost string, stdout, stderr io.Writer) int {
+func measure(ctx context.Context, wanted []measurement, vizpost string, stdout, stderr io.Writer) int {
 	status := 0
-	for _, measure := range []func(context.Context, bench) ([]figure, error){memory, pipeline, tick, functions, dynamoTick} {
+	for _, m := range wanted {
 		dir, err := os.MkdirTemp("", "vizpost-figures-")
 		if err != nil {
 			_, _ = fmt.Fprintf(stderr, "figures: %v\n", err)
 			return 1
 		}
-		figures, err := measure(ctx, bench{vizpost: vizpost, dir: dir, stderr: stderr})
+		figures, err := m.measure(ctx, bench{vizpost: vizpost, dir: dir, stderr: stderr})
 		err = errors.Join(err, os.RemoveAll(dir))
 		for _, f := range figures {
 			verdict := "ok"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -37,6 +38,10 @@ Settings in the environment:
                             https://hooks.slack.com is always allowed
   VIZPOST_PRIVATE_NETWORKS  networks that a Tableau or webhook address may lie in, with
                             commas, such as 10.0.0.0/8; without it only public addresses
+  VIZPOST_CA_BUNDLE         a PEM file of further authorities that the certificate of a
+                            Tableau or webhook server may come from
+  VIZPOST_PROXY_URL         the proxy that carries the requests to them, such as
+                            http://user:password@proxy.example.com:3128
   VIZPOST_LOG_LEVEL         debug, info (default), warn or error
 `
 
@@ -55,6 +60,10 @@ func serve(ctx context.Context, c command) error {
 	if err != nil {
 		return fmt.Errorf("VIZPOST_PRIVATE_NETWORKS: %w", err)
 	}
+	roots, proxy, err := wayOut(c.getenv)
+	if err != nil {
+		return err
+	}
 	public, err := publicURL(c.getenv("VIZPOST_PUBLIC_URL"))
 	if err != nil {
 		return err
@@ -69,7 +78,8 @@ func serve(ctx context.Context, c command) error {
 	v, err := standalone.Open(ctx, standalone.Config{
 		DataDir: *data, SMTPURL: secret.New(c.getenv("VIZPOST_SMTP_URL")), MailFrom: c.getenv("VIZPOST_MAIL_FROM"),
 		WebhookOrigins: list(c.getenv("VIZPOST_WEBHOOK_ORIGINS")), PrivateNetworks: networks,
-		TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"), Random: rand.Reader, Log: c.log,
+		RootCAs: roots, Proxy: proxy, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {
 		return err
@@ -85,6 +95,21 @@ func serve(ctx context.Context, c command) error {
 		c.printf("mail:    only to %s; set VIZPOST_SMTP_URL to send it\n", filepath.Join(*data, "outbox"))
 	}
 	return errors.Join(serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), public)}), v.Close())
+}
+
+// wayOut reads the authorities and the proxy of requests; nil where none is set.
+func wayOut(getenv func(string) string) (roots *x509.CertPool, proxy *url.URL, err error) {
+	if value := getenv("VIZPOST_CA_BUNDLE"); value != "" {
+		if roots, err = outbound.LoadRoots(value); err != nil {
+			return nil, nil, fmt.Errorf("VIZPOST_CA_BUNDLE: %w", err)
+		}
+	}
+	if value := getenv("VIZPOST_PROXY_URL"); value != "" {
+		if proxy, err = outbound.ParseProxy(value); err != nil {
+			return nil, nil, fmt.Errorf("VIZPOST_PROXY_URL: %w", err)
+		}
+	}
+	return roots, proxy, nil
 }
 
 // serveUntil serves and works until the context ends.

@@ -2,7 +2,6 @@ package connection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -101,61 +100,6 @@ func (s *Service) Preview(ctx context.Context, id, viewID string, w io.Writer) e
 		return answerUse(err)
 	}
 	return nil
-}
-
-// ResolveView finds the view that a pasted address, or a content URL such as
-// Superstore/sheets/Overview, means on the connection's site. Invalid, with the
-// field "view", when it means none or one of another server or site.
-func (s *Service) ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error) {
-	fail := func(format string, args ...any) (tableau.View, tableau.Address, error) {
-		return tableau.View{}, tableau.Address{}, problem.InvalidField("view", fmt.Sprintf(format, args...))
-	}
-	c, err := s.Store.Connection(ctx, id)
-	if err != nil {
-		return tableau.View{}, tableau.Address{}, err
-	}
-	address, err := tableau.ParseAddress(pasted)
-	if err != nil {
-		return tableau.View{}, tableau.Address{}, fieldNamed("view", err)
-	}
-	if address.ServerURL != "" && !sameHost(address.ServerURL, c.ServerURL) {
-		return fail("This view lies on another server than the connection %q, which is of %s.", c.Name, c.ServerURL)
-	}
-	if address.SiteKnown && !strings.EqualFold(address.Site, c.Site) {
-		return fail("This view lies on another site than the connection %q, which is of %s.", c.Name, siteName(c.Site))
-	}
-	if address.CustomView != "" {
-		return fail("This is a custom view, and only published views can be exported. Open the view without it and copy that address.")
-	}
-	if address.ContentURL == "" {
-		return fail("This address names no view. Open the view itself in Tableau and copy its address.")
-	}
-
-	all, err := s.views(ctx, c)
-	if err != nil {
-		return tableau.View{}, tableau.Address{}, answerUse(err)
-	}
-	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
-		for _, v := range all {
-			if same(v.ContentURL, address.ContentURL) {
-				return v, address, nil
-			}
-		}
-	}
-	// It may have been published since the list was read.
-	var view tableau.View
-	err = s.Do(ctx, id, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
-		view, err = client.FindView(ctx, session, address.ContentURL)
-		return err
-	})
-	var t *tableau.Error
-	if errors.As(err, &t) && (t.Cause == tableau.ViewNotFound || t.Cause == tableau.WorkbookNotFound) {
-		return fail("There is no such view on this site that %s can see. Check the address, and that this user has permission to view it.", c.Identity.UserName)
-	}
-	if err != nil {
-		return tableau.View{}, tableau.Address{}, answerUse(err)
-	}
-	return view, address, nil
 }
 
 // siteName names a site in a sentence.

@@ -8,30 +8,46 @@
 package content
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"math"
 )
 
 // The formats that [Check] knows.
 const (
 	PNG  = "png"
+	SVG  = "svg"
 	PDF  = "pdf"
 	CSV  = "csv"
 	XLSX = "xlsx"
+	PPTX = "pptx"
 )
 
 // Facts are what a check learns about a file. Those that a format does not have
 // are zero.
 type Facts struct {
-	Width, Height int  // of a PNG, in pixels
-	Pages         int  // of a PDF
-	Rows          int  // of a CSV, without its header; of an Excel workbook, in all sheets, with headers
-	Sheets        int  // of an Excel workbook
-	Blank         bool // a PNG of a single colour, a PDF or Excel workbook without content
+	// Width and Height are a PNG's size in pixels: as many as it says, all of
+	// which were decoded. They are not held against the size that was asked for,
+	// since Tableau ignores that where a view's size is fixed; nor against
+	// another export of the view, which may have changed. A picture of another
+	// size than asked is a whole picture.
+	Width, Height int
+
+	Pages  int // of a PDF
+	Slides int // of a presentation, the title among them
+	Sheets int // of an Excel workbook
+
+	// Rows of a CSV, without its header: 0 where the view has no data with these
+	// filters. Of an Excel workbook, the rows of all sheets, with headers.
+	Rows int
+
+	// Blank says that there is nothing to see: a picture of a single colour, an
+	// SVG or PDF that paints nothing but white, a workbook without a value, a
+	// presentation without slides or whose slides have no picture but of a single
+	// colour. A CSV is never blank: its header says what there is none of.
+	Blank bool
 }
 
 // Reason says why a file is refused. The values are stable.
@@ -97,29 +113,37 @@ func (e *Error) Message() string {
 }
 
 var formatNames = map[string]string{
-	PNG: "PNG image", PDF: "PDF", CSV: "CSV file", XLSX: "Excel workbook",
+	PNG: "PNG image", SVG: "SVG image", PDF: "PDF", CSV: "CSV file", XLSX: "Excel workbook", PPTX: "PowerPoint presentation",
 }
 
-// sniffBytes is how much of a file's beginning shows an error body.
-const sniffBytes = 512
-
 // Check reads a file of size bytes and says whether it is what its format says:
-// one of [PNG], [PDF], [CSV] and [XLSX]. A refusal is an [*Error]; the facts
-// found until then come with it. Another error means that the file could not be
-// read, that ctx has ended, or that the format is unknown.
+// one of [PNG], [SVG], [PDF], [CSV], [XLSX] and [PPTX]. A refusal is an [*Error];
+// the facts found until then come with it. Another error means that the file
+// could not be read, that ctx has ended, or that the format is unknown.
 //
 //   - PNG: every chunk's checksum, every row of pixels, and more than one colour.
+//   - SVG: XML in UTF-8 whose every element is closed, without entities of its
+//     own, with the root element svg, and something in it other than white.
 //   - PDF: header, end mark, a cross-reference section where the trailer says, at
 //     least one page, and something on one of them other than white.
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no
 //     error: see Rows.
-//   - XLSX: every entry's checksum, a workbook with at least one sheet, and a value
-//     in one of them.
+//   - XLSX: every entry's name, length and checksum, a workbook with at least one
+//     sheet, and a value in one of them.
+//   - PPTX: every entry as in XLSX, all the slides that are listed, and a picture
+//     on one of them that has more than one colour.
+//
+// A file that was cut is refused wherever that shows: in all formats but CSV,
+// which has no end mark. A CSV is refused where it was cut within quotes or
+// before its last column.
 func Check(ctx context.Context, r io.ReaderAt, size int64, format string) (Facts, error) {
+	return check(&source{ctx: ctx, r: io.NewSectionReader(r, 0, size), size: func() (int64, error) { return size, nil }}, format)
+}
+
+func check(src *source, format string) (Facts, error) {
 	if _, known := formatNames[format]; !known {
 		return Facts{}, fmt.Errorf("checking a file: unknown format %q", format)
 	}
-	src := &source{ctx: ctx, r: r, size: size}
 	facts, err := src.check(format)
 	if src.err != nil {
 		return Facts{}, fmt.Errorf("reading the %s file to check it: %w", format, src.err)
@@ -132,47 +156,36 @@ func Check(ctx context.Context, r io.ReaderAt, size int64, format string) (Facts
 }
 
 func (s *source) check(format string) (Facts, error) {
-	if s.size <= 0 {
+	head := make([]byte, sniffBytes)
+	n, err := s.ReadAt(head, 0)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return Facts{}, err
+	case n == 0:
 		return Facts{}, &Error{Reason: Empty}
 	}
-	head := make([]byte, min(sniffBytes, s.size))
-	if _, err := s.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return Facts{}, err
-	}
-	if reason, found := SniffError(head); found {
-		return Facts{}, &Error{Reason: reason}
+	switch found := sniff(head[:n]); {
+	case found == sniffedError:
+		return Facts{}, &Error{Reason: TableauError}
+	case found == sniffedPage, found == sniffedMarkup && format != SVG:
+		return Facts{}, &Error{Reason: HTML}
+	case found == sniffedSVG && format != SVG:
+		return Facts{}, &Error{Reason: NotFormat, Detail: "it is an SVG document"}
 	}
 	switch format {
 	case PNG:
 		return checkPNG(s)
+	case SVG:
+		return checkSVG(s)
 	case PDF:
 		return checkPDF(s)
 	case XLSX:
 		return checkXLSX(s)
+	case PPTX:
+		return checkPPTX(s)
 	default:
 		return checkCSV(s)
 	}
-}
-
-var (
-	htmlStart    = regexp.MustCompile(`(?i)^(<!doctype html|<(html|head|body|script|title)[\s>])`)
-	tableauStart = regexp.MustCompile(`(?i)^(<\?xml[^>]*>\s*)?<([a-z0-9]+:)?tsResponse[\s>]`)
-	xmlStart     = regexp.MustCompile(`(?i)^(<\?xml\s|<!--)`)
-	jsonStart    = regexp.MustCompile(`^\{\s*"(error|errors|message|code|status|httpErrorCode)"\s*:`)
-)
-
-// SniffError reports whether a file begins as an error body does: a web page, or
-// an error of Tableau as XML or JSON. None of the formats begins so. The first
-// 512 bytes are enough.
-func SniffError(head []byte) (Reason, bool) {
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\uFEFF")), " \t\r\n")
-	switch {
-	case tableauStart.Match(head), jsonStart.Match(head):
-		return TableauError, true
-	case htmlStart.Match(head), xmlStart.Match(head):
-		return HTML, true
-	}
-	return "", false
 }
 
 // source is the file. It remembers an error that is the disk's or the
@@ -180,7 +193,7 @@ func SniffError(head []byte) (Reason, bool) {
 type source struct {
 	ctx  context.Context
 	r    io.ReaderAt
-	size int64
+	size func() (int64, error) // known once the file is whole
 	err  error
 }
 
@@ -202,7 +215,12 @@ func (s *source) ReadAt(p []byte, offset int64) (int, error) {
 var errOutside = errors.New("the file points to a place outside of itself")
 
 // all reads the file from its beginning.
-func (s *source) all() *io.SectionReader { return io.NewSectionReader(s, 0, s.size) }
+func (s *source) all() *io.SectionReader { return s.from(0) }
+
+// from reads the file from an offset to its end.
+func (s *source) from(offset int64) *io.SectionReader {
+	return io.NewSectionReader(s, offset, math.MaxInt64-offset)
+}
 
 // refuse makes the refusal for a decoder's error: a file that ends too early, or
 // one that is damaged.

@@ -13,6 +13,7 @@ import (
 const (
 	pdfHeaderWithin  = 1024 // bytes: readers look for the header in the first kilobyte
 	pdfTrailerWithin = 2048
+	pdfEnd           = "%%EOF"
 	pdfWindow        = 64 << 10
 	pdfLookAhead     = 64   // bytes that a match can take
 	pdfDictionary    = 2048 // bytes of a stream's dictionary that are looked at
@@ -27,18 +28,23 @@ var (
 	pdfVersion   = regexp.MustCompile(`%PDF-\d\.\d`)
 	pdfStartXref = regexp.MustCompile(`startxref\s+(\d{1,15})\s+%%EOF`)
 	pdfSection   = regexp.MustCompile(`^\s*(xref\s|\d+\s+\d+\s+obj)`)
+	pdfObject    = regexp.MustCompile(`^\s*\d+\s+\d+\s+obj\b`)
 	pdfStream    = regexp.MustCompile(`>>\s*stream(\r\n|\n|\r)`)
 )
 
 // checkPDF looks for what every PDF has, counts its pages (the page objects in
 // the file and in its compressed object streams), and looks for a mark on them.
+// It reads from the beginning to the end and only then at the trailer, so that
+// most is done when the last byte of a file arrives.
 // Source for the format: ISO 32000-1, sections 7.5 (file structure), 7.7.3 (page
 // tree) and 8.2 (content streams).
 func checkPDF(s *source) (Facts, error) {
-	head := make([]byte, min(pdfHeaderWithin, s.size))
-	if _, err := s.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+	head := make([]byte, pdfHeaderWithin)
+	n, err := s.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Facts{}, err
 	}
+	head = head[:n]
 	start := pdfVersion.FindIndex(head)
 	if start == nil {
 		if bytes.HasPrefix([]byte("%PDF-"), head) {
@@ -47,49 +53,59 @@ func checkPDF(s *source) (Facts, error) {
 		return Facts{}, &Error{Reason: NotFormat}
 	}
 
-	tailSize := min(pdfTrailerWithin, s.size)
-	tail := make([]byte, tailSize)
-	if _, err := s.ReadAt(tail, s.size-tailSize); err != nil && !errors.Is(err, io.EOF) {
-		return Facts{}, err
-	}
-	if !bytes.Contains(tail, []byte("%%EOF")) {
-		return Facts{}, &Error{Reason: Truncated, Detail: "the end mark is missing"}
-	}
-	pointers := pdfStartXref.FindAllSubmatch(tail, -1)
-	if len(pointers) == 0 {
-		return Facts{}, damaged("the trailer does not point to a cross-reference section")
-	}
-	offset, err := strconv.ParseInt(string(pointers[len(pointers)-1][1]), 10, 64)
-	if err != nil {
-		return Facts{}, damaged("the trailer does not point to a cross-reference section")
-	}
-	// Offsets count from the header, which may have bytes before it.
-	if !s.hasSection(offset) && !s.hasSection(offset+int64(start[0])) {
-		return Facts{}, damaged("there is no cross-reference section where the trailer says")
-	}
-
 	file := &pdfFile{source: s, unpackLeft: pdfMaxUnpacked, streamsLeft: pdfMaxStreams}
-	var facts Facts
-	if facts.Pages, err = file.countPages(); err != nil {
-		return facts, err
+	if err := file.scan(); err != nil {
+		return Facts{Pages: file.pages}, err
 	}
-	if facts.Pages == 0 {
-		return facts, damaged("there are no pages")
-	}
-	marked, err := file.hasMarks()
-	if err != nil {
-		return facts, err
-	}
-	if facts.Blank = !marked; facts.Blank {
+	facts := Facts{Pages: file.pages, Blank: !file.painting.shows()}
+	switch err := s.pdfTrailer(int64(start[0])); {
+	case err != nil:
+		return Facts{Pages: file.pages}, err
+	case facts.Pages == 0:
+		return Facts{}, damaged("there are no pages")
+	case facts.Blank:
 		return facts, &Error{Reason: Blank}
 	}
 	return facts, nil
 }
 
+// pdfTrailer checks the end of a file whose header begins at an offset.
+func (s *source) pdfTrailer(header int64) error {
+	size, err := s.size()
+	if err != nil {
+		return err
+	}
+	tail := make([]byte, min(pdfTrailerWithin, size))
+	if _, err := s.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	end := bytes.LastIndex(tail, []byte(pdfEnd))
+	if end < 0 {
+		return &Error{Reason: Truncated, Detail: "the end mark is missing"}
+	}
+	if pdfObject.Match(tail[end+len(pdfEnd):]) {
+		// The file goes on after its end mark with what changes it.
+		return &Error{Reason: Truncated, Detail: "the last part of the file breaks off"}
+	}
+	pointers := pdfStartXref.FindAllSubmatch(tail, -1)
+	if len(pointers) == 0 {
+		return damaged("the trailer does not point to a cross-reference section")
+	}
+	offset, err := strconv.ParseInt(string(pointers[len(pointers)-1][1]), 10, 64)
+	if err != nil {
+		return damaged("the trailer does not point to a cross-reference section")
+	}
+	// Offsets count from the header, which may have bytes before it.
+	if !s.hasSection(offset) && !s.hasSection(offset+header) {
+		return damaged("there is no cross-reference section where the trailer says")
+	}
+	return nil
+}
+
 // hasSection reports whether a cross-reference table or stream begins at an
 // offset.
 func (s *source) hasSection(offset int64) bool {
-	if offset <= 0 || offset >= s.size {
+	if offset <= 0 {
 		return false
 	}
 	start := make([]byte, 64)
@@ -106,19 +122,30 @@ type pdfFile struct {
 	unpackLeft  int64
 	streamsLeft int
 
+	pages    int
+	painting pdfPainting
+
 	// Kept from one stream to the next.
 	packed   *bufio.Reader
 	unpacker io.Reader
 	window   []byte
 }
 
-// find calls found for each keyword in a stream, with the bytes that follow it
-// (at least 48, unless the stream ends) and their offset, until found says
-// stop. The window is its working memory.
-func find(r io.Reader, window []byte, keyword string, found func(after []byte, offset int64) (stop bool, err error)) error {
+// pdfWanted is a keyword that is looked for, with what is done about it. It gets
+// the bytes that follow it (at least 48, unless the data ends) and their offset,
+// until it says stop.
+type pdfWanted struct {
+	keyword string
+	found   func(after []byte, offset int64) (stop bool, err error)
+	at      int // where to look on, in the window
+	stopped bool
+}
+
+// find looks for keywords in data. The window is its working memory.
+func find(r io.Reader, window []byte, wanted ...*pdfWanted) error {
 	var (
 		filled int
-		base   int64 // offset of the window in the stream
+		base   int64 // offset of the window in the data
 		atEnd  bool
 	)
 	for !atEnd {
@@ -134,41 +161,60 @@ func find(r io.Reader, window []byte, keyword string, found func(after []byte, o
 		if !atEnd {
 			limit -= pdfLookAhead
 		}
-		at := 0
-		for at < limit {
-			i := bytes.Index(window[at:filled], []byte(keyword))
-			if i < 0 || at+i >= limit {
-				at = limit
-				break
-			}
-			at += i + len(keyword)
-			if stop, err := found(window[at:min(at+pdfLookAhead-len(keyword), filled)], base+int64(at)); stop || err != nil {
+		stopped := true
+		for _, w := range wanted {
+			if err := w.look(window[:filled], limit, base); err != nil {
 				return err
 			}
+			stopped = stopped && w.stopped
 		}
-		at = min(at, filled)
-		copy(window, window[at:filled])
-		filled -= at
-		base += int64(at)
+		if stopped {
+			return nil
+		}
+		limit = max(limit, 0)
+		copy(window, window[limit:filled])
+		filled -= limit
+		base += int64(limit)
+		for _, w := range wanted {
+			w.at = max(w.at-limit, 0)
+		}
 	}
 	return nil
 }
 
-// countPages counts the page objects.
-func (f *pdfFile) countPages() (int, error) {
-	pages := 0
-	err := find(f.source.all(), make([]byte, pdfWindow), "/Type", func(after []byte, offset int64) (bool, error) {
+// look goes through those matches that begin before the limit.
+func (w *pdfWanted) look(window []byte, limit int, base int64) error {
+	for !w.stopped && w.at < limit {
+		i := bytes.Index(window[w.at:], []byte(w.keyword))
+		if i < 0 || w.at+i >= limit {
+			break
+		}
+		w.at += i + len(w.keyword)
+		var err error
+		w.stopped, err = w.found(window[w.at:min(w.at+pdfLookAhead-len(w.keyword), len(window))], base+int64(w.at))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scan goes through the file once: it counts the page objects, and looks for a
+// mark until there is one.
+func (f *pdfFile) scan() error {
+	types := &pdfWanted{keyword: "/Type", found: func(after []byte, offset int64) (bool, error) {
 		switch pdfName(after) {
 		case "Page":
-			pages++
+			f.pages++
 		case "ObjStm":
 			packed, err := f.countPackedPages(offset)
-			pages += packed
+			f.pages += packed
 			return false, err
 		}
 		return false, nil
-	})
-	return pages, err
+	}}
+	streams := &pdfWanted{keyword: "stream", found: f.seeStream}
+	return find(f.source.all(), make([]byte, pdfWindow), types, streams)
 }
 
 // pdfName reads a name after white space, without its slash. It is empty if
@@ -206,12 +252,12 @@ func (f *pdfFile) countPackedPages(offset int64) (int, error) {
 		return 0, nil
 	}
 	pages := 0
-	err = find(unpacked, f.window, "/Type", func(after []byte, _ int64) (bool, error) {
+	err = find(unpacked, f.window, &pdfWanted{keyword: "/Type", found: func(after []byte, _ int64) (bool, error) {
 		if pdfName(after) == "Page" {
 			pages++
 		}
 		return false, nil
-	})
+	}})
 	return pages, err
 }
 
@@ -244,7 +290,7 @@ func (f *pdfFile) plain(offset int64) (*pdfData, error) {
 	if f.streamsLeft--; f.streamsLeft < 0 || f.unpackLeft <= 0 {
 		return nil, errTooMuch
 	}
-	return &pdfData{file: f, r: io.NewSectionReader(f.source, offset, f.source.size-offset)}, nil
+	return &pdfData{file: f, r: f.source.from(offset)}, nil
 }
 
 // pdfData reads a stream's data. It ends at the first error, and where no more

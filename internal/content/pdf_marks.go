@@ -23,27 +23,22 @@ var (
 	pdfOtherFilter = regexp.MustCompile(`/(ASCIIHex|ASCII85|LZW|RunLength|CCITTFax|JBIG2|DCT|JPX)Decode\b|/Crypt\b|/Predictor\b`)
 )
 
-// hasMarks reports whether anything is painted on any page.
-func (f *pdfFile) hasMarks() (bool, error) {
-	var painting pdfPainting
-	images := false
-	err := find(f.source.all(), make([]byte, pdfWindow), "stream", func(after []byte, offset int64) (bool, error) {
-		dictionary, dataAt, ok, err := f.streamAt(after, offset)
-		switch {
-		case err != nil:
+// seeStream looks at what a stream paints. It says stop once something shows.
+func (f *pdfFile) seeStream(after []byte, offset int64) (bool, error) {
+	dictionary, dataAt, ok, err := f.streamAt(after, offset)
+	switch {
+	case err != nil:
+		return false, err
+	case !ok:
+		return false, nil
+	case pdfImage.Match(dictionary):
+		f.painting.images = true
+	case !pdfNotPainting.Match(dictionary):
+		if err := f.painting.readStream(f, dictionary, dataAt); err != nil {
 			return false, err
-		case !ok:
-			return false, nil
-		case pdfImage.Match(dictionary):
-			images = true
-		case !pdfNotPainting.Match(dictionary):
-			if err := painting.readStream(f, dictionary, dataAt); err != nil {
-				return false, err
-			}
 		}
-		return painting.marked || images && painting.placed, nil
-	})
-	return painting.marked || images && painting.placed, err
+	}
+	return f.painting.shows(), nil
 }
 
 // streamAt gives the dictionary before a stream's keyword and the offset of the
@@ -77,7 +72,11 @@ func (f *pdfFile) streamAt(after []byte, offset int64) (dictionary []byte, data 
 type pdfPainting struct {
 	marked bool // something other than white was painted
 	placed bool // something from elsewhere was placed, which may be an image
+	images bool // there are images
 }
+
+// shows reports whether anything is painted on any page.
+func (p *pdfPainting) shows() bool { return p.marked || p.placed && p.images }
 
 // readStream reads one stream. One that it cannot read counts as a mark.
 func (p *pdfPainting) readStream(f *pdfFile, dictionary []byte, offset int64) error {

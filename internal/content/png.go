@@ -25,8 +25,10 @@ const (
 
 // checkPNG decodes the image row by row. Source for the format: W3C, Portable
 // Network Graphics (PNG) Specification, Third Edition.
-func checkPNG(s *source) (Facts, error) {
-	in := bufio.NewReaderSize(s.all(), 64<<10)
+func checkPNG(s *source) (Facts, error) { return readPNG(s.all()) }
+
+func readPNG(r io.Reader) (Facts, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
 	signature := make([]byte, len(pngSignature))
 	n, err := io.ReadFull(in, signature)
 	switch {

@@ -21,8 +21,6 @@ import (
 // screenshots is where the pictures of each step are kept, for people.
 const screenshots = "../../build/screenshots"
 
-type action = chromedp.Action[chromedp.Void]
-
 // browser opens a tab in a headless Chromium of its own, which ends with the
 // test.
 func browser(t *testing.T, width, height int) context.Context {
@@ -146,7 +144,7 @@ func focused(ctx context.Context, t *testing.T) string {
 func settles(expression string) action {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		for {
-			ok, err := chromedp.Evaluate[bool](`Boolean(` + expression + `)`)(ctx, target)
+			ok, err := chromedp.Evaluate[bool](`Boolean(`+expression+`)`)(ctx, target)
 			if err != nil || ok {
 				return err
 			}

@@ -352,7 +352,7 @@ func (c *connections) Views(ctx context.Context, _, search string) ([]tableau.Vi
 		return nil, err
 	}
 	all := []tableau.View{
-		{ID: "view-1", Name: "Overview", ContentURL: "Superstore/sheets/Overview", WorkbookName: "Superstore", ProjectName: "Samples", SheetType: "dashboard"},
+		{ID: "view-1", Name: "Overview", ContentURL: "Superstore/sheets/Overview", WorkbookID: "workbook-1", WorkbookName: "Superstore", WorkbookContentURL: "Superstore", ProjectName: "Samples", SheetType: "dashboard"},
 		{ID: "view-2", Name: "Product", ContentURL: "Superstore/sheets/Product", WorkbookName: "Superstore", ProjectName: "Samples"},
 		{ID: "view-3", Name: "Secret plan", ContentURL: "Plan/sheets/Plan", WorkbookName: "Plan", ProjectName: "Board"},
 	}
@@ -367,21 +367,29 @@ func (c *connections) Preview(_ context.Context, _, viewID string, w io.Writer) 
 	return err
 }
 
-func (c *connections) ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error) {
+func (c *connections) Resolve(ctx context.Context, id, pasted string) (tableau.Target, tableau.Address, error) {
 	if _, err := c.Get(ctx, id); err != nil {
-		return tableau.View{}, tableau.Address{}, err
+		return tableau.Target{}, tableau.Address{}, err
 	}
 	address, err := tableau.ParseAddress(pasted)
 	if err != nil {
-		return tableau.View{}, tableau.Address{}, err
+		return tableau.Target{}, tableau.Address{}, err
+	}
+	if address.WorkbookContentURL == "Superstore" && address.ContentURL == "" {
+		return tableau.Target{Workbook: tableau.Workbook{ID: "workbook-1", Name: "Superstore", ContentURL: "Superstore"}}, address, nil
 	}
 	views, _ := c.Views(ctx, id, "")
 	for _, v := range views {
-		if v.ContentURL == address.ContentURL && v.ID != "view-3" {
-			return v, address, nil
+		if v.ContentURL != address.ContentURL || v.ID == "view-3" {
+			continue
 		}
+		target := tableau.Target{View: v}
+		if address.CustomView != "" {
+			target.CustomView = tableau.CustomView{ID: address.CustomView, Name: "West only", ViewID: v.ID}
+		}
+		return target, address, nil
 	}
-	return tableau.View{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
+	return tableau.Target{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
 }
 
 func (c *connections) SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error) {
@@ -393,7 +401,7 @@ func (c *connections) SeeViews(ctx context.Context, id string, wanted []connecti
 	c.mu.Unlock()
 	var seen []connection.Seen
 	for _, w := range wanted {
-		if _, _, err := c.ResolveView(ctx, id, w.ContentURL); err != nil {
+		if _, _, err := c.Resolve(ctx, id, w.ContentURL); err != nil {
 			seen = append(seen, connection.Seen{Message: "ana cannot see this view."})
 		} else {
 			seen = append(seen, connection.Seen{Visible: true})

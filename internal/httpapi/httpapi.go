@@ -91,7 +91,8 @@ type Connections interface {
 	Views(ctx context.Context, id, search string) ([]tableau.View, error)
 	// Preview writes a small PNG of a view.
 	Preview(ctx context.Context, id, viewID string, w io.Writer) error
-	ResolveView(ctx context.Context, id, pasted string) (tableau.View, tableau.Address, error)
+	// Resolve finds the view, custom view or workbook that an address means.
+	Resolve(ctx context.Context, id, pasted string) (tableau.Target, tableau.Address, error)
 	// SeeViews tells of each view, in the same order, whether the connection's
 	// user can see it now.
 	SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error)
@@ -198,6 +199,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 	a.huma = humago.New(routes, a.config())
 
 	a.registerConnections()
+	a.registerResolve()
 	a.registerReports()
 	a.registerRuns()
 	a.registerDestinations()

@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
@@ -20,22 +24,41 @@ type reportJSON struct {
 	Destinations []reportDestinationJSON `json:"destinations" nullable:"false"`
 	Notify       []string                `json:"notify" nullable:"false" doc:"Addresses that are told when a run fails." example:"[\"owner@example.com\"]"`
 	NextRunAt    *time.Time              `json:"next_run_at" doc:"null when nothing is scheduled."`
+	LastRun      *lastRunJSON            `json:"last_run,omitempty" doc:"Only in a list with last_run=true, and where it has run."`
 	Version      int64                   `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`
 	CreatedAt    time.Time               `json:"created_at"`
 	UpdatedAt    time.Time               `json:"updated_at" doc:"When people last edited it."`
 }
 
+// lastRunJSON is what a list of reports says of each one's newest run.
+type lastRunJSON struct {
+	ID           string     `json:"id" example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
+	State        run.State  `json:"state" enum:"queued,running,held,delivered,partly_delivered,failed,skipped" example:"delivered"`
+	ScheduledFor time.Time  `json:"scheduled_for"`
+	FinishedAt   *time.Time `json:"finished_at"`
+}
+
 type contentJSON struct {
-	View          string              `json:"view" doc:"The view's content URL." example:"Superstore/sheets/Overview"`
-	ViewID        string              `json:"view_id" doc:"Tableau's id of the view when the report was saved."`
-	ViewName      string              `json:"view_name" example:"Overview"`
+	View          string              `json:"view" doc:"The view's content URL, with the id behind it of a custom view; of a workbook its address." example:"Superstore/sheets/Overview"`
+	Scope         report.Scope        `json:"scope" enum:"view,workbook" doc:"Whether one view is exported or the whole workbook." example:"view"`
+	ViewID        string              `json:"view_id" doc:"Tableau's id of the view when the report was saved; empty for a workbook."`
+	ViewName      string              `json:"view_name" doc:"Empty for a workbook." example:"Overview"`
 	Workbook      string              `json:"workbook" example:"Superstore"`
-	Format        tableau.Format      `json:"format" enum:"png,pdf,csv,xlsx" example:"pdf"`
+	CustomView    *customViewJSON     `json:"custom_view" doc:"The custom view of the view that is exported; null for the view as it was published."`
+	Format        tableau.Format      `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" example:"pdf"`
 	Filters       map[string][]string `json:"filters" doc:"Field captions, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
 	PDF           *pdfJSON            `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png and pdf."`
+	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
 	MaxAgeMinutes int                 `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
+	Language      string              `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
 	FileName      string              `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
+
+	RequireFilterProof bool `json:"require_filter_proof" doc:"Nothing is sent of which Tableau's own data do not show that the filters were applied."`
+}
+
+type customViewJSON struct {
+	ID   string `json:"id" doc:"Tableau's id of the custom view."`
+	Name string `json:"name" example:"West only"`
 }
 
 type pdfJSON struct {
@@ -77,16 +100,21 @@ type reportListJSON struct {
 }
 
 type contentInputJSON struct {
-	View          string              `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
+	View          string              `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL; with the scope workbook also a workbook's. An address of a custom view exports that. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
+	Scope         report.Scope        `json:"scope,omitempty" enum:"view,workbook" doc:"view if left out, and workbook with the format pptx. workbook exports all of its sheets that are shown as tabs, as pdf or pptx." example:"view"`
 	ViewID        string              `json:"view_id,omitempty" readOnly:"true" doc:"Ignored: what a read report has may be sent back."`
 	ViewName      string              `json:"view_name,omitempty" readOnly:"true" doc:"Ignored."`
 	Workbook      string              `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
-	Format        tableau.Format      `json:"format" enum:"png,pdf,csv,xlsx" example:"pdf"`
+	CustomView    *customViewJSON     `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
+	Format        tableau.Format      `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
 	Filters       map[string][]string `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
 	PDF           *pdfJSON            `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png and pdf."`
+	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
 	MaxAgeMinutes optional[int]       `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
+	Language      string              `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
 	FileName      string              `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
+
+	RequireFilterProof bool `json:"require_filter_proof,omitempty" doc:"Sends nothing unless Tableau's own data show that it applied the filters; the run fails for good otherwise. Tableau ignores a field that it does not know."`
 }
 
 type scheduleInputJSON struct {
@@ -138,8 +166,14 @@ func reportOut(r report.Report) reportJSON {
 		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	for _, c := range r.Content {
-		item := contentJSON{View: c.View, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
-			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, FileName: c.FileName}
+		item := contentJSON{View: c.Address(), Scope: c.Scope, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
+			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, RequireFilterProof: c.RequireFilterProof}
+		if c.Scope == "" {
+			item.Scope = report.OfView
+		}
+		if c.CustomViewID != "" {
+			item.CustomView = &customViewJSON{ID: c.CustomViewID, Name: c.CustomViewName}
+		}
 		if item.Filters == nil {
 			item.Filters = map[string][]string{}
 		}
@@ -178,7 +212,8 @@ func scheduleOut(s report.Schedule) scheduleJSON {
 func contentIn(in []contentInputJSON) []report.Content {
 	var out []report.Content
 	for _, c := range in {
-		item := report.Content{View: c.View, Format: c.Format, Filters: c.Filters, FileName: c.FileName, MaxAgeMinutes: c.MaxAgeMinutes.value}
+		item := report.Content{View: c.View, Scope: c.Scope, Format: c.Format, Filters: c.Filters, Language: c.Language, FileName: c.FileName,
+			MaxAgeMinutes: c.MaxAgeMinutes.value, RequireFilterProof: c.RequireFilterProof}
 		if c.MaxAgeMinutes.given && !c.MaxAgeMinutes.null && c.MaxAgeMinutes.value == 0 {
 			item.MaxAgeMinutes = -1 // 0 would mean that it was left out
 		}
@@ -264,6 +299,27 @@ func (in reportCreateJSON) report() (report.Report, error) {
 	return r, wrong.Err()
 }
 
+// addLastRuns notes the newest run of each report. Each is one read of one
+// entry in the store's index of a report's runs.
+func (a *api) addLastRuns(ctx context.Context, reports []reportJSON) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range reports {
+		group.Go(func() error {
+			runs, _, err := a.deps.Runs.List(ctx, run.Filter{ReportID: reports[i].ID}, "", 1)
+			if err != nil {
+				return fmt.Errorf("reading a report's last run: %w", err)
+			}
+			if len(runs) > 0 {
+				r := runs[0]
+				reports[i].LastRun = &lastRunJSON{ID: r.ID, State: r.State, ScheduledFor: r.ScheduledFor.UTC(), FinishedAt: moment(r.FinishedAt)}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
 func (a *api) registerReports() {
 	const tag = tagReports
 	example := map[string]any{
@@ -278,6 +334,7 @@ func (a *api) registerReports() {
 		summary: "List reports", detail: "In the order in which they were made."},
 		func(ctx context.Context, in *struct {
 			ConnectionID string `query:"connection_id" maxLength:"64" doc:"Only the reports of this connection."`
+			LastRun      bool   `query:"last_run" doc:"Tell of each report's newest run too."`
 			Paging
 		}) (*plain[reportListJSON], error) {
 			after, err := in.after()
@@ -291,6 +348,11 @@ func (a *api) registerReports() {
 			out := reportListJSON{Reports: []reportJSON{}, NextCursor: cursor(next)}
 			for _, r := range found {
 				out.Reports = append(out.Reports, reportOut(r))
+			}
+			if in.LastRun {
+				if err := a.addLastRuns(ctx, out.Reports); err != nil {
+					return nil, err
+				}
 			}
 			return &plain[reportListJSON]{out}, nil
 		})

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -187,14 +188,61 @@ func (w *world) report(t *testing.T) (connectionID, reportID string) {
 	return connectionID, reportID
 }
 
+func TestReportOfWorkbookAndCustomView(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, id := w.report(t)
+	const custom = "0f1e2d3c-4b5a-4978-8697-a5b4c3d2e1f0"
+	sent := `{"content":[
+		{"view":"https://10ay.online.tableau.com/t/acme/workbooks/Superstore.twbx","format":"pptx"},
+		{"view":"Superstore/sheets/Overview","scope":"workbook","format":"pdf","language":"de"},
+		{"view":"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview/` + custom + `/Westonly","format":"png","filters":{"Region":["West"]},"require_filter_proof":true}]}`
+	read := w.call(t, "PATCH", "/v1/reports/"+id, sent).want(200).object()["content"].([]any)
+	for range 2 { // also what was read, sent back
+		var got []string
+		for _, c := range read {
+			item := c.(map[string]any)
+			name := ""
+			if v, ok := item["custom_view"].(map[string]any); ok {
+				name = v["id"].(string) + " " + v["name"].(string)
+			}
+			got = append(got, fmt.Sprint(item["view"], " ", item["scope"], " ", item["view_name"], " ", item["format"], " ", item["language"], " ", item["require_filter_proof"], " ", name))
+		}
+		want := []string{
+			"workbooks/Superstore.twbx workbook  pptx  false ",
+			"workbooks/Superstore.twbx workbook  pdf de false ",
+			"Superstore/sheets/Overview/" + custom + " view Overview png  true " + custom + " West only",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("content (-want +got):\n%s", diff)
+		}
+		back, err := json.Marshal(map[string]any{"content": read})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read = w.call(t, "PATCH", "/v1/reports/"+id, string(back)).want(200).object()["content"].([]any)
+	}
+	for body, field := range map[string]string{
+		`{"view":"workbooks/Superstore.twbx","format":"png"}`:                                                                               "content[0].view",
+		`{"view":"Superstore/sheets/Overview","scope":"workbook","format":"csv"}`:                                                           "content[0].format",
+		`{"view":"Superstore/sheets/Overview","scope":"project","format":"csv"}`:                                                            "content[0].scope",
+		`{"view":"Superstore/sheets/Overview","format":"csv","require_filter_proof":true}`:                                                  "content[0].require_filter_proof",
+		`{"view":"Superstore/sheets/Overview","scope":"workbook","format":"pdf","filters":{"Region":["West"]},"require_filter_proof":true}`: "content[0].require_filter_proof",
+	} {
+		if diff := cmp.Diff([]string{field}, w.call(t, "PATCH", "/v1/reports/"+id, `{"content":[`+body+`]}`).want(422).trouble().fields()); diff != "" {
+			t.Errorf("%s: fields (-want +got):\n%s", body, diff)
+		}
+	}
+}
+
 func TestReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	connectionID, id := w.report(t)
 	a := w.call(t, "GET", "/v1/reports/"+id, "").want(200)
 	a.same(`{"id":"` + id + `","name":"Morning numbers","connection_id":"` + connectionID + `","enabled":true,
-		"content":[{"view":"Superstore/sheets/Overview","view_id":"view-1","view_name":"Overview","workbook":"Superstore","format":"pdf",
-			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"file_name":""}],
+		"content":[{"view":"Superstore/sheets/Overview","scope":"view","view_id":"view-1","view_name":"Overview","workbook":"Superstore","custom_view":null,"format":"pdf",
+			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","require_filter_proof":false}],
 		"schedule":{"cron":"0 9 * * MON-FRI","time_zone":"Europe/Berlin","starts_on":null,"ends_on":null,"catch_up":"latest",
 			"description":"every weekday at 09:00 (Europe/Berlin)"},
 		"destinations":[{"id":"email","type":"email","to":["a@example.com"]}],
@@ -337,11 +385,11 @@ func TestRun(t *testing.T) {
 	r, deliveries := finished()
 	w.runs.rows[r.ID], w.runs.deliveries[r.ID] = r, deliveries
 	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"sha256":"aa","view":"Overview","workbook":"Superstore",
-			"view_url":"https://t.example.com/#/views/a","filters":{},"exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
+			"view_url":"https://t.example.com/#/views/a","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
 		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"sha256":"","view":"","workbook":"",
-			"view_url":"","filters":{"Region":["West"]},"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
+			"view_url":"","filters":{"Region":["West"]},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
 		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"sha256":"","view":"","workbook":"",
-			"view_url":"","filters":{},"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
+			"view_url":"","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
 	common := `"id":"RUN1","report_id":"REP1","report_name":"Morning numbers","connection_id":"C1","scheduled_for":"2026-11-23T08:30:00Z","trigger":"schedule",
 		"state":"partly_delivered","reason":"One delivery failed.","stands_for":2,"attempts":1,"not_before":null,"only_to":[],"dry_run":false,
 		"created_at":"2026-11-23T08:30:00Z","started_at":"2026-11-23T08:30:01Z","finished_at":"2026-11-23T08:31:00Z","held_at":null,"released_at":null,"files":` + files

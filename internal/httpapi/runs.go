@@ -59,6 +59,7 @@ type fileJSON struct {
 	Workbook    string              `json:"workbook" example:"Superstore"`
 	ViewURL     string              `json:"view_url" doc:"Opens the view in Tableau."`
 	Filters     map[string][]string `json:"filters"`
+	FilterProof string              `json:"filter_proof" doc:"What Tableau's own data showed of the filters, where the report requires a proof; else empty." example:"Tableau applies the filters."`
 	ExportedAt  time.Time           `json:"exported_at"`
 	Width       int                 `json:"width" doc:"Of a picture, in pixels; else 0."`
 	Height      int                 `json:"height"`
@@ -111,7 +112,7 @@ func runOut(r run.Run) runJSON {
 	for _, f := range r.Files {
 		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, SHA256: f.SHA256,
 			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
-			Width: f.Width, Height: f.Height}
+			FilterProof: f.FilterProof, Width: f.Width, Height: f.Height}
 		if file.Filters == nil {
 			file.Filters = map[string][]string{}
 		}
@@ -227,8 +228,9 @@ func (a *api) registerRuns() {
 		})
 
 	register(a, operation{id: "download-file", method: http.MethodGet, path: "/v1/runs/{id}/files/{file_id}", tag: tag, role: Viewer,
-		produces: []string{"image/png", "application/pdf", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-		summary:  "Download a run's file", detail: "The file as it was delivered, or a redirect (302) to where it lies. Pictures are shown; anything else is an attachment."},
+		produces: []string{"image/png", "application/pdf", "text/csv", "image/svg+xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+			"application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+		summary: "Download a run's file", detail: "The file as it was delivered, or a redirect (302) to where it lies. Pictures are shown; anything else is an attachment."},
 		func(ctx context.Context, in *struct {
 			ByID
 			FileID string `path:"file_id" maxLength:"64" doc:"The file's id."`

@@ -159,6 +159,7 @@ func NewTransport(p Policy) *http.Transport {
 	}
 	if p.Proxy != nil {
 		t.DialContext = (&net.Dialer{Timeout: orDefault(p.ConnectTimeout, defaultConnectTimeout)}).DialContext
+		t.OnProxyConnectResponse = checkConnect
 		t.Proxy = func(r *http.Request) (*url.URL, error) {
 			if err := p.checkTarget(r.Context(), r.URL); err != nil {
 				return nil, err

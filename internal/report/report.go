@@ -4,6 +4,7 @@ package report
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -35,18 +36,68 @@ type Report struct {
 	UpdatedAt time.Time // of the last edit by people
 }
 
-// Content is one export of a view.
+// Scope says how much of a workbook is exported.
+type Scope string
+
+// The scopes of a [Content].
+const (
+	OfView     Scope = "view"     // one view, or a custom view of it; also the empty Scope
+	OfWorkbook Scope = "workbook" // all sheets that the workbook shows as tabs
+)
+
+// Content is one export: of a view, of a custom view, or of a workbook. The
+// ids are those that Tableau had when the report was saved.
 type Content struct {
-	View          string // content URL, such as "Superstore/sheets/Overview"
-	ViewID        string // the view's LUID when the report was saved
-	ViewName      string
-	WorkbookName  string
+	Scope Scope `json:",omitzero"`
+
+	View         string // content URL, such as "Superstore/sheets/Overview"; of a workbook the view that named it, or ""
+	ViewID       string
+	ViewName     string
+	WorkbookName string
+
+	WorkbookURL  string `json:",omitzero"` // of a workbook: its content URL, such as "Superstore"
+	WorkbookID   string `json:",omitzero"` // of a workbook
+	WorkbookPage string `json:",omitzero"` // of a workbook: opens it in Tableau; "" where Tableau did not say
+
+	CustomViewID   string `json:",omitzero"` // of a custom view
+	CustomViewName string `json:",omitzero"`
+
 	Format        tableau.Format
 	Filters       map[string][]string // field caption, or Parameters.Name, to values
 	PDF           tableau.PDFOptions
 	Image         tableau.ImageOptions
 	MaxAgeMinutes int
-	FileName      string // template, without the extension; "" for the view's name
+	Language      string `json:",omitzero"` // of labels and numbers, such as "de"; "" for the user's own
+	FileName      string // template, without the extension; "" for the title
+
+	// RequireFilterProof lets nothing be sent of which Tableau's own data do not
+	// show that the filters were applied.
+	RequireFilterProof bool `json:",omitzero"`
+}
+
+// Title is what people call what is exported.
+func (c Content) Title() string {
+	switch {
+	case c.Scope == OfWorkbook:
+		return c.WorkbookName
+	case c.CustomViewID != "":
+		return c.ViewName + " – " + c.CustomViewName
+	default:
+		return c.ViewName
+	}
+}
+
+// Address is what names the content again on its connection's site, as people
+// may enter it.
+func (c Content) Address() string {
+	switch {
+	case c.Scope == OfWorkbook:
+		return "workbooks/" + url.PathEscape(c.WorkbookURL) + ".twbx"
+	case c.CustomViewID != "":
+		return c.View + "/" + c.CustomViewID
+	default:
+		return c.View
+	}
 }
 
 // The types of a [Destination].

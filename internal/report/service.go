@@ -10,14 +10,14 @@ import (
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
-// Connections finds the views of a connection's site.
+// Connections finds what is on a connection's site.
 type Connections interface {
-	// ResolveView finds the view that an address or a content URL names on the
-	// connection's site. The address it gives back is what was read from the
-	// text. An Invalid problem with the field "view" when the text names no
-	// view of this site; NotFound when there is no such connection; any other
-	// error means that Tableau could not be asked.
-	ResolveView(ctx context.Context, connectionID, pasted string) (tableau.View, tableau.Address, error)
+	// Resolve finds the view, custom view or workbook that an address or a
+	// content URL names on the connection's site. The address it gives back is
+	// what was read from the text. An Invalid problem with the field "view" when
+	// the text names nothing of this site; NotFound when there is no such
+	// connection; any other error means that Tableau could not be asked.
+	Resolve(ctx context.Context, connectionID, pasted string) (tableau.Target, tableau.Address, error)
 }
 
 // Destinations finds named destinations.

@@ -114,23 +114,31 @@ type site struct {
 	fail  error
 }
 
-func (s *site) ResolveView(_ context.Context, connectionID, pasted string) (tableau.View, tableau.Address, error) {
+func (s *site) Resolve(_ context.Context, connectionID, pasted string) (tableau.Target, tableau.Address, error) {
 	s.asked++
 	if s.fail != nil {
-		return tableau.View{}, tableau.Address{}, s.fail
+		return tableau.Target{}, tableau.Address{}, s.fail
 	}
 	if connectionID == "GONE" {
-		return tableau.View{}, tableau.Address{}, problem.Missing("connection", connectionID)
+		return tableau.Target{}, tableau.Address{}, problem.Missing("connection", connectionID)
 	}
 	address, err := tableau.ParseAddress(pasted)
 	if err != nil {
-		return tableau.View{}, tableau.Address{}, err
+		return tableau.Target{}, tableau.Address{}, err
 	}
-	name, ok := strings.CutPrefix(address.ContentURL, "Superstore/sheets/")
-	if !ok {
-		return tableau.View{}, tableau.Address{}, problem.InvalidField("view", "There is no such view.")
+	if address.WorkbookContentURL != "Superstore" {
+		return tableau.Target{}, tableau.Address{}, problem.InvalidField("view", "There is no such view.")
 	}
-	return tableau.View{ID: "luid-" + name, Name: name, ContentURL: address.ContentURL, WorkbookName: "Superstore"}, address, nil
+	if address.ContentURL == "" {
+		return tableau.Target{Workbook: tableau.Workbook{ID: "luid-Superstore", Name: "Superstore", ContentURL: "Superstore", WebpageURL: "https://tableau.test/#/workbooks/7"}}, address, nil
+	}
+	name := strings.TrimPrefix(address.ContentURL, "Superstore/sheets/")
+	target := tableau.Target{View: tableau.View{ID: "luid-" + name, Name: name, ContentURL: address.ContentURL,
+		WorkbookID: "luid-Superstore", WorkbookName: "Superstore", WorkbookContentURL: "Superstore"}}
+	if address.CustomView != "" {
+		target.CustomView = tableau.CustomView{ID: address.CustomView, Name: "West only", ViewID: target.View.ID}
+	}
+	return target, address, nil
 }
 
 // named are destinations by id, with their types.

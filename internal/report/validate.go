@@ -46,7 +46,7 @@ type checker struct {
 type pasted struct{ connectionID, view string }
 
 type found struct {
-	view    tableau.View
+	target  tableau.Target
 	address tableau.Address
 	err     error
 }
@@ -182,6 +182,7 @@ func (c *checker) content(ctx context.Context, r *Report) error {
 
 func (c *checker) item(ctx context.Context, r *Report, i int) error {
 	item, at := &r.Content[i], fmt.Sprintf("content[%d]", i)
+	c.scope(item, at)
 	address, err := c.view(ctx, r.ConnectionID, item, at)
 	if err != nil {
 		return err
@@ -200,8 +201,23 @@ func (c *checker) item(ctx context.Context, r *Report, i int) error {
 	return nil
 }
 
-// view finds the item's view and notes it. What was wrong with it is noted too;
-// an error means that the context ended.
+// scope notes how much is exported: a PowerPoint is always of a workbook.
+func (c *checker) scope(item *Content, at string) {
+	switch item.Scope {
+	case "", OfView:
+		item.Scope = ""
+		if item.Format == tableau.PPTX {
+			item.Scope = OfWorkbook
+		}
+	case OfWorkbook:
+	default:
+		c.wrong.Add(at+".scope", "Choose one of %s and %s.", OfView, OfWorkbook)
+		item.Scope = ""
+	}
+}
+
+// view finds what the item exports and notes it. What was wrong with it is
+// noted too; an error means that the context ended.
 func (c *checker) view(ctx context.Context, connectionID string, item *Content, at string) (tableau.Address, error) {
 	item.View = strings.TrimSpace(item.View)
 	if item.View == "" {
@@ -214,7 +230,7 @@ func (c *checker) view(ctx context.Context, connectionID string, item *Content, 
 	key := pasted{connectionID, item.View}
 	result, known := c.found[key]
 	if !known {
-		result.view, result.address, result.err = c.service.Connections.ResolveView(ctx, connectionID, item.View)
+		result.target, result.address, result.err = c.service.Connections.Resolve(ctx, connectionID, item.View)
 		if c.found == nil {
 			c.found = map[pasted]found{}
 		}
@@ -223,11 +239,35 @@ func (c *checker) view(ctx context.Context, connectionID string, item *Content, 
 	if result.err != nil {
 		return tableau.Address{}, c.viewFailed(ctx, at, result.err)
 	}
-	item.View = result.view.ContentURL
-	item.ViewID = result.view.ID
-	item.ViewName = result.view.Name
-	item.WorkbookName = result.view.WorkbookName
+	if wrong := item.target(result.target); wrong != "" {
+		c.wrong.Add(at+".view", "%s", wrong)
+	}
 	return result.address, nil
+}
+
+// target notes what an address led to. It says what is wrong, and "" if
+// nothing is.
+func (item *Content) target(t tableau.Target) string {
+	item.View, item.ViewID, item.ViewName = t.View.ContentURL, t.View.ID, t.View.Name
+	item.WorkbookURL, item.WorkbookID, item.WorkbookPage = "", "", ""
+	item.CustomViewID, item.CustomViewName = t.CustomView.ID, t.CustomView.Name
+	item.WorkbookName = t.View.WorkbookName
+	switch {
+	case item.Scope != OfWorkbook && t.View.ID == "":
+		return "This address names a workbook, not a view. Paste the address of one of its views, or choose the scope workbook to export all of its sheets as pdf or pptx."
+	case item.Scope != OfWorkbook:
+		return ""
+	case t.CustomView.ID != "":
+		return "This is a custom view, which is of one view alone. Paste the address of the view or the workbook to export the whole workbook."
+	}
+	item.ViewID, item.ViewName = "", ""
+	item.WorkbookURL, item.WorkbookID, item.WorkbookPage = t.Workbook.ContentURL, t.Workbook.ID, t.Workbook.WebpageURL
+	if t.Workbook.ID == "" { // by one of its views
+		item.WorkbookURL, item.WorkbookID = t.View.WorkbookContentURL, t.View.WorkbookID
+	} else {
+		item.WorkbookName = t.Workbook.Name
+	}
+	return ""
 }
 
 func (c *checker) viewFailed(ctx context.Context, at string, err error) error {
@@ -248,7 +288,7 @@ func (c *checker) viewFailed(ctx context.Context, at string, err error) error {
 			c.wrong.Add("connection_id", "There is no connection with this id.")
 		}
 	case !errors.As(err, &p) && errors.As(err, &refused) &&
-		(refused.Cause == tableau.ViewNotFound || refused.Cause == tableau.WorkbookNotFound):
+		(refused.Cause == tableau.ViewNotFound || refused.Cause == tableau.WorkbookNotFound || refused.Cause == tableau.CustomViewNotFound):
 		c.wrong.Add(at+".view", "%s", refused.Message())
 	case c.failed != nil:
 	case p != nil && p.Kind == problem.Invalid:
@@ -267,26 +307,36 @@ func (c *checker) export(item *Content, at string) {
 	item.PDF.PageSize = strings.ToLower(item.PDF.PageSize)
 	item.PDF.Orientation = strings.ToLower(item.PDF.Orientation)
 
-	request := tableau.ExportRequest{Format: item.Format, Image: item.Image, PDF: item.PDF}
+	request := tableau.ExportRequest{ViewID: item.ViewID, Format: item.Format, Image: item.Image, PDF: item.PDF, Language: item.Language}
+	switch {
+	case item.Scope == OfWorkbook:
+		request.ViewID, request.WorkbookID = "", orElse(item.WorkbookID, "not found")
+	case item.CustomViewID != "":
+		request.ViewID, request.CustomViewID = "", item.CustomViewID
+	}
 	for _, field := range slices.Sorted(maps.Keys(item.Filters)) {
 		request.Filters = append(request.Filters, tableau.Filter{Field: field, Values: item.Filters[field]})
 	}
 	if err := request.Validate(); err != nil {
 		c.wrong.AddErr(at, err)
 	}
+	switch {
+	case !item.RequireFilterProof:
+	case len(item.Filters) == 0:
+		c.wrong.Add(at+".require_filter_proof", "There are no filters to be proven. Add the filters, or leave this out.")
+	case item.Scope == OfWorkbook:
+		c.wrong.Add(at+".require_filter_proof", "Tableau gives no data of a whole workbook, so nothing can be proven of its filters. Export its views one by one, or leave this out.")
+	}
 	if item.MaxAgeMinutes < 1 || item.MaxAgeMinutes > maxAge {
 		c.wrong.Add(at+".max_age_minutes", "Give whole minutes from 1 to %d.", maxAge)
 	}
-	if item.PDF != (tableau.PDFOptions{}) && item.Format != tableau.PDF {
-		c.wrong.Add(at+".pdf", "These options belong to the format pdf.")
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
 	}
-	sized := item.Image.Width != 0 || item.Image.Height != 0
-	switch {
-	case sized && item.Format != tableau.PNG && item.Format != tableau.PDF:
-		c.wrong.Add(at+".image", "Width and height belong to the formats png and pdf.")
-	case item.Image.HighResolution && item.Format != tableau.PNG:
-		c.wrong.Add(at+".image.high_resolution", "High resolution belongs to the format png.")
-	}
+	return s
 }
 
 func (c *checker) fileName(item *Content, at string) {

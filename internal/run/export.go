@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ var mediaTypes = map[tableau.Format]string{
 	tableau.PDF:  "application/pdf",
 	tableau.CSV:  "text/csv; charset=utf-8",
 	tableau.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	tableau.SVG:  "image/svg+xml",
+	tableau.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 
 const (
@@ -36,10 +39,18 @@ const (
 	longestPause = 30 * time.Second
 )
 
-// export makes one file: exported to a temporary file, checked there, then
-// stored. A failure is a [connection.BrokenError], a neverError, a laterError,
-// or one inside vizpost.
-func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection) (File, error) {
+// export makes one file: its filters are proven where that is required, then it
+// is exported to a temporary file, checked while it arrives there, and stored.
+// A failure is a [connection.BrokenError], a neverError, a laterError, or one
+// inside vizpost.
+func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection, proofs *proofs) (File, error) {
+	proof := ""
+	if what.RequireFilterProof {
+		var err error
+		if proof, err = d.prove(ctx, r, what, proofs); err != nil {
+			return File{}, err
+		}
+	}
 	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
 	if err != nil {
 		return File{}, fmt.Errorf("making a temporary file: %w", err)
@@ -47,25 +58,17 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	defer func() { _ = os.Remove(tmp.Name()) }()
 	defer discard(tmp)
 
-	e := exported{request: exportRequest(what), file: tmp, view: what.View}
-	for try := 1; ; try++ {
-		if err = d.exportOnce(ctx, r.ConnectionID, &e); err == nil {
-			break
-		}
-		pause, verdict := d.judge(ctx, r, err, try)
-		if verdict != nil {
-			return File{}, verdict
-		}
-		if err := wait(ctx, pause+d.Jitter(pause/4)); err != nil {
-			return File{}, err
-		}
+	e := exported{request: exportRequest(what), file: tmp, what: what}
+	err = d.tryOften(ctx, r, func() error { return d.exportOnce(ctx, r.ConnectionID, &e) })
+	if err != nil {
+		return File{}, err
 	}
 
 	file := File{
 		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), ContentType: mediaTypes[what.Format],
 		Size: e.size, SHA256: e.sum, Width: e.facts.Width, Height: e.facts.Height,
-		View: what.ViewName, Workbook: what.WorkbookName, ViewURL: tableau.ViewURL(c.ServerURL, c.Site, what.View),
-		Filters: what.Filters, ExportedAt: d.Now(),
+		View: what.Title(), Workbook: what.WorkbookName, ViewURL: openAt(c, what),
+		Filters: what.Filters, FilterProof: proof, ExportedAt: d.Now(),
 	}
 	file.Object = "runs/" + r.ID + "/" + file.ID + "." + file.Format
 	if file.Name, err = fileName(r, c, what); err != nil {
@@ -80,47 +83,110 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	return file, nil
 }
 
+// tryOften makes tries until one succeeds or the rest is in vain, with pauses
+// in between.
+func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
+	for try := 1; ; try++ {
+		err := once()
+		if err == nil {
+			return nil
+		}
+		pause, verdict := d.judge(ctx, r, err, try)
+		if verdict != nil {
+			return verdict
+		}
+		if err := wait(ctx, pause+d.Jitter(pause/4)); err != nil {
+			return err
+		}
+	}
+}
+
+// openAt gives the address at which a person opens what was exported; "" where
+// it is not known.
+func openAt(c connection.Connection, what report.Content) string {
+	switch {
+	case what.Scope == report.OfWorkbook && (what.WorkbookPage != "" || what.View == ""):
+		return what.WorkbookPage
+	case what.CustomViewID != "":
+		return tableau.ViewURL(c.ServerURL, c.Site, what.View) + "/" + url.PathEscape(what.CustomViewID) + "/" + url.PathEscape(what.CustomViewName)
+	default:
+		return tableau.ViewURL(c.ServerURL, c.Site, what.View)
+	}
+}
+
 // exported is an export on its way into a temporary file.
 type exported struct {
 	request tableau.ExportRequest
 	file    *os.File
-	view    string // content URL
+	what    report.Content
 	size    int64
 	sum     string // SHA-256 in hex
 	facts   content.Facts
+	refused error // by the check, or the check's own
 }
 
-// exportOnce makes one try, in one of the site's export slots.
-func (d *drain) exportOnce(ctx context.Context, connectionID string, e *exported) error {
+// inSlot runs a call to Tableau in one of the site's export slots.
+func (d *drain) inSlot(ctx context.Context, connectionID string, call connection.Call) error {
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := d.Connections.Do(ctx, connectionID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
-		err := e.fetch(ctx, client, session)
-		var t *tableau.Error
-		if !errors.As(err, &t) || t.Cause != tableau.ViewNotFound {
-			return err
-		}
-		// A workbook that was deleted and published again has new ids under
-		// the old addresses.
-		view, findErr := client.FindView(ctx, session, e.view)
-		if findErr != nil || view.ID == e.request.ViewID {
-			return err
-		}
-		e.request.ViewID = view.ID
-		return e.fetch(ctx, client, session)
+	return d.Connections.Do(ctx, connectionID, call)
+}
+
+// exportOnce makes one try.
+func (d *drain) exportOnce(ctx context.Context, connectionID string, e *exported) error {
+	err := d.inSlot(ctx, connectionID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		return withCurrentID(ctx, client, session, e.what, &e.request, func() error { return e.fetch(ctx, client, session) })
 	})
 	if err != nil {
 		return err
 	}
-	e.facts, err = content.Check(ctx, e.file, e.size, string(e.request.Format))
-	return err
+	return e.refused
 }
 
-// fetch exports into the file, from its beginning.
+// withCurrentID makes a call with a request for content, and once more with the
+// id that the content's address has now where Tableau does not know the one in
+// the request: a workbook that was deleted and published again has new ids
+// under the old addresses.
+func withCurrentID(ctx context.Context, client *tableau.Client, session tableau.Session, what report.Content, r *tableau.ExportRequest, call func() error) error {
+	err := call()
+	if !notFound(err) {
+		return err
+	}
+	again, findErr := found(ctx, client, session, what, *r)
+	if findErr != nil || again.ViewID == r.ViewID && again.WorkbookID == r.WorkbookID {
+		return err
+	}
+	*r = again
+	return call()
+}
+
+func notFound(err error) bool {
+	var t *tableau.Error
+	return errors.As(err, &t) && (t.Cause == tableau.ViewNotFound || t.Cause == tableau.WorkbookNotFound)
+}
+
+// found gives the request with the id that the content's address has now. A
+// custom view ends with the view that it was of.
+func found(ctx context.Context, client *tableau.Client, session tableau.Session, what report.Content, r tableau.ExportRequest) (tableau.ExportRequest, error) {
+	switch {
+	case r.WorkbookID != "":
+		book, err := client.FindWorkbook(ctx, session, what.WorkbookURL)
+		r.WorkbookID = book.ID
+		return r, err
+	case r.ViewID != "":
+		view, err := client.FindView(ctx, session, what.View)
+		r.ViewID = view.ID
+		return r, err
+	}
+	return r, nil
+}
+
+// fetch exports into the file, from its beginning, and checks it. What the check
+// finds is kept: it is no error of the connection.
 func (e *exported) fetch(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 	if err := e.file.Truncate(0); err != nil {
 		return fmt.Errorf("emptying the temporary file: %w", err)
@@ -129,7 +195,12 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 		return fmt.Errorf("emptying the temporary file: %w", err)
 	}
 	sum := sha256.New()
-	info, err := client.Export(ctx, session, e.request, io.MultiWriter(e.file, sum))
+	var info tableau.ExportInfo
+	var err error
+	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
+		info, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -139,7 +210,15 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 
 // exportRequest is what Tableau is asked for.
 func exportRequest(c report.Content) tableau.ExportRequest {
-	req := tableau.ExportRequest{ViewID: c.ViewID, Format: c.Format, MaxAge: c.MaxAgeMinutes, Image: c.Image, PDF: c.PDF}
+	req := tableau.ExportRequest{Format: c.Format, MaxAge: c.MaxAgeMinutes, Image: c.Image, PDF: c.PDF, Language: c.Language}
+	switch {
+	case c.Scope == report.OfWorkbook:
+		req.WorkbookID = c.WorkbookID
+	case c.CustomViewID != "":
+		req.CustomViewID = c.CustomViewID
+	default:
+		req.ViewID = c.ViewID
+	}
 	for field, values := range c.Filters {
 		req.Filters = append(req.Filters, tableau.Filter{Field: field, Values: values})
 	}
@@ -221,11 +300,11 @@ func unreachable(err *tableau.Error) bool {
 
 // fileName gives the name of a content's file, with its extension.
 func fileName(r Run, c connection.Connection, what report.Content) (string, error) {
-	name := what.ViewName
+	name := what.Title()
 	if what.FileName != "" {
 		t, err := deliver.CompileTemplate(what.FileName)
 		if err == nil {
-			name, err = t.Render(env(r, c, []deliver.File{{View: what.ViewName, Workbook: what.WorkbookName,
+			name, err = t.Render(env(r, c, []deliver.File{{View: what.Title(), Workbook: what.WorkbookName,
 				Format: string(what.Format), Filters: what.Filters}}), deliver.Plain)
 		}
 		if err != nil {

@@ -288,6 +288,28 @@ func (w *world) newToken(name string) *tableau.Credential {
 	return &tableau.Credential{Method: tableau.PersonalAccessToken, TokenName: name, Secret: secret.New(w.tableau.NewPAT("", name))}
 }
 
+// customView gives the id of a custom view of the overview.
+func (w *world) customView(name string) (id string) {
+	w.Helper()
+	w.succeed(w.connections.Do(w.Context(), "c", func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+		view, err := client.FindView(ctx, session, overview)
+		if err != nil {
+			return err
+		}
+		all, err := client.CustomViews(ctx, session, view.ID)
+		for _, v := range all {
+			if v.Name == name {
+				id = v.ID
+			}
+		}
+		return err
+	}))
+	if id == "" {
+		w.Fatalf("there is no custom view %q", name)
+	}
+	return id
+}
+
 func (w *world) state() connection.State {
 	w.Helper()
 	c, err := w.store.Connection(w.Context(), "c")

@@ -123,7 +123,7 @@ func TestFailuresForGood(t *testing.T) {
 			c.View, c.ViewID = "Superstore/sheets/Gone", "00000000-0000-4000-8000-000000000000"
 		},
 			calls: 1, reason: "does not exist"},
-		"not what can be asked for": {change: func(c *report.Content) { c.Image.Width = -5 }, calls: 0, reason: "Give both width and height"},
+		"not what can be asked for": {change: func(c *report.Content) { c.MaxAgeMinutes = -5 }, calls: 0, reason: "whole minutes"},
 		"file name":                 {change: func(c *report.Content) { c.FileName = "{{ 1 / }}" }, calls: 1, reason: "file name"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,6 +96,7 @@ type File struct {
 	Workbook    string // name of the workbook
 	ViewURL     string // opens the view in Tableau
 	Filters     map[string][]string
+	FilterProof string // for people: that Tableau applied the filters; "" if that was not asked
 	ExportedAt  time.Time
 }
 
@@ -112,7 +113,8 @@ func ManualKey(reportID, request string) string { return "manual/" + reportID + 
 // ExportKey names what is exported: content that differs only in its file name
 // is exported once in a run.
 func ExportKey(c report.Content) string {
-	c.FileName, c.ViewName, c.WorkbookName = "", "", ""
+	c.FileName, c.ViewName, c.WorkbookName, c.CustomViewName, c.WorkbookPage = "", "", "", "", ""
+	c.RequireFilterProof = false
 	b, err := json.Marshal(c)
 	if err != nil {
 		panic(fmt.Sprintf("run: content cannot be encoded: %v", err)) // plain data: a defect

@@ -6,6 +6,7 @@ package standalone
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,6 +40,8 @@ type Config struct {
 	MailFrom        string         // sender; required with SMTPURL
 	WebhookOrigins  []string       // further origins that Slack-like webhooks may have
 	PrivateNetworks []netip.Prefix // that Tableau servers and webhooks may lie in
+	RootCAs         *x509.CertPool // authorities of their certificates; nil: the system's
+	Proxy           *url.URL       // that carries the requests to them; nil: none
 	Exports         int            // at once on a site; 0: run.DefaultExports
 	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
@@ -105,7 +109,7 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 }
 
 func (v *Vizpost) wire(c Config) error {
-	policy := outbound.Policy{PrivateNetworks: c.PrivateNetworks}
+	policy := outbound.Policy{PrivateNetworks: c.PrivateNetworks, RootCAs: c.RootCAs, Proxy: c.Proxy}
 	v.transport = outbound.NewTransport(policy)
 	server := assembly.Tableau{Policy: policy, Transport: v.transport, Now: v.now}
 	mail, from, err := v.mailer(c)

@@ -24,7 +24,8 @@ type Address struct {
 	SiteKnown bool
 
 	ContentURL         string   // of the view, such as "Superstore/sheets/Overview"; "" when only a workbook is named
-	WorkbookContentURL string   // of the workbook, such as "Superstore"
+	WorkbookContentURL string   // of the workbook, such as "Superstore"; "" when its page's number is all there is
+	WorkbookNumber     string   // of the workbook's page, such as "10222"; "" if none. The REST API does not know it: see [Client.Resolve]
 	Filters            []Filter // that the address carries
 	CustomView         string   // its id, or "user/name" in older addresses; "" if none
 	FormatHint         Format   // the format that the address asks for; "" if none
@@ -122,7 +123,6 @@ const (
 	msgPublic        = "Tableau Public has no REST API, so vizpost cannot export from it. Use a view on Tableau Cloud or Tableau Server."
 	msgTooLong       = "The address is too long."
 	msgNoView        = "This is not the address of a view. Open the view in Tableau and copy the address from the browser; it has /views/ in it."
-	msgWorkbookPage  = "This is the address of a workbook's page, whose number Tableau's REST API does not know. Open one of its views and copy the address from the browser."
 	msgProjectPage   = "This is the address of a project or an overview page. Open a view in it and copy the address from the browser."
 	msgRedirectPage  = "This address leads on to a view by a number that Tableau's REST API does not know. Open it and copy the address that the browser shows then."
 	msgBadCharacters = "The address has characters that no address of Tableau has. Copy it again from the browser."
@@ -356,14 +356,15 @@ func (a Address) view(names []string) (Address, string) {
 	return a, ""
 }
 
-// workbook reads Workbook.twb or .twbx. A number is a page of the site, which
-// the REST API does not know.
+// workbook reads Workbook.twb or .twbx, or the number of a workbook's page with
+// the name of a tab of that page after it.
 func (a Address) workbook(names []string) (Address, string) {
 	if len(names) == 0 {
 		return Address{}, msgProjectPage
 	}
-	if strings.Trim(names[0], "0123456789") == "" {
-		return Address{}, msgWorkbookPage
+	if isNumber(names[0]) {
+		a.WorkbookNumber = names[0]
+		return a, ""
 	}
 	name, format := cutFormat(names[0], "twbx", "twb")
 	if format == "" || len(names) > 1 {

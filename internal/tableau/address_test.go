@@ -98,6 +98,9 @@ func TestParseAddress(t *testing.T) {
 		{host + "/views/100%/A%2525", view(host, "", true, named("100%", "A%25"))},
 		// Workbooks.
 		{host + "/workbooks/Superstore.twbx", tableau.Address{ServerURL: host, SiteKnown: true, WorkbookContentURL: "Superstore"}},
+		{host + "/#/site/x/workbooks/10222/views", tableau.Address{ServerURL: host, Site: "x", SiteKnown: true, WorkbookNumber: "10222"}},
+		{host + "/#/site/x/workbooks/10222", tableau.Address{ServerURL: host, Site: "x", SiteKnown: true, WorkbookNumber: "10222"}},
+		{host + "/#/workbooks/7/views?:origin=card_share_link", tableau.Address{ServerURL: host, SiteKnown: true, WorkbookNumber: "7"}},
 		{host + "/t/x/workbooks/Superstore.twb", tableau.Address{ServerURL: host, Site: "x", SiteKnown: true, WorkbookContentURL: "Superstore"}},
 	}
 	for _, tt := range tests {
@@ -126,8 +129,6 @@ func TestParseAddressRefuses(t *testing.T) {
 		{host + "/#/site/x/views", "/views/"},
 		{host + "/#/site/x/views/Superstore", "/views/"},
 		{host + "/#/site/x/views/Superstore/Overview/odd", "/views/"},
-		{host + "/#/site/x/workbooks/10222/views", "workbook's page"},
-		{host + "/#/site/x/workbooks/10222", "workbook's page"},
 		{host + "/#/workbooks", "project or an overview"},
 		{host + "/workbooks/Superstore", "/views/"},
 		{host + "/#/site/x/projects/123", "project or an overview"},

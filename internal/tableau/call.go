@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,7 +25,17 @@ const (
 	opViews      = "list views"
 	opFindView   = "find view"
 	opPreview    = "read preview image"
-	opExport     = "export view"
+
+	opExport           = "export view"
+	opExportWorkbook   = "export workbook"
+	opExportCustomView = "export custom view"
+
+	opWorkbooks       = "list workbooks"
+	opFindWorkbook    = "find workbook"
+	opWorkbookPreview = "read workbook preview image"
+	opCustomViews     = "list custom views"
+	opFindCustomView  = "find custom view"
+	opTokens          = "list personal access tokens"
 )
 
 const (
@@ -160,6 +169,7 @@ func (c *Client) statusError(r request, resp *http.Response, body []byte) *Error
 		// A gateway in front of Tableau answered. Once a session is there the
 		// address has proved right, and the page is a passing one.
 		e.Cause, e.Retry = NotTableau, !r.token.IsZero()
+		e.hint = pageHint(resp, body)
 	}
 	if e.Retry {
 		e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.options.Now())
@@ -199,40 +209,20 @@ func (c *Client) redirectError(r request, resp *http.Response, location *url.URL
 	return e
 }
 
-func redirectHint(from, to *url.URL) string {
-	if strings.EqualFold(from.Hostname(), to.Hostname()) {
-		return ""
-	}
-	host := bounded(to.Host, maxSummary)
-	return fmt.Sprintf("This address leads on to %s. If that is the address of your Tableau server, enter it; if it is a sign-in page, ask the administrator for the address at which Tableau's REST API can be reached.", host)
-}
-
-// looksLikeMarkup reports whether an answer is a web page or other text that no
-// part of the REST API gives.
-func looksLikeMarkup(resp *http.Response, body []byte) bool {
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err == nil && (mediaType == "text/html" || mediaType == "application/xhtml+xml" || mediaType == "text/plain") {
-		return true
-	}
-	return bytes.HasPrefix(trimStart(body), []byte("<"))
-}
-
-// trimStart drops a byte order mark and white space.
-func trimStart(b []byte) []byte {
-	return bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
-}
-
 // answer is everything that vizpost reads from the answers, in the names of the
 // schema. Fields that an answer lacks stay empty.
 type answer struct {
-	Error       *reportedError `json:"error"`
-	Pagination  pagination     `json:"pagination"`
-	ServerInfo  serverInfo     `json:"serverInfo"`
-	Credentials credentials    `json:"credentials"`
-	User        user           `json:"user"`
-	Views       list[view]     `json:"views"`
-	Workbook    workbook       `json:"workbook"`
-	Workbooks   list[workbook] `json:"workbooks"`
+	Error       *reportedError    `json:"error"`
+	Pagination  pagination        `json:"pagination"`
+	ServerInfo  serverInfo        `json:"serverInfo"`
+	Credentials credentials       `json:"credentials"`
+	User        user              `json:"user"`
+	Views       list[view]        `json:"views"`
+	Workbook    workbook          `json:"workbook"`
+	Workbooks   list[workbook]    `json:"workbooks"`
+	CustomView  customView        `json:"customView"`
+	CustomViews list[customView]  `json:"customViews"`
+	Tokens      list[accessToken] `json:"personalAccessTokens"`
 }
 
 type reportedError struct {
@@ -276,12 +266,35 @@ type view struct {
 }
 
 type workbook struct {
-	ID         scalar  `json:"id"`
-	Name       scalar  `json:"name"`
-	ContentURL scalar  `json:"contentUrl"`
-	Project    project `json:"project"`
+	ID            scalar  `json:"id"`
+	Name          scalar  `json:"name"`
+	ContentURL    scalar  `json:"contentUrl"`
+	WebpageURL    scalar  `json:"webpageUrl"`
+	ShowTabs      scalar  `json:"showTabs"`
+	DefaultViewID scalar  `json:"defaultViewId"`
+	UpdatedAt     scalar  `json:"updatedAt"`
+	Project       project `json:"project"`
+	Owner         user    `json:"owner"`
 }
 
+type customView struct {
+	ID        scalar   `json:"id"`
+	Name      scalar   `json:"name"`
+	Shared    scalar   `json:"shared"`
+	UpdatedAt scalar   `json:"updatedAt"`
+	View      project  `json:"view"` // its id and name
+	Workbook  workbook `json:"workbook"`
+	Owner     user     `json:"owner"`
+}
+
+type accessToken struct {
+	Name       scalar `json:"tokenName"`
+	ID         scalar `json:"tokenGuid"`
+	LastUsedAt scalar `json:"lastUsedAt"`
+	ExpiresAt  scalar `json:"expiresAt"`
+}
+
+// project is a reference to something by id and name.
 type project struct {
 	ID   scalar `json:"id"`
 	Name scalar `json:"name"`
@@ -364,7 +377,9 @@ func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
 	if err := json.Unmarshal(data, &members); err != nil {
 		return err
 	}
-	if _, single := members["id"]; single || !mayWrap {
+	_, single := members["id"]
+	_, token := members["tokenName"]
+	if single || token || !mayWrap {
 		var item T
 		if err := json.Unmarshal(data, &item); err != nil {
 			return err
@@ -401,6 +416,7 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
 		if looksLikeMarkup(resp, body) {
 			e.Cause, e.Retry = NotTableau, !r.token.IsZero()
+			e.hint = pageHint(resp, body)
 		}
 		return e
 	}

@@ -30,6 +30,7 @@ const (
 	BadParameter          Cause = "bad_parameter"           // 400000, 400006-10, 400065, 400066: an option or filter that Tableau refuses
 	ViewNotFound          Cause = "view_not_found"          // 404011, and 404006 where a view was asked for
 	WorkbookNotFound      Cause = "workbook_not_found"      // 404006
+	CustomViewNotFound    Cause = "custom_view_not_found"   // 404048, and 404006, 404008 and 404011 where a custom view was asked for
 	SiteNotFound          Cause = "site_not_found"          // 404000
 	UserNotFound          Cause = "user_not_found"          // 404002
 	NotPermitted          Cause = "not_permitted"           // 403: the user may not do this
@@ -119,6 +120,7 @@ var messages = map[Cause]string{
 	BadParameter:          "Tableau refused one of the options or filters. Check their names and values.",
 	ViewNotFound:          "The view does not exist on this site, or this user may not see it. Open it in Tableau, copy its address again, and check that the user has permission to view it.",
 	WorkbookNotFound:      "The workbook does not exist on this site, or this user may not see it. Check its address and the user's permissions.",
+	CustomViewNotFound:    "The custom view does not exist on this site, or this user may not see it. Open it in Tableau, copy its address again, and check that its owner shares it.",
 	SiteNotFound:          "The site does not exist on this server, or this user may not see it. Check the site in the connection.",
 	UserNotFound:          "Tableau does not know this user on the site.",
 	NotPermitted:          "The Tableau user of this connection may not do this. Ask the content's owner for permission to view the content and to download its image, PDF and data.",
@@ -153,7 +155,7 @@ var codeCauses = map[string]Cause{
 	"403068": ExportDisabled, "403072": ExportDisabled, "403075": ExportDisabled, "403105": ExportDisabled,
 	"403128": ExportDisabled, "403134": ExportDisabled, "403157": ExportDisabled,
 	"404000": SiteNotFound, "404002": UserNotFound, "404006": WorkbookNotFound, "404011": ViewNotFound,
-	"404001": NotSupported, "404003": NotSupported, "404008": NotSupported, "404048": ViewNotFound,
+	"404001": NotSupported, "404003": NotSupported, "404008": NotSupported, "404048": CustomViewNotFound,
 	"405000": MalformedRequest, "406000": MalformedRequest, "408000": Timeout,
 }
 
@@ -172,11 +174,16 @@ func (e *Error) classify() {
 
 func (e *Error) causeOfAnswer() Cause {
 	signIn := e.Op == opSignIn
+	customView := e.Op == opExportCustomView || e.Op == opFindCustomView
 	// A class of its own before the table: the same code stands for a failed
 	// rendering and for a data source that cannot be opened.
 	switch cause := codeCauses[e.Code]; {
 	case (cause == RenderFailed || cause == NoData) && dataSourceFailed(e.Detail):
 		return DataSourceCredentials
+	case customView && (cause == WorkbookNotFound || cause == ViewNotFound || e.Code == "404008"):
+		// The reference gives 404008 for a custom view that is not there; that
+		// the version has them has been checked before.
+		return CustomViewNotFound
 	case cause == WorkbookNotFound && (e.Op == opExport || e.Op == opFindView || e.Op == opPreview):
 		return ViewNotFound
 	case signIn && e.Status == http.StatusUnauthorized && cause != MalformedRequest:
@@ -231,6 +238,7 @@ func transportError(ctx context.Context, op string, err error) *Error {
 
 	var (
 		blocked    *outbound.BlockedError
+		proxy      *outbound.ProxyError
 		untrusted  *tls.CertificateVerificationError
 		authority  x509.UnknownAuthorityError
 		record     tls.RecordHeaderError
@@ -241,8 +249,10 @@ func transportError(ctx context.Context, op string, err error) *Error {
 	switch {
 	case errors.As(err, &blocked):
 		e.Cause, e.hint = Blocked, blocked.Message()
+	case errors.As(err, &proxy):
+		e.Cause, e.Retry, e.hint = Unreachable, proxy.Temporary(), proxy.Message()
 	case errors.As(err, &untrusted), errors.As(err, &authority):
-		e.Cause = Certificate
+		e.Cause, e.hint = Certificate, certificateHint(err)
 	case errors.As(err, &record):
 		e.Cause = NotTableau
 		e.hint = "The server does not speak https at this address. Check the port in the server address."
@@ -255,7 +265,10 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		if dns.IsNotFound {
 			e.hint = "There is no server with this host name. Check the spelling of the server address."
 		}
-	case errors.As(err, &opError) && (opError.Op == "dial" || opError.Op == "proxyconnect"):
+	case errors.As(err, &opError) && opError.Op == "proxyconnect":
+		e.Cause, e.Retry = Unreachable, true
+		e.hint = "The proxy that vizpost uses cannot be reached. Ask the administrator to check VIZPOST_PROXY_URL and that the proxy runs."
+	case errors.As(err, &opError) && opError.Op == "dial":
 		e.Cause, e.Retry = Unreachable, true
 	case errors.As(err, &netTimeout) && netTimeout.Timeout():
 		e.Cause, e.Retry = Timeout, true
@@ -263,6 +276,25 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		e.Cause, e.Retry = ServerError, true
 	}
 	return e
+}
+
+// certificateHint says what is wrong with a certificate, where it is known.
+func certificateHint(err error) string {
+	var (
+		name      x509.HostnameError
+		authority x509.UnknownAuthorityError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &name):
+		return "The certificate of the Tableau server is not for this host name. Enter the host name that the certificate is for, or ask the Tableau administrator to install a valid one."
+	case errors.As(err, &authority):
+		return "The certificate of the Tableau server comes from an authority that vizpost does not know, or its chain is not complete. Ask the Tableau administrator to install the whole chain; where your organisation has an authority of its own, ask the administrator of vizpost to set VIZPOST_CA_BUNDLE."
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "The certificate of the Tableau server has expired or is not valid yet. Ask the Tableau administrator to renew it."
+	default:
+		return ""
+	}
 }
 
 // withoutAddress takes the url.Error, which prints the whole address with its
@@ -323,4 +355,16 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+// asError finds the [*Error] in an error's chain.
+func asError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+func isCause(err error, cause Cause) bool {
+	e, ok := asError(err)
+	return ok && e.Cause == cause
 }

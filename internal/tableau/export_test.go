@@ -49,7 +49,6 @@ func TestExportRequests(t *testing.T) {
 		{"pdf with options", tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: "letter", Orientation: "LANDSCAPE"}, Image: tableau.ImageOptions{Width: 1, Height: 2}},
 			site + "pdf?maxAge=1&orientation=Landscape&type=Letter&vizHeight=2&vizWidth=1"},
 		{"csv", tableau.ExportRequest{Format: tableau.CSV, MaxAge: 5, Language: "de"}, site + "data?language=de&maxAge=5"},
-		{"csv ignores what is not its own", tableau.ExportRequest{Format: tableau.CSV, PDF: tableau.PDFOptions{PageSize: "A5"}, Image: tableau.ImageOptions{HighResolution: true, Width: 5, Height: 5}}, site + "data?maxAge=1"},
 		{"xlsx", tableau.ExportRequest{Format: tableau.XLSX}, site + "crosstab/excel?maxAge=1"},
 		{"one filter", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Region", "West")}, site + "data?maxAge=1&vf_Region=West"},
 		{"several values", tableau.ExportRequest{Format: tableau.CSV, Filters: filters("Region", "West|East")}, site + "data?maxAge=1&vf_Region=West%2CEast"},
@@ -102,6 +101,7 @@ func TestValidate(t *testing.T) {
 		ask  tableau.ExportRequest
 		want []string // fields
 	}{
+		{"options of other formats", tableau.ExportRequest{Format: tableau.CSV, PDF: tableau.PDFOptions{PageSize: "A5"}, Image: tableau.ImageOptions{HighResolution: true, Width: 5, Height: 5}}, []string{"pdf", "image.high_resolution", "image"}},
 		{"no format", tableau.ExportRequest{}, []string{"format"}},
 		{"unknown format", tableau.ExportRequest{Format: "jpg"}, []string{"format"}},
 		{"one side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 100}}, []string{"image"}},

@@ -35,7 +35,7 @@ func FuzzParseAddress(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if a.WorkbookContentURL == "" || !utf8.ValidString(a.ContentURL) {
+		if (a.WorkbookContentURL == "") == (a.WorkbookNumber == "") || !utf8.ValidString(a.ContentURL) {
 			t.Fatalf("ParseAddress(%q) = %+v", s, a)
 		}
 		if a.ContentURL == "" {

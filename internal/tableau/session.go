@@ -66,7 +66,9 @@ type User struct {
 }
 
 // ServerInfo asks the server for its versions: one request without a session,
-// and one more for each redirect to an address of the same server.
+// and one more for each redirect to an address of the same server. Where the
+// address has http:// and what answers is no Tableau server, https:// is tried
+// once. Source: Tableau REST API reference, "Server Info".
 func (c *Client) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	info, _, err := c.serverInfo(ctx)
 	return info, err
@@ -75,10 +77,39 @@ func (c *Client) ServerInfo(ctx context.Context) (ServerInfo, error) {
 // maxRedirects is how many redirects in a row a call follows.
 const maxRedirects = 5
 
-// serverInfo also gives the base URL that answered.
+// serverInfo also gives the base URL that answered. Where http:// was typed for
+// a server that speaks https there, it finds that out before anything secret is
+// sent.
 func (c *Client) serverInfo(ctx context.Context) (ServerInfo, string, error) {
+	info, base, err := c.serverInfoAt(ctx, c.base)
+	e, ok := asError(err)
+	if !ok {
+		return info, base, err
+	}
+	if rest, plain := strings.CutPrefix(c.base, "http://"); plain && maySpeakTLS(e) {
+		if info, base, err := c.serverInfoAt(ctx, "https://"+rest); err == nil {
+			return info, base, nil
+		}
+	}
+	if c.upgraded && maySpeakTLS(e) {
+		e.hint = "The server does not answer over https at this address, and http:// is only for private networks that the administrator has listed in VIZPOST_PRIVATE_NETWORKS, since it would show the credential to everyone on the way. Check the address and its port."
+	}
+	return ServerInfo{}, "", err
+}
+
+// maySpeakTLS reports whether a failure is one that a server of https gives to
+// http, or the other way round.
+func maySpeakTLS(e *Error) bool {
+	switch e.Cause {
+	case NotTableau, Unreachable, ServerError, MalformedRequest, BadParameter:
+		return e.Code == "" && e.Status < 500
+	}
+	return false
+}
+
+func (c *Client) serverInfoAt(ctx context.Context, base string) (ServerInfo, string, error) {
 	var a answer
-	base, err := c.follow(ctx, c.base, request{op: opServerInfo, method: http.MethodGet}, "/api/"+serverInfoVersion+"/serverinfo", &a)
+	base, err := c.follow(ctx, base, request{op: opServerInfo, method: http.MethodGet}, "/api/"+serverInfoVersion+"/serverinfo", &a)
 	if err != nil {
 		return ServerInfo{}, "", err
 	}
@@ -122,7 +153,7 @@ func (c *Client) callOnce(ctx context.Context, r request, into *answer) (string,
 		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if location := redirectTarget(resp); location != nil && c.mayFollow(resp.Request.URL, location) {
+	if location := redirectTarget(resp); location != nil && c.mayFollow(resp.Request.URL, location, r.body != nil) {
 		return baseURL(location), nil
 	}
 	if err := c.checkStatus(ctx, r, resp); err != nil {
@@ -131,11 +162,11 @@ func (c *Client) callOnce(ctx context.Context, r request, into *answer) (string,
 	return "", c.decode(ctx, r, resp, into)
 }
 
-// mayFollow reports whether a redirect of a call without a session, which may
-// carry a credential, is followed: never from https to http, and only to the
-// same host or to a pod of Tableau Cloud. A redirect within the same base URL
+// mayFollow reports whether a redirect of a call without a session is followed:
+// never from https to http, and only to the same host or to a pod of Tableau
+// Cloud; with a credential only to https. A redirect within the same base URL
 // leads to a page, not to the API.
-func (c *Client) mayFollow(from, to *url.URL) bool {
+func (c *Client) mayFollow(from, to *url.URL, credential bool) bool {
 	sameHost := strings.EqualFold(from.Hostname(), to.Hostname())
 	switch {
 	case to.User != nil || to.Hostname() == "" || baseURL(from) == baseURL(to):
@@ -143,7 +174,7 @@ func (c *Client) mayFollow(from, to *url.URL) bool {
 	case to.Scheme == "https":
 		return sameHost || isTableauCloud(to.Hostname())
 	case to.Scheme == "http":
-		return sameHost && from.Scheme == "http" && plainAllowed(baseURL(to), c.options.AllowPlainHTTP)
+		return !credential && sameHost && from.Scheme == "http" && plainAllowed(baseURL(to), c.options.AllowPlainHTTP)
 	default:
 		return false
 	}
@@ -151,7 +182,8 @@ func (c *Client) mayFollow(from, to *url.URL) bool {
 
 // SignIn starts a session. It makes two requests, server info and sign in, and
 // one more for each redirect that it follows: to https on the same host, or to a
-// pod of Tableau Cloud. Site is the site's slug as in its addresses; "" is the
+// pod of Tableau Cloud. The session stays with the host that answered last. Site
+// is the site's slug as in its addresses; "" is the
 // default site.
 //
 // Signing in with a personal access token ends that token's session before.

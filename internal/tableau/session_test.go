@@ -412,18 +412,24 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func TestNewClientRefusesPlainHTTP(t *testing.T) {
+func TestNewClientUsesHTTPSForHTTP(t *testing.T) {
 	t.Parallel()
 	var asked []string
 	allow := func(host string) bool { asked = append(asked, host); return host == "10.0.0.5" }
-	if _, err := tableau.NewClient("http://10.0.0.5:8000/", tableau.Options{AllowPlainHTTP: allow}); err != nil {
-		t.Errorf("allowed host: %v", err)
-	}
-	for _, o := range []tableau.Options{{}, {AllowPlainHTTP: allow}} {
-		_, err := tableau.NewClient("http://tableau.example.com", o)
-		p, ok := problem.From(err)
-		if !ok || len(p.Fields) != 1 || p.Fields[0].Name != "server_url" {
-			t.Errorf("error = %v, want the field server_url", err)
+	for _, tt := range []struct {
+		in, want string
+		allow    func(string) bool
+	}{
+		{"http://10.0.0.5:8000/", "http://10.0.0.5:8000", allow},
+		{"http://tableau.example.com", "https://tableau.example.com", allow},
+		{"http://tableau.example.com", "https://tableau.example.com", nil},
+		{"http://tableau.example.com:443", "https://tableau.example.com", nil},
+		{"http://tableau.example.com:8000/#/site/a", "https://tableau.example.com:8000", nil},
+		{"http://[fd00::1]", "https://[fd00::1]", nil},
+	} {
+		c, err := tableau.NewClient(tt.in, tableau.Options{AllowPlainHTTP: tt.allow})
+		if err != nil || c.ServerURL() != tt.want {
+			t.Errorf("NewClient(%q) calls %q, %v, want %q", tt.in, c.ServerURL(), err, tt.want)
 		}
 	}
 	if want := []string{"10.0.0.5", "tableau.example.com"}; !slices.Equal(asked, want) {

@@ -35,9 +35,8 @@ package tableau
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
-
-	"github.com/vizpost/vizpost/internal/problem"
 )
 
 // Options of a [Client]. Only Transport is required.
@@ -47,8 +46,8 @@ type Options struct {
 	Transport http.RoundTripper
 
 	// AllowPlainHTTP reports whether credentials may go unencrypted to a host
-	// (a name or IP address without port). nil means to no host: a server URL
-	// with http:// is refused.
+	// (a name or IP address without port). nil means to no host. A server URL
+	// with http:// of another host is called by https://.
 	AllowPlainHTTP func(host string) bool
 
 	APIVersion            string        // highest version of the REST API to speak; "" means "3.29"
@@ -63,8 +62,9 @@ type Options struct {
 // Client speaks to one server. It is safe for concurrent use and holds no
 // session.
 type Client struct {
-	base    string // "https://host[:port]"
-	options Options
+	base     string // "https://host[:port]"
+	upgraded bool   // from http://
+	options  Options
 }
 
 const (
@@ -76,7 +76,10 @@ const (
 
 // NewClient makes a client of the server at an address, in any form that
 // [NormalizeServerURL] takes. An address that cannot be used is a
-// [*problem.Error] about the field "server_url". Nothing is sent.
+// problem.Error about the field "server_url". Nothing is sent.
+//
+// Where http:// was typed and plain http is not allowed for the host, the client
+// uses https://, which most servers that people reach by http lead on to.
 func NewClient(serverURL string, o Options) (*Client, error) {
 	base, _, err := NormalizeServerURL(serverURL)
 	if err != nil {
@@ -85,8 +88,11 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 	if o.AllowPlainHTTP == nil {
 		o.AllowPlainHTTP = func(string) bool { return false }
 	}
-	if !plainAllowed(base, o.AllowPlainHTTP) {
-		return nil, problem.InvalidField("server_url", "Use https://, so that the credential is encrypted on its way. http:// is only for private networks that the administrator has listed in VIZPOST_PRIVATE_NETWORKS.")
+	upgraded := !plainAllowed(base, o.AllowPlainHTTP)
+	if upgraded {
+		if base, _, err = NormalizeServerURL("https" + strings.TrimPrefix(base, "http")); err != nil {
+			return nil, err
+		}
 	}
 	if o.APIVersion == "" {
 		o.APIVersion = newestVersion
@@ -112,9 +118,9 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Client{base: base, options: o}, nil
+	return &Client{base: base, upgraded: upgraded, options: o}, nil
 }
 
 // ServerURL gives the server's address as the client calls it, such as
-// "https://10ay.online.tableau.com".
+// "https://10ay.online.tableau.com": with https:// where that replaced http://.
 func (c *Client) ServerURL() string { return c.base }

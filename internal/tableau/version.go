@@ -13,7 +13,15 @@ const (
 	serverInfoVersion = "2.4"  // the first with Server Info; every later server still answers it
 	oldestVersion     = "2.8"  // Tableau 10.5: the first with view PDF and view data
 	tokenVersion      = "3.6"  // Tableau 2019.4: personal access tokens
-	excelVersion      = "3.9"  // Tableau 2020.3: crosstab as Excel
+
+	workbookPDFVersion   = "3.4"  // Tableau 2019.2: workbook PDF
+	powerPointVersion    = "3.8"  // Tableau 2020.2: workbook PowerPoint
+	excelVersion         = "3.9"  // Tableau 2020.3: crosstab as Excel
+	customViewVersion    = "3.18" // Tableau Cloud 2022.4, Server 2023.1: custom views and their images
+	tokenListVersion     = "3.21" // Tableau Cloud 2023.3: the list of personal access tokens
+	lateVersion          = "3.23" // added to 3.23 after its release: custom view PDF and data, image sizes, filters of a workbook PDF
+	sizedWorkbookVersion = "3.26" // Tableau Cloud 2025.2, Server 2025.3: sizes of a workbook PDF
+	svgVersion           = "3.29" // Tableau 2026.2: SVG
 )
 
 // compareVersions orders versions of the REST API by number, so that 3.10 comes

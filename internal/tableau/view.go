@@ -2,9 +2,7 @@ package tableau
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -36,9 +34,6 @@ type ViewPage struct {
 	Last  bool // there is no page after this
 }
 
-// viewPageSize is the most that Tableau takes.
-const viewPageSize = 1000
-
 // viewFields asks for more than the default fields. Without _default_ an answer
 // holds no id; _all_ fails on some servers of 2021.
 const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,project.name"
@@ -49,32 +44,25 @@ const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,projec
 func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, error) {
 	page = max(page, 1)
 	query := url.Values{
-		"pageSize":   {fmt.Sprint(viewPageSize)},
+		"pageSize":   {fmt.Sprint(maxPageSize)},
 		"pageNumber": {fmt.Sprint(page)},
 		"fields":     {viewFields},
 	}
 	var a answer
 	err := c.call(ctx, request{op: opViews, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
-	if e, ok := asError(err); ok && e.Code == "400006" && page > 1 {
+	if e, ok := asError(err); ok && e.Code == codeBeyondLastPage && page > 1 {
 		return ViewPage{Page: page, Last: true}, nil
 	}
 	if err != nil {
 		return ViewPage{}, err
 	}
 	views := viewsOf(a.Views)
-	size := a.Pagination.PageSize.int()
-	if size <= 0 {
-		size = viewPageSize
-	}
 	total := a.Pagination.TotalAvailable.int()
-	if total < 0 { // no pagination: what came is all
-		return ViewPage{Views: views, Total: len(views), Page: page, Last: true}, nil
+	if total < 0 {
+		total = len(views)
 	}
-	return ViewPage{Views: views, Total: total, Page: page, Last: len(a.Views) == 0 || page*size >= total}, nil
+	return ViewPage{Views: views, Total: total, Page: page, Last: a.Pagination.isLast(page, len(a.Views))}, nil
 }
-
-// maxPages ends the listing of a server that never comes to a last page.
-const maxPages = 2000
 
 // AllViews goes through all views that the user may see, page by page. The
 // first error ends it.
@@ -160,56 +148,19 @@ func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (Vi
 
 // filterViews reads the views of one filter expression.
 func (c *Client) filterViews(ctx context.Context, s Session, filter string) ([]View, error) {
-	query := url.Values{"pageSize": {fmt.Sprint(viewPageSize)}, "fields": {viewFields}, "filter": {filter}}
+	query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "fields": {viewFields}, "filter": {filter}}
 	var a answer
 	err := c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
 	return viewsOf(a.Views), err
 }
 
-// viewsOfWorkbook reads the views of the workbook with a content URL. Servers
-// that do not know the look-up by key take the name for an id, so a workbook
-// that is not found is asked for once more by a filter.
+// viewsOfWorkbook reads the views of the workbook with a content URL.
 func (c *Client) viewsOfWorkbook(ctx context.Context, s Session, contentURL string) ([]View, error) {
-	var a answer
-	found := func() (workbook, bool) {
-		for _, w := range append([]workbook{a.Workbook}, a.Workbooks...) {
-			if w.ID != "" && strings.EqualFold(string(w.ContentURL), contentURL) {
-				return w, true
-			}
-		}
-		return workbook{}, false
-	}
-	err := c.call(ctx, request{op: opFindView, method: http.MethodGet,
-		url: s.site() + "/workbooks/" + url.PathEscape(contentURL) + "?key=contentUrl", token: s.Token}, &a)
-	if isCause(err, ViewNotFound) || badFilter(err) || isCause(err, NotSupported) {
-		if !filterable(contentURL) {
-			return nil, viewNotFound("")
-		}
-		a = answer{}
-		query := url.Values{"filter": {"contentUrl:eq:" + contentURL}}
-		err = c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/workbooks?" + query.Encode(), token: s.Token}, &a)
-	}
+	book, err := c.findWorkbook(ctx, s, opFindView, contentURL)
 	if err != nil {
 		return nil, err
 	}
-	book, ok := found()
-	if !ok {
-		return nil, viewNotFound("")
-	}
-	a = answer{}
-	err = c.call(ctx, request{op: opFindView, method: http.MethodGet,
-		url: s.site() + "/workbooks/" + url.PathEscape(string(book.ID)) + "/views", token: s.Token}, &a)
-	if err != nil {
-		return nil, err
-	}
-	// Here the answer names the workbook by its id alone, or not at all.
-	for i := range a.Views {
-		a.Views[i].Workbook = book
-		if a.Views[i].Project.ID == "" {
-			a.Views[i].Project = book.Project
-		}
-	}
-	return viewsOf(a.Views), nil
+	return c.viewsIn(ctx, s, opFindView, book)
 }
 
 // filterable reports whether a value can stand in a filter expression: commas
@@ -271,27 +222,4 @@ func viewsOf(from []view) []View {
 		views = append(views, out)
 	}
 	return views
-}
-
-// PreviewImage writes the view's thumbnail, a PNG, in one request. Tableau made
-// it when the workbook was published, so it does not show today's data. The
-// errors are as of [Client.Export].
-func (c *Client) PreviewImage(ctx context.Context, s Session, workbookID, viewID string, w io.Writer) error {
-	address := s.site() + "/workbooks/" + url.PathEscape(workbookID) + "/views/" + url.PathEscape(viewID) + "/previewImage"
-	_, err := c.download(ctx, request{op: opPreview, method: http.MethodGet, url: address, token: s.Token}, download{
-		timeout: c.options.CallTimeout, headerTimeout: c.options.CallTimeout, limit: maxPreview,
-	}, w)
-	return err
-}
-
-// asError finds the [*Error] in an error's chain.
-func asError(err error) (*Error, bool) {
-	var e *Error
-	ok := errors.As(err, &e)
-	return e, ok
-}
-
-func isCause(err error, cause Cause) bool {
-	e, ok := asError(err)
-	return ok && e.Cause == cause
 }

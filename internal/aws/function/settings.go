@@ -166,7 +166,8 @@ func (s *Settings) WebhookOrigins() []string {
 
 // Outbound is where requests may go to addresses that somebody typed in: public
 // ones and those of VIZPOST_PRIVATE_NETWORKS, and never the API by which Lambda
-// talks to the function.
+// talks to the function. VIZPOST_CA_BUNDLE and VIZPOST_PROXY_URL say which
+// authorities their certificates may also come from, and which proxy leads there.
 func (s *Settings) Outbound() outbound.Policy {
 	const name = "VIZPOST_PRIVATE_NETWORKS"
 	networks, err := outbound.ParseNetworks(s.getenv(name))
@@ -174,6 +175,16 @@ func (s *Settings) Outbound() outbound.Policy {
 		s.bad(name, "networks with commas between them, such as 10.0.0.0/8,fd00::/8, or empty")
 	}
 	policy := outbound.Policy{PrivateNetworks: networks}
+	if bundle := s.getenv("VIZPOST_CA_BUNDLE"); bundle != "" {
+		if policy.RootCAs, err = outbound.LoadRoots(bundle); err != nil {
+			s.bad("VIZPOST_CA_BUNDLE", "certificates of authorities as PEM text, or the name of a file of them in the function's package, or empty")
+		}
+	}
+	if proxy := s.getenv("VIZPOST_PROXY_URL"); proxy != "" {
+		if policy.Proxy, err = outbound.ParseProxy(proxy); err != nil {
+			s.bad("VIZPOST_PROXY_URL", "the address of a proxy, such as http://user:password@proxy.example.com:3128, or empty")
+		}
+	}
 	if runtime, err := netip.ParseAddrPort(s.getenv("AWS_LAMBDA_RUNTIME_API")); err == nil {
 		policy.BlockedAddrs = append(policy.BlockedAddrs, runtime)
 	}

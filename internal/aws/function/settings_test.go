@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"VIZPOST_SIGN_IN_PROVIDERS":       {"", "canary", "slack", "cognito,canary"},
 		"VIZPOST_SLACK_ROLE":              {"", "canary", "admin"},
 		"VIZPOST_PRIVATE_NETWORKS":        {"canary", "10.0.0.1/8"},
+		"VIZPOST_CA_BUNDLE":               {"canary.pem", "-----BEGIN CERTIFICATE-----\ncanary\n-----END CERTIFICATE-----", "/"},
+		"VIZPOST_PROXY_URL":               {"canary", "socks5://canary:1080", "http://canary:canary@proxy.example.com:port", "http://proxy.example.com/canary"},
 		"VIZPOST_WEBHOOK_ORIGINS":         {"canary", "https://canary.example.com/path", "ftp://canary.example.com", "https://canary@example.com"},
 	}
 	for name, values := range wrong {
@@ -145,7 +148,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 
 	_, err := read(nil)
 	for name := range maps.Keys(wrong) {
-		optional := name == "VIZPOST_PRIVATE_NETWORKS" || name == "VIZPOST_WEBHOOK_ORIGINS"
+		optional := slices.Contains([]string{"VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS"}, name)
 		if err == nil || strings.Contains(err.Error(), name) == optional {
 			t.Errorf("without any setting: got %v, want %s in it: %v", err, name, !optional)
 		}

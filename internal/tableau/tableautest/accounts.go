@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type accounts struct {
 	mu       sync.Mutex
 	random   io.Reader
 	people   []*person
+	made     int // tokens
 	sessions map[string]*session
 }
 
@@ -54,8 +56,9 @@ type person struct {
 
 // token is a personal access token.
 type token struct {
-	secret          string
-	used, expiresAt time.Time
+	guid, secret    string
+	used, expiresAt time.Time // used is the last sign-in, at first the making
+	signedIn        bool
 	session         *session
 }
 
@@ -138,7 +141,10 @@ func (a *accounts) newToken(user, name, secret string, now time.Time) string {
 	if old := p.tokens[name]; old != nil {
 		a.drop(p, name)
 	}
-	p.tokens[name] = &token{secret: secret, used: now, expiresAt: now.Add(a.tokenLife)}
+	a.made++
+	p.tokens[name] = &token{
+		guid: sample.ID("token", p.name, name, strconv.Itoa(a.made)), secret: secret, used: now, expiresAt: now.Add(a.tokenLife),
+	}
 	return secret
 }
 
@@ -239,18 +245,44 @@ func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (sign
 		return signedIn{}, false
 	}
 	p.failures, p.lock, p.lastLogin = 0, 0, now
-	live := &session{
-		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
-		person: p, site: site, used: now,
-	}
-	a.sessions[live.token] = live
+	live := a.open(p, site, now)
 	done := signedIn{session: *live}
 	if t != nil {
 		if t.session != nil {
 			_, done.ended = a.sessions[t.session.token]
 			delete(a.sessions, t.session.token)
 		}
-		t.session, t.used, done.remaining = live, now, t.expiresAt.Sub(now)
+		t.session, t.used, t.signedIn, done.remaining = live, now, true, t.expiresAt.Sub(now)
+	}
+	return done, true
+}
+
+// open makes a session.
+func (a *accounts) open(p *person, site *sample.Site, now time.Time) *session {
+	live := &session{
+		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
+		person: p, site: site, used: now,
+	}
+	a.sessions[live.token] = live
+	return live
+}
+
+// switchSite ends a session and makes one on another site of the same sign-in.
+// It reports false where the session has ended meanwhile.
+func (a *accounts) switchSite(old string, site *sample.Site, now time.Time) (signedIn, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, ok := a.sessions[old]
+	if !ok {
+		return signedIn{}, false
+	}
+	delete(a.sessions, old)
+	live := a.open(before.person, site, now)
+	done := signedIn{session: *live}
+	for _, t := range before.person.tokens {
+		if t.session == before {
+			t.session, done.remaining = live, t.expiresAt.Sub(now)
+		}
 	}
 	return done, true
 }

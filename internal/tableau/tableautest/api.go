@@ -20,6 +20,7 @@ type route struct {
 	since  version  // the first version that has it
 	open   bool     // needs no session
 	export bool     // counts as one of the site's concurrent exports
+	only   kind     // the kind of server that has it, if not both
 	handle func(*call) reply
 }
 
@@ -50,14 +51,27 @@ func (s *Server) apiRoutes() []route {
 		serverInfo,
 		{name: "signin", method: http.MethodPost, path: []string{"auth", "signin"}, open: true, handle: (*call).signIn},
 		{name: "signout", method: http.MethodPost, path: []string{"auth", "signout"}, handle: (*call).signOut},
+		{
+			name: "switch-site", method: http.MethodPost, path: []string{"auth", "switchSite"},
+			since: version{2, 6}, only: onPremises, handle: (*call).switchSite,
+		},
 		get("session", "sessions/current", version{3, 1}, (*call).currentSession),
 		get("sites", "sites", version{}, (*call).listSites),
 		get("site", "sites/{site}", version{}, (*call).getSite),
 		get("users", "sites/{site}/users", version{}, (*call).listUsers),
 		get("user", "sites/{site}/users/{user}", version{2, 0}, (*call).getUser),
+		{
+			name: "tokens", method: http.MethodGet, path: strings.Split("sites/{site}/users/{user}/personal-access-tokens", "/"),
+			since: version{3, 21}, only: cloud, handle: (*call).listTokens,
+		},
+		{
+			name: "token-revoke", method: http.MethodDelete, since: version{3, 21}, only: cloud, handle: (*call).revokeToken,
+			path: strings.Split("sites/{site}/users/{user}/personal-access-tokens/{token}", "/"),
+		},
 		get("projects", "sites/{site}/projects", version{2, 0}, (*call).listProjects),
 		get("workbooks", "sites/{site}/workbooks", version{2, 3}, (*call).listWorkbooks),
 		get("workbook", "sites/{site}/workbooks/{workbook}", version{2, 0}, (*call).getWorkbook),
+		get("workbook-content", "sites/{site}/workbooks/{workbook}/content", version{2, 0}, (*call).downloadWorkbook),
 		get("workbook-views", "sites/{site}/workbooks/{workbook}/views", version{}, (*call).listWorkbookViews),
 		get("workbook-preview", "sites/{site}/workbooks/{workbook}/previewImage", version{}, (*call).workbookPreview),
 		get("view-preview", "sites/{site}/workbooks/{workbook}/views/{view}/previewImage", version{}, (*call).viewPreview),
@@ -65,6 +79,9 @@ func (s *Server) apiRoutes() []route {
 		get("view", "sites/{site}/views/{view}", version{3, 0}, (*call).getView),
 		get("customviews", "sites/{site}/customviews", version{3, 18}, (*call).listCustomViews),
 		get("customview", "sites/{site}/customviews/{customview}", version{3, 18}, (*call).getCustomView),
+		export("customview-image", "sites/{site}/customviews/{customview}/image", version{3, 18}, (*call).customViewImage),
+		export("customview-pdf", "sites/{site}/customviews/{customview}/pdf", version{3, 23}, (*call).customViewPDF),
+		export("customview-data", "sites/{site}/customviews/{customview}/data", version{3, 23}, (*call).customViewData),
 		export("image", "sites/{site}/views/{view}/image", version{2, 5}, (*call).viewImage),
 		export("pdf", "sites/{site}/views/{view}/pdf", version{2, 7}, (*call).viewPDF),
 		export("data", "sites/{site}/views/{view}/data", version{2, 7}, (*call).viewData),
@@ -152,7 +169,7 @@ func (s *Server) open(r *http.Request, parts []string) (*call, reply) {
 	known := false
 	for _, candidate := range s.routes {
 		vars, ok := candidate.match(parts[1:])
-		if !ok {
+		if !ok || candidate.only != both && candidate.only != s.kind {
 			continue
 		}
 		known = true

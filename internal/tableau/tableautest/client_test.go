@@ -58,6 +58,10 @@ type document struct {
 	Sites     []item `xml:"sites>site"`
 	Users     []item `xml:"users>user"`
 	User      *item  `xml:"user"`
+
+	CustomViews []item `xml:"customViews>customView"`
+	CustomView  *item  `xml:"customView"`
+	Tokens      []item `xml:"personalAccessTokens>personalAccessToken"`
 }
 
 // item is an element with all its attributes and elements.

@@ -19,9 +19,12 @@ func tagList(tags []string) *node {
 }
 
 // owner is who published everything: the first user.
-func (s *Server) owner(site *sample.Site) member {
+func (s *Server) owner(site *sample.Site) member { return s.member(site, s.user) }
+
+// member is a user as the site knows them; the zero value where it does not.
+func (s *Server) member(site *sample.Site, name string) member {
 	for _, m := range s.accounts.members(site) {
-		if m.name == s.user {
+		if m.name == name {
 			return m
 		}
 	}
@@ -53,7 +56,11 @@ func siteNode(site *sample.Site, admin bool) *node {
 
 func (c *call) admin() bool { return c.session.role() == roleAdministrator }
 
+// listSites lists the sites of the user. Tableau Cloud has no list for anybody.
 func (c *call) listSites() reply {
+	if c.server.kind == cloud {
+		return failure(403069, "Querying sites is not allowed on this server.")
+	}
 	var items []*sample.Site
 	for _, site := range c.server.sites {
 		if c.session.person.roles[site.ID] != "" {
@@ -396,20 +403,4 @@ func (c *call) getView() reply {
 	n := viewNode(v, c.server.owner(c.site))
 	n.prune("", selectFields("", viewDefaults(usage)))
 	return answer(n)
-}
-
-// listCustomViews answers that there are none.
-func (c *call) listCustomViews() reply {
-	field := textColumn(func(string) string { return "" })
-	columns := map[string]column[string]{}
-	for _, name := range []string{"id", "name", "ownerId", "shared", "viewId", "workbookId", "createdAt", "updatedAt"} {
-		columns[name] = field
-	}
-	return collection[string]{
-		container: "customViews", columns: columns, render: func(string) *node { return element("customView") },
-	}.serve(c, nil)
-}
-
-func (c *call) getCustomView() reply {
-	return failure(404048, "Custom view '%s' could not be found.", c.vars["customview"])
 }

@@ -34,6 +34,12 @@ func (s *Server) controlRoutes() http.Handler {
 		s.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("GET /-/troubles", func(w http.ResponseWriter, _ *http.Request) { s.writeTroubles(w) })
+	mux.HandleFunc("POST /-/troubles", s.postTrouble)
+	mux.HandleFunc("DELETE /-/troubles", func(w http.ResponseWriter, _ *http.Request) {
+		s.ClearTroubles()
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("POST /-/revoke-tokens", s.postRevoke)
 	mux.HandleFunc("POST /-/enable-mfa", s.postMFA)
 	mux.HandleFunc("POST /-/new-token", s.postToken)
@@ -108,6 +114,25 @@ func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 		s.faults.add(f)
 	}
 	s.writeFaults(w)
+}
+
+func (s *Server) writeTroubles(w http.ResponseWriter) {
+	writeJSON(w, map[string]map[string]Trouble{"troubles": s.Troubles()})
+}
+
+func (s *Server) postTrouble(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		View string `json:"view"`
+		Trouble
+	}
+	if !readJSON(w, r, &in) {
+		return
+	}
+	if err := s.SetTrouble(in.View, in.Trouble); err != nil {
+		refuse(w, http.StatusNotFound, err)
+		return
+	}
+	s.writeTroubles(w)
 }
 
 func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {

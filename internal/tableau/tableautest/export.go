@@ -4,17 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"io"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	xdraw "golang.org/x/image/draw"
 
 	"github.com/vizpost/vizpost/internal/tableau/tableautest/drawing"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
@@ -48,7 +41,8 @@ type export struct {
 	paper   string // page type, and below whether it lies
 	lying   bool
 	maxAge  time.Duration
-	subject string // what the error of an empty result names
+	subject string // what errors name
+	whole   bool   // a workbook rather than a view
 }
 
 // key is the same for exports whose results are the same.
@@ -57,7 +51,9 @@ func (e export) key() string {
 	for i, v := range e.views {
 		ids[i] = v.ID
 	}
-	return fmt.Sprint(e.format, ids, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
+	// Quoted, since values can hold whatever separates them.
+	return fmt.Sprintf("%s %s %q %q %d %v %d %s %t",
+		e.format, ids, e.query.Saved, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
 }
 
 func (c *call) viewImage() reply {
@@ -65,6 +61,16 @@ func (c *call) viewImage() reply {
 	if refused.status != 0 {
 		return refused
 	}
+	if !c.version.before(version{3, 23}) {
+		if e.size, refused = c.vizSize(2); refused.status != 0 {
+			return refused
+		}
+	}
+	return c.image(e)
+}
+
+// image reads what only pictures have, and exports.
+func (c *call) image(e export) reply {
 	switch value := c.query.Get("resolution"); value {
 	case "":
 	case "high":
@@ -82,11 +88,6 @@ func (c *call) viewImage() reply {
 		e.format = "svg"
 	case !c.version.before(svgSince):
 		return failure(400010, "The value '%s' of the parameter format is not valid.", format)
-	}
-	if !c.version.before(version{3, 23}) {
-		if e.size, refused = c.vizSize(e.scale); refused.status != 0 {
-			return refused
-		}
 	}
 	return c.server.export(c.request.Context(), e)
 }
@@ -196,10 +197,13 @@ func (c *call) workbookExport(format string) (export, reply) {
 	if refused.status != 0 {
 		return export{}, refused
 	}
+	views := w.Views
 	if !w.ShowTabs {
-		return c.newExport(format, w.ID, w.Views[0])
+		views = views[:1]
 	}
-	return c.newExport(format, w.ID, w.Views...)
+	e, refused := c.newExport(format, w.ID, views...)
+	e.whole = true
+	return e, refused
 }
 
 func (c *call) newExport(format, subject string, views ...*sample.View) (export, reply) {
@@ -211,74 +215,14 @@ func (c *call) newExport(format, subject string, views ...*sample.View) (export,
 		}
 		e.maxAge = time.Duration(max(1, minutes)) * time.Minute
 	}
-	var ok bool
-	if e.query, ok = viewQuery(c.query); !ok {
+	if c.server.trouble(views[0]).IgnoresFilters {
+		return e, reply{}
+	}
+	var equal bool
+	if e.query, equal = viewQuery(c.query); !equal && !c.server.unequal {
 		return export{}, failure(400000, "The filters do not all have the same number of values.")
 	}
 	return e, reply{}
-}
-
-// viewQuery reads the vf_ parameters. Fields that do not exist are ignored, as
-// Tableau does. It reports false where the fields have different numbers of
-// values.
-func viewQuery(query url.Values) (sample.Query, bool) {
-	var q sample.Query
-	fields := map[string][]string{}
-	for key, values := range query {
-		caption, ok := strings.CutPrefix(key, "vf_")
-		if !ok {
-			continue
-		}
-		if name := strings.TrimPrefix(caption, "Parameters."); name == "Top N" {
-			if n, err := strconv.Atoi(values[0]); err == nil && n > 0 {
-				q.TopN = n
-			}
-			continue
-		}
-		if sample.IsField(caption) {
-			for _, v := range values {
-				fields[caption] = append(fields[caption], splitValues(v)...)
-			}
-		}
-	}
-	for caption, values := range fields {
-		if q.Selection == nil {
-			q.Selection = make(sample.Selection, len(values))
-			for i := range q.Selection {
-				q.Selection[i] = sample.Tuple{}
-			}
-		}
-		if len(values) != len(q.Selection) {
-			return sample.Query{}, false
-		}
-		for i, v := range values {
-			q.Selection[i][caption] = v
-		}
-	}
-	return q, true
-}
-
-// splitValues splits at commas; a backslash takes the special meaning from what
-// follows it.
-func splitValues(text string) []string {
-	var out []string
-	var current strings.Builder
-	escaped := false
-	for _, r := range text {
-		switch {
-		case escaped:
-			current.WriteRune(r)
-			escaped = false
-		case r == '\\':
-			escaped = true
-		case r == ',':
-			out = append(out, current.String())
-			current.Reset()
-		default:
-			current.WriteRune(r)
-		}
-	}
-	return append(out, current.String())
 }
 
 // vizSize reads vizWidth and vizHeight, which count only together.
@@ -303,6 +247,9 @@ func (c *call) vizSize(scale int) (drawing.Size, reply) {
 // export makes the file, or takes it from the cache where that has one that is
 // young enough.
 func (s *Server) export(ctx context.Context, e export) reply {
+	if refused := s.troubled(e); refused.status != 0 {
+		return refused
+	}
 	now := s.clock()
 	if body, ok := s.cache.get(e.key(), now.Add(-e.maxAge)); ok {
 		out := e.reply(body)
@@ -386,58 +333,4 @@ func (s *Server) renderPDF(w io.Writer, e export, at time.Time) error {
 		sheets[i] = drawing.Sheet{Page: v.Page(s.orders, e.query, at), Size: size}
 	}
 	return drawing.PDF(w, drawing.Titled{Title: title, Made: at}, paper, sheets)
-}
-
-func (c *call) viewPreview() reply {
-	w, refused := c.workbook()
-	if refused.status != 0 {
-		return refused
-	}
-	v, refused := c.view()
-	if refused.status != 0 {
-		return refused
-	}
-	if !slices.Contains(w.Views, v) {
-		return failure(404011, "View '%s' could not be found.", v.ID)
-	}
-	return c.server.preview(c.request.Context(), v)
-}
-
-func (c *call) workbookPreview() reply {
-	w, refused := c.workbook()
-	if refused.status != 0 {
-		return refused
-	}
-	return c.server.preview(c.request.Context(), w.Views[0])
-}
-
-// preview is the view's picture of a day ago at most, reduced to the square of
-// Tableau's thumbnails.
-func (s *Server) preview(ctx context.Context, v *sample.View) reply {
-	const side = 192
-	key, now := "preview "+v.ID, s.clock()
-	e := export{format: "png", views: []*sample.View{v}, scale: 1, maxAge: 24 * time.Hour}
-	if body, ok := s.cache.get(key, now.Add(-e.maxAge)); ok {
-		return e.reply(body)
-	}
-	out := s.export(ctx, e)
-	if out.file == nil {
-		return out
-	}
-	full, err := png.Decode(bytes.NewReader(out.file.body))
-	if err != nil {
-		return failure(400048, "There was a problem querying the preview image for view '%s'.", v.ID)
-	}
-	small := image.NewRGBA(image.Rect(0, 0, side, side))
-	xdraw.Draw(small, small.Bounds(), image.NewUniform(color.White), image.Point{}, xdraw.Src)
-	width, height := full.Bounds().Dx(), full.Bounds().Dy()
-	to := image.Rect(0, 0, side, side*height/width)
-	to = to.Add(image.Pt(0, (side-to.Dy())/2))
-	xdraw.CatmullRom.Scale(small, to, full, full.Bounds(), xdraw.Src, nil)
-	var buf bytes.Buffer
-	if err := png.Encode(&buf, small); err != nil {
-		return failure(400048, "There was a problem querying the preview image for view '%s'.", v.ID)
-	}
-	s.cache.put(key, now, buf.Bytes())
-	return e.reply(buf.Bytes())
 }

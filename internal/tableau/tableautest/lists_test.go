@@ -339,21 +339,18 @@ func TestSitesAndUsers(t *testing.T) {
 		}
 	}
 	users := c.get("/users?fields=_all_").document(t).Users
-	if diff := cmp.Diff([]string{tableautest.DefaultUser, tableautest.SecondUser}, names(users)); diff != "" {
+	if diff := cmp.Diff([]string{tableautest.DefaultUser, tableautest.SiteAdministrator, tableautest.SecondUser}, names(users)); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 	if users[0].attr("siteRole") != "SiteAdministratorCreator" || users[0].attr("fullName") != "Ana Silva" || users[0].attr("lastLogin") != "2026-11-23T09:00:00Z" {
 		t.Errorf("user = %+v", users[0])
 	}
-	if u := c.get("/users/" + users[1].attr("id")).document(t).User; u == nil || u.attr("siteRole") != "Viewer" {
+	if u := c.get("/users/" + users[2].attr("id")).document(t).User; u == nil || u.attr("siteRole") != "Viewer" {
 		t.Errorf("user = %+v", u)
 	}
 	viewer := *c.use(c.post(tokenBody("x", c.server.NewPAT(tableautest.SecondUser, "x"), "acme")))
 	if code := viewer.get("/users/" + users[0].attr("id")).code(t); code != "403133" {
 		t.Errorf("a viewer asking for another user: %q, want 403133", code)
-	}
-	if a := viewer.get("/customviews"); a.Status != http.StatusOK || !strings.Contains(string(a.Body), "<customViews/>") {
-		t.Errorf("custom views: %s", a.Body)
 	}
 	// The default site has the empty content URL, in the body or left out.
 	c.use(c.post(`<tsRequest><credentials personalAccessTokenName="` + name + `" personalAccessTokenSecret="` + secret + `"/></tsRequest>`))

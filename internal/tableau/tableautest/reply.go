@@ -21,6 +21,8 @@ type node struct {
 	scalar bool
 	// item marks one of a list, which JSON writes as an array in its parent.
 	item bool
+	// plain marks a list that JSON does not wrap twice: an array.
+	plain bool
 	// field marks an element that is selected by its own name in a fields
 	// parameter, and not by those of its attributes.
 	field bool
@@ -87,6 +89,10 @@ func (n *node) json(out *strings.Builder) {
 		writeString(out, n.text)
 		return
 	}
+	if n.plain {
+		n.jsonArray(out)
+		return
+	}
 	out.WriteByte('{')
 	first := true
 	key := func(name string) {
@@ -122,6 +128,17 @@ func (n *node) json(out *strings.Builder) {
 		out.WriteByte(']')
 	}
 	out.WriteByte('}')
+}
+
+func (n *node) jsonArray(out *strings.Builder) {
+	out.WriteByte('[')
+	for i, kid := range n.kids {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		kid.json(out)
+	}
+	out.WriteByte(']')
 }
 
 func writeString(out *strings.Builder, s string) {

@@ -18,7 +18,9 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,13 +36,17 @@ const (
 
 	// SecondUser is a viewer who sees all but the private project.
 	SecondUser = "rui@example.com"
-	// SecondSite is a smaller site of which both users are members. The server
-	// also has a default site, whose content URL is empty; the first user alone
-	// is a member.
+	// SecondSite is a smaller site of which the first two users are members. A
+	// Tableau Server also has a default site, whose content URL is empty; the
+	// first user alone is a member.
 	SecondSite = "finance"
 
-	defaultTokenLife   = 180 * 24 * time.Hour
-	defaultSessionLife = 240 * time.Minute
+	// SiteAdministrator administers the main site and is a member of no other.
+	SiteAdministrator = "eva@example.com"
+
+	defaultTokenLife  = 180 * 24 * time.Hour
+	serverSessionLife = 240 * time.Minute
+	cloudSessionLife  = 120 * time.Minute
 )
 
 // Options configure a [Server]. The zero value is a server of the newest
@@ -52,6 +58,14 @@ type Options struct {
 	// ProductVersion is what the server calls itself, by default the release
 	// that goes with APIVersion.
 	ProductVersion string
+	// Cloud makes it a Tableau Cloud rather than a Tableau Server: users can list
+	// and revoke personal access tokens, and cannot list or switch sites; there
+	// is no default site.
+	Cloud bool
+	// IgnoreUnequal makes exports ignore all their filters where these have
+	// different numbers of values. Otherwise such exports fail. What a real server
+	// does is not known.
+	IgnoreUnequal bool
 	// Latency is how long each export takes, drawing included.
 	Latency time.Duration
 	// Now is the clock before [Server.Advance] moves it. Default time.Now.
@@ -68,7 +82,8 @@ type Options struct {
 	TokenName, TokenSecret string
 	// TokenLife is how long tokens live when they are used. Default 180 days.
 	TokenLife time.Duration
-	// SessionLife is how long a session lives without use. Default 240 minutes.
+	// SessionLife is how long a session lives without use. Default 240 minutes,
+	// on Tableau Cloud 120.
 	SessionLife time.Duration
 }
 
@@ -76,6 +91,7 @@ type Options struct {
 // for concurrent use.
 type Server struct {
 	version version
+	kind    kind
 	product string
 	build   string
 	now     func() time.Time
@@ -86,6 +102,8 @@ type Server struct {
 	sites    []*sample.Site
 	accounts *accounts
 	faults   faultList
+	troubles sync.Map // Trouble by view id
+	unequal  bool     // filters of different lengths are ignored
 	stats    counter
 	slots    slots
 	cache    *cache
@@ -124,16 +142,26 @@ func New(o Options) *Server {
 	if o.TokenLife <= 0 {
 		o.TokenLife = defaultTokenLife
 	}
+	where, sites := onPremises, sample.Sites(o.SiteContentURL)
+	if o.Cloud {
+		where = cloud
+		sites = slices.DeleteFunc(sites, func(site *sample.Site) bool { return site.ContentURL == "" })
+	}
 	if o.SessionLife <= 0 {
-		o.SessionLife = defaultSessionLife
+		o.SessionLife = serverSessionLife
+		if o.Cloud {
+			o.SessionLife = cloudSessionLife
+		}
 	}
 	s := &Server{
 		version:  v,
+		kind:     where,
+		unequal:  o.IgnoreUnequal,
 		product:  o.ProductVersion,
 		build:    v.build(),
 		now:      o.Now,
 		orders:   sample.Orders(),
-		sites:    sample.Sites(o.SiteContentURL),
+		sites:    sites,
 		accounts: newAccounts(o.Rand, o.TokenLife, o.SessionLife),
 		slots:    newSlots(),
 		cache:    newCache(),
@@ -156,6 +184,7 @@ func New(o Options) *Server {
 		}
 	}
 	s.accounts.add(SecondUser, "Rui Costa", s.accounts.phrase(16), viewer)
+	s.accounts.add(SiteAdministrator, "Eva Brandt", s.accounts.phrase(16), map[string]string{s.sites[0].ID: roleAdministrator})
 	s.tokenName = o.TokenName
 	s.tokenSecret = s.accounts.newToken(o.User, o.TokenName, o.TokenSecret, s.clock())
 	s.routes = s.apiRoutes()

@@ -1,12 +1,6 @@
 package tableautest
 
-import (
-	"bytes"
-	"encoding/json"
-	"encoding/xml"
-	"io"
-	"net/http"
-)
+import "net/http"
 
 // signInRequest is the body of a sign-in, in JSON or XML.
 type signInRequest struct {
@@ -39,30 +33,16 @@ func (c *call) signIn() reply {
 }
 
 func (c *call) trySignIn() reply {
-	const maxBody = 1 << 20
-	body, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
-	if err != nil {
-		return failure(400000, malformed)
-	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return failure(401009, "Login error")
-	}
-	sent, wanted := language(c.request.Header.Get("Content-Type")), language(c.request.Header.Get("Accept"))
-	if sent != "" && wanted != "" && sent != wanted {
-		return failure(406000, "The Accept header does not agree with the Content-Type of the request.")
-	}
 	var in signInRequest
-	if sent == "json" {
-		err = json.Unmarshal(body, &in)
-	} else {
-		err = xml.Unmarshal(body, &in)
+	if refused := c.readBody(&in); refused.status != 0 {
+		return refused
 	}
-	if err != nil || in.Credentials == nil {
+	if in.Credentials == nil {
 		return failure(400000, malformed)
 	}
 	given := in.Credentials
 	if given.JWT != "" {
-		return failure(401001, "Error signing in to Tableau Server (10084)")
+		return failure(401001, "Error signing in to %s (10084)", c.server.kind)
 	}
 	// A server that knows tokens takes them in a sign-in of any version: Tableau's
 	// Python client signs in as version 2.4 before it asks for the newest one.
@@ -82,19 +62,12 @@ func (c *call) trySignIn() reply {
 		tokenName: given.TokenName, tokenSecret: given.TokenSecret,
 	}, c.server.lookUpSite(given.Site.ContentURL, "contentUrl"), c.server.clock())
 	if !ok {
-		return failure(401001, "Error signing in to Tableau Server")
+		return failure(401001, "Error signing in to %s", c.server.kind)
 	}
 	if done.ended {
 		c.server.stats.sessionEnded()
 	}
-	answered := element("credentials", "token", done.session.token)
-	if done.remaining > 0 {
-		answered.attrs = append(answered.attrs, attr{"estimatedTimeToExpiration", daysHoursMinutes(done.remaining)})
-	}
-	return answer(answered.add(
-		element("site", "id", done.session.site.ID, "contentUrl", done.session.site.ContentURL),
-		element("user", "id", done.session.person.id),
-	))
+	return answer(done.node())
 }
 
 func (c *call) signOut() reply {

@@ -51,3 +51,19 @@ func (v version) build() string {
 	year, part := v.release()
 	return fmt.Sprintf("%d%d.%02d.0115.1010", year, part, year%100)
 }
+
+// kind is where a server runs, which decides on some of its endpoints.
+type kind int
+
+const (
+	both kind = iota // of an endpoint that all servers have
+	onPremises
+	cloud
+)
+
+func (k kind) String() string {
+	if k == cloud {
+		return "Tableau Cloud"
+	}
+	return "Tableau Server"
+}

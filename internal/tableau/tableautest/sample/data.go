@@ -12,7 +12,8 @@ import (
 // Query is what one export asks of a view.
 type Query struct {
 	Selection Selection
-	TopN      int // the parameter "Top N"; 0 for its default of 10
+	Saved     Selection // what a custom view is filtered to beforehand
+	TopN      int       // the parameter "Top N"; 0 for its default of 10
 }
 
 // data is the orders that a view shows.
@@ -25,7 +26,9 @@ type data struct {
 }
 
 func (q Query) data(orders []Order) data {
-	d := data{all: q.Selection.apply(orders), compare: !q.Selection.dated(), topN: q.TopN}
+	d := data{
+		all: q.Selection.apply(q.Saved.apply(orders)), compare: !q.Selection.dated() && !q.Saved.dated(), topN: q.TopN,
+	}
 	if d.topN <= 0 {
 		d.topN = 10
 	}

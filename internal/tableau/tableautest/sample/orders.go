@@ -4,9 +4,12 @@
 package sample
 
 import (
+	"encoding/csv"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -194,3 +197,27 @@ func pick(rnd *rand.Rand, weights []float64) int {
 }
 
 func cents(v float64) float64 { return math.Round(v*100) / 100 }
+
+// WriteOrders writes the orders as the CSV file that the workbooks are made
+// from.
+func WriteOrders(w io.Writer, orders []Order) error {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	// The writer keeps the first error.
+	_ = out.Write([]string{
+		"Order ID", "Order Date", "Customer Name", "Segment", "Region", "State", "City",
+		"Category", "Sub-Category", "Ship Mode", "Quantity", "Sales", "Profit",
+	})
+	for _, o := range orders {
+		_ = out.Write([]string{
+			o.ID, o.Date.Format(time.DateOnly), o.Customer, o.Segment, o.Region, o.State, o.City,
+			o.Category, o.SubCategory, o.ShipMode, strconv.Itoa(o.Quantity),
+			strconv.FormatFloat(o.Sales, 'f', 2, 64), strconv.FormatFloat(o.Profit, 'f', 2, 64),
+		})
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("writing the orders: %w", err)
+	}
+	return nil
+}

@@ -19,6 +19,8 @@ type Site struct {
 	ContentURL string // empty for a server's default site
 	Projects   []*Project
 	Workbooks  []*Workbook
+	// CustomViews are those of all views, in the order in which they were made.
+	CustomViews []*CustomView
 }
 
 // Views returns the views of all workbooks.
@@ -119,7 +121,7 @@ func (v *View) Page(orders []Order, q Query, at time.Time) drawing.Page {
 	if v.Kind == Sheet && v.layout[0].parts[0].sheet.whole {
 		page.Subtitle = join(v.subtitle, d.wholePeriod())
 	}
-	if s := q.Selection.String(); s != "" {
+	if s := join(q.Saved.String(), q.Selection.String()); s != "" {
 		page.Footer = s
 	}
 	if q.TopN > 0 {
@@ -173,6 +175,9 @@ func demoSite(contentURL string) *Site {
 	b.dashboard("Overview", "Superstore Overview", "Sample shop", superstoreTiles,
 		layoutRow{1.06, []layoutPart{{1.3, months}, {1, region}}},
 		layoutRow{1, []layoutPart{{1, byProfit}, {1, customers}}})
+	b.customView("West only", false, true, Selection{{"Region": "West"}})
+	b.customView("Furniture / Draft", false, false, Selection{{"Category": "Furniture"}})
+	b.customView("My consumers", true, false, Selection{{"Segment": "Consumer"}})
 	b.sheet(region, "Sales by region and category")
 	b.sheet(byProfit, "Profit by sub-category")
 	b.sheet(months, "Sales by month")
@@ -193,6 +198,11 @@ func demoSite(contentURL string) *Site {
 	b.dashboard("Vue d'ensemble", "Market – Écoles : vue d'ensemble", "Marché", marketTiles,
 		layoutRow{1, []layoutPart{{1, ventes}, {1.2, panier}}},
 		layoutRow{1.15, []layoutPart{{1, marge}}})
+	b.customView("Été 2026 – Est", true, true, Selection{
+		{"Region": "East", "Month of Order Date": "June 2026"},
+		{"Region": "East", "Month of Order Date": "July 2026"},
+		{"Region": "East", "Month of Order Date": "August 2026"},
+	})
 	b.sheet(ventes, "Ventes par région et catégorie")
 	b.sheet(panier, "Ventes par commande")
 	b.sheet(marge, "Taille : quantité vendue")
@@ -201,6 +211,7 @@ func demoSite(contentURL string) *Site {
 	b.dashboard("Overview", "Plan 2027", "Confidential", financeTiles,
 		layoutRow{1, []layoutPart{{1, plan}}},
 		layoutRow{1, []layoutPart{{1, operating}, {1, months}}})
+	b.customView("Technology", false, true, Selection{{"Category": "Technology"}})
 	b.sheet(plan, "Confidential")
 	return b.site
 }

@@ -1,0 +1,151 @@
+package content_test
+
+import (
+	"bytes"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/vizpost/vizpost/internal/content"
+)
+
+// What the stand-in exports is accepted, and what it exports without content is
+// not.
+func TestCheckOfTheStandIn(t *testing.T) {
+	t.Parallel()
+	for _, format := range formats() {
+		if facts, err := check(t, standIn(t).full[format], format); err != nil {
+			t.Errorf("%s: %v (%+v)", format, err, facts)
+		}
+		want := content.Blank
+		if format == content.CSV {
+			want = content.Empty
+		}
+		if _, err := check(t, standIn(t).blank[format], format); reason(t, err) != want {
+			t.Errorf("%s without content: %v, want %s", format, err, want)
+		}
+		for _, other := range formats() {
+			if _, err := check(t, standIn(t).full[format], other); other != format && reason(t, err) == "" {
+				t.Errorf("a %s is accepted as %s", format, other)
+			}
+		}
+	}
+}
+
+// wholes are files of every format whose end shows, without what may follow it.
+func wholes(t testing.TB) map[string][][]byte {
+	t.Helper()
+	all := map[string][][]byte{
+		content.PNG:  {chart(20, 20).encode(t), interlaced(t)},
+		content.SVG:  {svgFile(svgText), []byte(`<svg xmlns="http://www.w3.org/2000/svg"><!-- é --><path style='a' d="M0 0"/><![CDATA[x]]></svg>`)},
+		content.PDF:  {pdfFile(2), packedPDF(t, 2, someText)},
+		content.XLSX: {workbook(t, 1, 3)},
+		content.PPTX: {deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", string(chart(8, 8).encode(t)))},
+	}
+	for format, files := range all {
+		all[format] = append(files, standIn(t).full[format])
+		for i, file := range all[format] {
+			all[format][i] = bytes.TrimRight(file, "\r\n")
+			if format == content.XLSX || format == content.PPTX {
+				all[format][i] = file // which may end so
+			}
+		}
+	}
+	return all
+}
+
+func interlaced(t testing.TB) []byte {
+	t.Helper()
+	return picture{width: 9, height: 9, colour: indexed, depth: 2, interlaced: true, palette: []byte{1, 2, 3, 4, 5, 6},
+		sample: func(x, _, _ int) uint16 { return uint16(x % 2) }}.encode(t)
+}
+
+// Whatever is cut off a file's end, it is refused: small files at every byte,
+// large ones near both ends and at places all over.
+func TestCheckRefusesEveryCut(t *testing.T) {
+	t.Parallel()
+	for format, files := range wholes(t) {
+		for i, file := range files {
+			t.Run(format, func(t *testing.T) {
+				t.Parallel()
+				if _, err := check(t, file, format); err != nil {
+					t.Fatalf("%s %d uncut: %v", format, i, err)
+				}
+				step := 1 + len(file)/150
+				for n := 0; n < len(file); n++ {
+					if n > 800 && n < len(file)-800 && n%step != 0 {
+						continue
+					}
+					if facts, err := check(t, file[:n], format); err == nil {
+						t.Errorf("%s %d of %d bytes cut to %d: no error, %+v", format, i, len(file), n, facts)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A part that is missing from a file's middle is noticed too, where the format
+// says where its parts are or sums them up.
+func TestCheckRefusesHoles(t *testing.T) {
+	t.Parallel()
+	all := wholes(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		format := rapid.SampledFrom([]string{content.PNG, content.XLSX, content.PPTX}).Draw(rt, "format")
+		file := rapid.SampledFrom(all[format]).Draw(rt, "file")
+		from := rapid.IntRange(0, len(file)-2).Draw(rt, "from")
+		to := rapid.IntRange(from+1, len(file)-1).Draw(rt, "to")
+		if _, err := check(t, append(bytes.Clone(file[:from]), file[to:]...), format); err == nil {
+			rt.Errorf("%s of %d bytes without those from %d to %d: no error", format, len(file), from, to)
+		}
+	})
+}
+
+// A CSV has no end mark. It is refused where a cut shows, and otherwise all that
+// is lost is at its end.
+func TestCutCSV(t *testing.T) {
+	t.Parallel()
+	const file = "Region,Note,Sales\r\nWest,\"a, \"\"b\"\"\",10\r\nEast,\"é\nc\",20\r\n"
+	want := map[int]bool{} // accepted
+	for n := range len(file) {
+		switch {
+		case n > 0 && n < len("Region,Note,Sales\r\n"): // a header of fewer columns
+			want[n] = true
+		case file[n-min(n, 1)] == '\n' && bytes.Count([]byte(file[:n]), []byte(`"`))%2 == 0:
+			want[n] = true
+		}
+	}
+	// In the last column.
+	for _, line := range []string{"\",10\r\n", "\",20\r\n"} {
+		at := bytes.Index([]byte(file), []byte(line)) + 2
+		for n := at; n < at+len(line)-2; n++ {
+			want[n] = true
+		}
+	}
+	for n := range len(file) {
+		_, err := check(t, []byte(file[:n]), content.CSV)
+		if got := err == nil; got != want[n] {
+			t.Errorf("%q: %v, want accepted %t", file[:n], err, want[n])
+		}
+	}
+}
+
+// A PDF that was changed after it was made has its changes at the end: without
+// them it is not whole.
+func TestCutUpdateOfPDF(t *testing.T) {
+	t.Parallel()
+	old := pdfFile(1)
+	whole := append(bytes.Clone(old), "9 0 obj\n<</Type/Annot>>\nendobj\n"...)
+	start := len(whole)
+	whole = append(whole, "xref\n9 1\n0000000001 00000 n \ntrailer\n<</Size 10>>\nstartxref\n"...)
+	whole = append(whole, strconv.Itoa(start)+"\n%%EOF"...)
+	if _, err := check(t, whole, content.PDF); err != nil {
+		t.Fatalf("the whole: %v", err)
+	}
+	for n := len(old) + len("9 0 obj"); n < len(whole); n++ {
+		if _, err := check(t, whole[:n], content.PDF); reason(t, err) != content.Truncated {
+			t.Errorf("cut to %d of %d: %v, want truncated", n, len(whole), err)
+		}
+	}
+}

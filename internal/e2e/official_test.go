@@ -1,0 +1,364 @@
+package e2e_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vizpost/vizpost/internal/content"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
+)
+
+// official returns a program of Tableau's own clients, which make e2e installs.
+func official(t *testing.T, program string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", ".venv-tableau", "bin", program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("Tableau's clients are not installed: run `make e2e`, which installs them into .venv-tableau")
+	}
+	return path
+}
+
+// standInCounts are parts of what the stand-in says at /-/stats.
+type standInCounts struct {
+	SignIns  int `json:"sign_ins"`
+	SignOuts int `json:"sign_outs"`
+	Live     int `json:"sessions_live"`
+	Ended    int `json:"sessions_ended_by_sign_in"`
+	Calls    map[string]int
+}
+
+func countsOf(t *testing.T, address string) standInCounts {
+	t.Helper()
+	response, err := http.Get(address + "/-/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var counts standInCounts
+	if err := json.NewDecoder(response.Body).Decode(&counts); err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+// exported checks a file of a client by its suffix and returns its facts; those
+// of formats that package content does not know are pages alone.
+func exported(t *testing.T, folder, name string) content.Facts {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(folder, name))
+	if err != nil {
+		t.Errorf("%s was not exported: %v", name, err)
+		return content.Facts{}
+	}
+	switch format := strings.TrimPrefix(filepath.Ext(name), "."); format {
+	case content.PNG, content.PDF, content.CSV, content.XLSX:
+		facts, err := content.Check(t.Context(), bytes.NewReader(body), int64(len(body)), format)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		return facts
+	case "svg":
+		if !bytes.Contains(body, []byte("<svg")) {
+			t.Errorf("%s is none", name)
+		}
+		return content.Facts{}
+	default:
+		archive, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return content.Facts{}
+		}
+		pages := 0
+		for _, f := range archive.File {
+			if slide.MatchString(f.Name) || strings.HasSuffix(f.Name, ".twb") {
+				pages++
+			}
+		}
+		return content.Facts{Pages: pages}
+	}
+}
+
+var slide = regexp.MustCompile(`^ppt/slides/slide\d+\.xml$`)
+
+// TestPythonClient runs a script of Tableau's Python client against stand-ins of
+// several versions. It negotiates the version by itself.
+func TestPythonClient(t *testing.T) {
+	t.Parallel()
+	python := official(t, "python")
+	files := map[string]content.Facts{
+		"preview.png":          {Width: 192, Height: 192},
+		"image.png":            {Width: 1000, Height: 800},
+		"high.png":             {Width: 2000, Height: 1600},
+		"sized.png":            {Width: 640, Height: 480},
+		"image.svg":            {},
+		"view.pdf":             {Pages: 1},
+		"all.csv":              {Rows: 12},
+		"west.csv":             {Rows: 1},
+		"customer.csv":         {Rows: 1},
+		"view.xlsx":            {Rows: 13, Sheets: 1},
+		"workbook preview.png": {Width: 192, Height: 192},
+		"workbook.pdf":         {Pages: 6},
+		"workbook.pptx":        {Pages: 6},
+		"Superstore.twbx":      {Pages: 1},
+		"custom.png":           {Width: 1000, Height: 800},
+		"custom.pdf":           {Pages: 1},
+		"custom.csv":           {Rows: 24},
+	}
+	for _, test := range []struct {
+		version, product string
+		args             []string
+		unavailable      []string // what the client refuses to ask for
+	}{
+		{"3.6", "2019.4.0", nil, []string{
+			"sized.png", "image.svg", "view.xlsx", "workbook.pptx", "custom.png", "custom.pdf", "custom.csv",
+		}},
+		{"3.19", "2023.1.0", nil, []string{"sized.png", "image.svg", "custom.pdf", "custom.csv"}},
+		{"3.23", "2024.2.0", nil, []string{"image.svg"}},
+		{"3.29", "2026.2.0", nil, []string{}},
+		{"3.30", "2026.3.0", []string{"--cloud"}, []string{}},
+	} {
+		t.Run(test.version, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"tableau", "--addr", "127.0.0.1:0", "--api-version", test.version}, test.args...)
+			tableau := start(t, nil, "password", args...).facts
+			folder := t.TempDir()
+			got := pythonClient(t, python, tableau, folder)
+
+			if diff := cmp.Diff(test.unavailable, got.Unavailable); diff != "" {
+				t.Errorf("unavailable (-want +got):\n%s", diff)
+			}
+			for name, want := range files {
+				if slices.Contains(test.unavailable, name) {
+					continue
+				}
+				if diff := cmp.Diff(want, exported(t, folder, name)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+			got.check(t, test.version, test.product, tableau)
+			if !slices.Contains(test.unavailable, "custom.png") {
+				want := []string{"West only", "Furniture / Draft", "My consumers", "Été 2026 – Est", "Technology"}
+				if diff := cmp.Diff(want, got.CustomViews); diff != "" {
+					t.Errorf("custom views (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff([]string{"Overview", "Superstore", tableau["user"]}, got.CustomViewOf); diff != "" {
+					t.Errorf("custom view of (-want +got):\n%s", diff)
+				}
+			}
+			counts := countsOf(t, tableau["url"])
+			if counts.SignIns != 5 || counts.SignOuts != 4 || counts.Ended != 1 || counts.Live != 0 {
+				t.Errorf("counts = %+v, want 5 sign-ins, 4 sign-outs, 1 session ended by a sign-in, none live", counts)
+			}
+			if n := counts.Calls["unknown"]; n != 0 {
+				t.Errorf("the client asked %d times for what the stand-in does not know", n)
+			}
+		})
+	}
+}
+
+// pythonFacts is what official/client.py prints.
+type pythonFacts struct {
+	Version      string
+	API          string
+	Product      string
+	User         string
+	Projects     []string
+	Workbooks    []string
+	Sheets       []string
+	Webpage      string
+	Paged        []string
+	Filtered     []string
+	Tagged       []string
+	Usage        bool
+	CustomViews  []string `json:"custom views"`
+	CustomViewOf []string `json:"custom view of"`
+	Unavailable  []string
+
+	Beyond           string
+	UnknownFilter    string `json:"unknown filter"`
+	UnknownView      string `json:"unknown view"`
+	AfterSecond      string `json:"after a second sign-in"`
+	WrongToken       string `json:"a wrong token"`
+	ViewsOfTheSecond int    `json:"the second"`
+	WithPassword     []int  `json:"with a password"`
+}
+
+func pythonClient(t *testing.T, python string, tableau map[string]string, folder string) pythonFacts {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, python, filepath.Join("official", "client.py"), tableau["url"], tableau["site"], folder)
+	cmd.Env = append(os.Environ(),
+		"TABLEAU_TOKEN_NAME="+tableau["token name"], "TABLEAU_TOKEN_SECRET="+tableau["token secret"],
+		"TABLEAU_USER="+tableau["user"], "TABLEAU_PASSWORD="+tableau["password"])
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("the client failed: %v\n%s", err, stderr.Bytes())
+	}
+	var facts pythonFacts
+	if err := json.Unmarshal(out, &facts); err != nil {
+		t.Fatalf("the client said %s: %v", out, err)
+	}
+	return facts
+}
+
+// check compares what does not depend on the version.
+func (f pythonFacts) check(t *testing.T, version, product string, tableau map[string]string) {
+	t.Helper()
+	if len(f.Paged) < 10 || !slices.Contains(f.Paged, "Superstore/sheets/Overview") {
+		t.Errorf("paging found %d views: %q", len(f.Paged), f.Paged)
+	}
+	if want := tableau["url"] + "/#/site/demo/workbooks/"; !strings.HasPrefix(f.Webpage, want) {
+		t.Errorf("the workbook's page is %s, want one below %s", f.Webpage, want)
+	}
+	n := len(f.Paged)
+	for name, texts := range map[string][2]any{
+		"negotiated version":    {version, f.Version},
+		"server's version":      {version, f.API},
+		"product":               {product, f.Product},
+		"user":                  {tableau["user"], f.User},
+		"filtered and sorted":   {[]string{"Overview", "Operating Profit"}, f.Filtered},
+		"with a tag":            {[]string{"Market – Écoles"}, f.Tagged},
+		"page beyond the end":   {"400006", f.Beyond},
+		"unknown filter":        {"400065", f.UnknownFilter},
+		"unknown view":          {"404011", f.UnknownView},
+		"usage":                 {true, f.Usage},
+		"after another sign-in": {"401002", f.AfterSecond},
+		"views of the other":    {n, f.ViewsOfTheSecond},
+		"two with a password":   {[]int{n, n}, f.WithPassword},
+		"wrong token":           {"401001", f.WrongToken},
+		"sheets":                {[]string{"Overview", "Sales by Region", "Profit by Category", "Monthly Sales", "Top Customers", "Shipping"}, f.Sheets},
+	} {
+		if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for _, project := range []string{"Sales", "Écoles", "Privé"} {
+		if !slices.Contains(f.Projects, project) {
+			t.Errorf("the projects %q lack %s", f.Projects, project)
+		}
+	}
+	if !slices.Contains(f.Workbooks, "Superstore") || !slices.Contains(f.Workbooks, "Market – Écoles") {
+		t.Errorf("the workbooks are %q", f.Workbooks)
+	}
+}
+
+// tabcmd is Tableau's command with a home of its own, where it keeps its
+// session.
+type tabcmd struct {
+	t             *testing.T
+	program, home string
+}
+
+// run runs a command that must succeed, and returns what it logged.
+func (c tabcmd) run(args ...string) string {
+	c.t.Helper()
+	out, err := c.try(args...)
+	if err != nil {
+		c.t.Fatalf("tabcmd %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func (c tabcmd) try(args ...string) (string, error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd.Dir = c.home
+	cmd.Env = append(os.Environ(), "HOME="+c.home)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestTabcmd runs Tableau's command-line client against stand-ins of several
+// versions.
+func TestTabcmd(t *testing.T) {
+	t.Parallel()
+	program := official(t, "tabcmd")
+	for _, test := range []struct {
+		version string
+		sizes   bool // before 3.23 the client refuses sizes, which export --png always sends
+	}{{"3.19", false}, {"3.29", true}} {
+		t.Run(test.version, func(t *testing.T) {
+			t.Parallel()
+			tableau := start(t, nil, "password", "tableau", "--addr", "127.0.0.1:0", "--api-version", test.version).facts
+			c := tabcmd{t, program, t.TempDir()}
+			// tabcmd writes the site's name in lower case.
+			login := []string{"login", "-s", tableau["url"], "-t", "Demo"}
+			token := []string{"--token-name", tableau["token name"], "--token-value", tableau["token secret"]}
+			c.run(append(login, token...)...)
+
+			if out := c.run("list", "workbooks", "-n"); !strings.Contains(out, "Superstore") || !strings.Contains(out, "Market") {
+				t.Errorf("list workbooks: %s", out)
+			}
+			c.run("list", "projects")
+			c.run("export", "Superstore/Overview", "--pdf", "--pagelayout", "landscape", "--pagesize", "a4", "-f", "export.pdf")
+			c.run("export", "Superstore/SalesbyRegion?Region=West&Sub-Category=Chairs", "--csv", "-f", "export.csv")
+			c.run("export", "Superstore/SalesbyRegion", "--csv", "--filter", "Region=East,West", "-f", "filter.csv")
+			c.run("get", "/views/Superstore/Overview.png?:refresh=yes", "-f", "get.png")
+			c.run("get", "/views/Superstore/Overview.pdf", "-f", "get.pdf")
+			c.run("get", "/views/Superstore/SalesbyRegion.csv", "-f", "get.csv")
+			c.run("get", "/workbooks/Superstore.twbx", "-f", "get.twbx")
+			files := map[string]content.Facts{
+				"export.pdf": {Pages: 1},
+				"export.csv": {Rows: 1},
+				"filter.csv": {Rows: 6},
+				"get.png":    {Width: 1000, Height: 800},
+				"get.pdf":    {Pages: 1},
+				"get.csv":    {Rows: 12},
+				"get.twbx":   {Pages: 1},
+			}
+			if test.sizes {
+				c.run("export", "Superstore/Overview?Region=West", "--png", "-f", "export.png")
+				c.run("export", "Superstore/Shipping", "--png", "--width", "500", "--height", "400", "--resolution", "standard", "-f", "sized.png")
+				files["export.png"] = content.Facts{Width: 2000, Height: 1600}
+				view := sample.ID("view", "demo", "Superstore/sheets/Overview")
+				c.run("export", "Superstore/Overview/"+sample.ID("customview", view, "West only")+"/Westonly", "--png", "-f", "custom.png")
+				files["custom.png"] = content.Facts{Width: 2000, Height: 1600}
+				files["sized.png"] = content.Facts{Width: 500, Height: 400}
+			}
+			for name, want := range files {
+				if diff := cmp.Diff(want, exported(t, c.home, name)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+
+			wrong := []string{"--token-name", tableau["token name"], "--token-value", "wrong"}
+			if out, err := c.try(append(login, wrong...)...); err == nil {
+				t.Errorf("a wrong token signs in: %s", out)
+			}
+			// It does not keep passwords.
+			c.run("export", "Superstore/Overview", "--fullpdf", "--pagesize", "letter", "-f", "full.pdf",
+				"-s", tableau["url"], "-t", "Demo", "--username", tableau["user"], "--password", tableau["password"])
+			if got := exported(t, c.home, "full.pdf").Pages; got != 6 {
+				t.Errorf("the workbook's PDF has %d pages, want 6", got)
+			}
+			c.run("logout")
+			if _, err := os.Stat(filepath.Join(c.home, "tableau_auth.json")); err == nil {
+				t.Error("the session is still kept after logging out")
+			}
+			if n := countsOf(t, tableau["url"]).Calls["unknown"]; n != 0 {
+				t.Errorf("tabcmd asked %d times for what the stand-in does not know", n)
+			}
+		})
+	}
+}

@@ -1,0 +1,170 @@
+package tableau
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/content"
+)
+
+// download bounds a file that is streamed.
+type download struct {
+	timeout       time.Duration // of the whole
+	headerTimeout time.Duration // until the status
+	limit         int64         // bytes
+	format        Format        // that must come, where an old server sends another; "" for any
+}
+
+const (
+	copyBuffer = 64 << 10
+	sniffBytes = 512
+)
+
+// download makes one request and streams its body to w.
+func (c *Client) download(ctx context.Context, r request, d download, w io.Writer) (ExportInfo, error) {
+	ctx, cancel := withTimeout(ctx, d.timeout)
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	waiting := time.AfterFunc(d.headerTimeout, func() { stop(timeoutError("no answer", d.headerTimeout)) })
+	defer waiting.Stop()
+
+	r.accept = acceptAny
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return ExportInfo{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if !waiting.Stop() {
+		return ExportInfo{}, transportError(ctx, r.op, context.Cause(ctx))
+	}
+	if err := c.checkStatus(ctx, r, resp); err != nil {
+		return ExportInfo{}, err
+	}
+
+	head := make([]byte, sniffBytes)
+	n, err := io.ReadFull(resp.Body, head)
+	head = head[:n]
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return ExportInfo{}, bodyError(ctx, r.op, resp, err)
+	}
+	if isErrorBody(resp, head) && !(d.format == SVG && isSVG(head)) {
+		return ExportInfo{}, c.errorBody(ctx, r, resp, head)
+	}
+	if d.format == SVG && n > 0 && !isSVG(head) {
+		return ExportInfo{}, &Error{Op: r.op, Status: resp.StatusCode, Cause: NotSupported,
+			hint: "Tableau sent another image in place of an svg, as servers before Tableau 2026.2 do. Choose png."}
+	}
+	// ReadFull hides whether a short body ended or broke off; reading on tells.
+	return c.copyBody(ctx, r, resp, d.limit, head, w)
+}
+
+// isErrorBody reports whether a body with a status of success is an error all
+// the same: a sign-in page, or an error of Tableau or of what stands before it.
+func isErrorBody(resp *http.Response, head []byte) bool {
+	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil {
+		switch mediaType {
+		case "text/html", "application/xhtml+xml", "application/xml", "text/xml", "application/json":
+			return true
+		}
+	}
+	_, found := content.SniffError(head)
+	return found
+}
+
+// isSVG reports whether a file begins as an SVG does: with the element svg,
+// after an XML declaration, comments and a document type.
+func isSVG(head []byte) bool {
+	head = trimStart(head)
+	d := xml.NewDecoder(bytes.NewReader(head))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	for {
+		start := d.InputOffset()
+		token, err := d.RawToken()
+		if err != nil {
+			// The root with all of its attributes may be longer than the head.
+			return rootPattern.Match(trimStart(head[start:]))
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			return t.Name.Local == "svg"
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return false
+			}
+		case xml.EndElement:
+			return false
+		}
+	}
+}
+
+var rootPattern = regexp.MustCompile(`^<([A-Za-z]+:)?svg[\s/>]`)
+
+func (c *Client) errorBody(ctx context.Context, r request, resp *http.Response, head []byte) *Error {
+	rest, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody-sniffBytes))
+	if err != nil && ctx.Err() != nil {
+		return transportError(ctx, r.op, err)
+	}
+	body := append(head, rest...)
+	if _, ok := decodeError(body); ok {
+		return c.statusError(r, resp, body)
+	}
+	return &Error{Op: r.op, Status: resp.StatusCode, Cause: NotTableau, Retry: true, hint: pageHint(resp, body)}
+}
+
+func (c *Client) copyBody(ctx context.Context, r request, resp *http.Response, limit int64, head []byte, w io.Writer) (ExportInfo, error) {
+	info := ExportInfo{ContentType: resp.Header.Get("Content-Type")}
+	if resp.ContentLength > limit {
+		return info, &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge}
+	}
+	out := &countingWriter{w: w}
+	if len(head) > 0 {
+		if _, err := out.Write(head); err != nil {
+			return info, writeError(r.op, err)
+		}
+	}
+	// Both sides are wrapped, so that io.CopyBuffer uses this buffer.
+	_, err := io.CopyBuffer(out, io.LimitReader(resp.Body, limit+1-out.written), make([]byte, copyBuffer))
+	info.Bytes = out.written
+	switch {
+	case out.err != nil:
+		return info, writeError(r.op, out.err)
+	case err != nil:
+		return info, bodyError(ctx, r.op, resp, err)
+	case out.written > limit:
+		return info, &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge}
+	case resp.ContentLength >= 0 && out.written < resp.ContentLength:
+		return info, bodyError(ctx, r.op, resp, io.ErrUnexpectedEOF)
+	}
+	return info, nil
+}
+
+func writeError(op string, err error) error {
+	return fmt.Errorf("%s: writing what Tableau sent: %w", op, err)
+}
+
+// countingWriter tells a failing writer from a failing reader.
+type countingWriter struct {
+	w       io.Writer
+	written int64
+	err     error
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.written += int64(n)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
+}
