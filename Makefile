@@ -64,7 +64,7 @@ stack-down: ## end what make stack started
 	@$(GO) run ./cmd/stack down
 
 .PHONY: e2e
-e2e: browser .venv-sam/.installed .venv-stack/.installed .venv-tableau/.installed ## the built command, the page in a browser, Tableau's clients, the template on an emulator
+e2e: browser $(AXE) .venv-sam/.installed .venv-stack/.installed .venv-tableau/.installed ## the built command, the page in a browser, Tableau's clients, the template on an emulator
 	$(GO) test -count=1 -timeout 25m $(E2E)
 
 .PHONY: lint
@@ -105,6 +105,14 @@ browser:
 	@command -v chromium >/dev/null || { \
 		echo "installing chromium"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; }
+
+# The accessibility checker of the page's tests. It is not part of vizpost.
+AXE := build/axe/node_modules/axe-core/axe.min.js
+$(AXE):
+	@command -v npm >/dev/null || { \
+		echo "installing npm"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq npm >/dev/null; }
+	@npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix build/axe axe-core@4.14.1
 
 .PHONY: clean
 clean: ## remove what the targets make

@@ -131,6 +131,8 @@ func (a *account) useAPI() {
 	a.api("POST", path+"/test", nil, http.StatusOK)
 	a.api("GET", path+"/views", nil, http.StatusOK)
 	a.api("GET", "/v1/connections", nil, http.StatusOK)
+	a.api("GET", path, nil, http.StatusOK)
+	a.api("GET", path+"/history", nil, http.StatusOK)
 
 	destination := a.api("POST", "/v1/destinations", object{"name": "Sales", "type": "slack", "url": a.slack.URL + "/services/T0/B0/canary"}, http.StatusCreated).get("id")
 	a.api("PATCH", "/v1/destinations/"+destination, object{"url": a.slack.URL + "/services/T0/B0/canary-two"}, http.StatusOK)

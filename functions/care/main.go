@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/vizpost/vizpost/internal/aws/dynamo"
 	"github.com/vizpost/vizpost/internal/aws/function"
 	"github.com/vizpost/vizpost/internal/aws/queue"
+	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/run"
 )
 
@@ -27,8 +29,9 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context) error,
 	store := dynamo.New(dynamodb.NewFromConfig(cfg), s.AppTable(), s.RunsTable())
 	store.Now = now
 	care := &run.Care{
-		Store: store, Connections: store, Bell: &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()},
-		Now: now, Log: log,
+		Store: store, Connections: &connection.Service{Store: store, Now: now, NewID: assembly.NewIDs(now, rand.Reader), Log: log},
+		Bell: &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()},
+		Now:  now, Log: log,
 	}
 	return care.Run, nil
 }

@@ -5,6 +5,7 @@ package connection
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,9 @@ type Connection struct {
 	ProbeAt time.Time
 	Probes  int // tries since it broke
 
+	// Noted counts what the history was told; see [Event].
+	Noted Noted
+
 	Version   int64 // counts edits by people
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time
@@ -72,6 +76,14 @@ func (a Auth) Name() string {
 		return a.TokenName
 	}
 	return a.Username
+}
+
+// describe names the credential in a sentence.
+func (a Auth) describe() string {
+	if a.Method == tableau.PersonalAccessToken {
+		return fmt.Sprintf("the token %q", a.TokenName)
+	}
+	return fmt.Sprintf("the password of %q", a.Username)
 }
 
 // Identity is who the credential signs in as.
@@ -106,6 +118,7 @@ type TokenLife struct {
 	ExpiresAt  time.Time // zero when unknown
 	Source     ExpirySource
 	LastUsedAt time.Time // of the last sign-in; zero when there was none
+	Warned     string    // kind of the last [Warning] that people were sent
 }
 
 // IdleUntil is when Tableau will have deleted a token if nothing signs in until
@@ -119,13 +132,13 @@ func (l TokenLife) IdleUntil(method tableau.Method) time.Time {
 
 // Problem says why a connection does not work, for people.
 type Problem struct {
-	Code    string // stable, such as "credentials_rejected"
-	Message string // what happened
-	Causes  []Cause
+	Code    string  // stable, such as "credentials_rejected"
+	Message string  // what happened
+	Causes  []Cause // the likeliest first
 	Since   time.Time
 }
 
-// Cause is one explanation of a problem with its remedy, the likeliest first.
+// Cause is one explanation of a problem with its remedy; see [problem.Cause].
 type Cause struct {
 	Code    string // stable, such as "idle", "expired", "mistyped"
 	Message string
@@ -154,6 +167,11 @@ func (c Connection) Clone() Connection {
 		c.Problem = &p
 	}
 	return c
+}
+
+// mend notes that the connection works.
+func (c *Connection) mend() {
+	c.State, c.Problem, c.ProbeAt, c.Probes = Connected, nil, time.Time{}, 0
 }
 
 // What a [Store] answers beside the problems that its methods name.

@@ -33,16 +33,16 @@ func (f *failing) write(do func() error) error {
 	return errCrash
 }
 
-func (f *failing) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
-	return f.write(func() error { return f.Store.CreateConnection(ctx, c, session) })
+func (f *failing) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return f.write(func() error { return f.Store.CreateConnection(ctx, c, session, events...) })
 }
 
-func (f *failing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
-	return f.write(func() error { return f.Store.UpdateConnection(ctx, c, session) })
+func (f *failing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return f.write(func() error { return f.Store.UpdateConnection(ctx, c, session, events...) })
 }
 
-func (f *failing) DeleteConnection(ctx context.Context, id string, rev int64) error {
-	return f.write(func() error { return f.Store.DeleteConnection(ctx, id, rev) })
+func (f *failing) DeleteConnection(ctx context.Context, id string, rev int64, events ...connection.Event) error {
+	return f.write(func() error { return f.Store.DeleteConnection(ctx, id, rev, events...) })
 }
 
 func (f *failing) LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (in connection.SignIn, err error) {

@@ -34,6 +34,19 @@ func (l TokenLife) used(method tableau.Method, now time.Time, expiresIn time.Dur
 	return l
 }
 
+// entered notes the end of a token that a person gave, zero for one that they
+// do not know; Tableau's own word stands above it.
+func (l TokenLife) entered(expiresAt time.Time) TokenLife {
+	switch {
+	case l.Source == ExpiryTableau:
+	case expiresAt.IsZero():
+		l.ExpiresAt, l.Source = time.Time{}, ExpiryUnknown
+	default:
+		l.ExpiresAt, l.Source = expiresAt.UTC(), ExpiryEntered
+	}
+	return l
+}
+
 // KeepAliveDue reports whether the connection's token needs a sign-in so as not
 // to die of idleness.
 func (c Connection) KeepAliveDue(now time.Time) bool {
@@ -45,6 +58,7 @@ func (c Connection) KeepAliveDue(now time.Time) bool {
 // a credential.
 type Warning struct {
 	Kind    string // such as "expires_in_7_days"
+	Of      string // what the kind is said once for: the credential, and its end if a person entered that
 	Subject string
 	Text    string
 }
@@ -73,8 +87,13 @@ func (c Connection) Warn(now time.Time) (Warning, bool) {
 		case 1:
 			when = "in a day"
 		}
+		of := c.CredentialVersion
+		if c.TokenLife.Source == ExpiryEntered { // which people correct; Tableau's varies by minutes
+			of += " " + end.UTC().Format(time.DateOnly)
+		}
 		return Warning{
 			Kind:    fmt.Sprintf("expires_in_%d_days", days),
+			Of:      of,
 			Subject: fmt.Sprintf("The Tableau token of %q ends %s", c.Name, when),
 			Text: fmt.Sprintf("The personal access token %q, with which vizpost signs in for the connection %q (%s, %s), ends on %s UTC.\n\n"+
 				"%s\n\nUntil then nothing changes. After it, reports are held until there is a new token; none is lost.\n",

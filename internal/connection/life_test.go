@@ -97,12 +97,12 @@ func TestLikelyCause(t *testing.T) {
 		breaks   func(w *world)
 		causes   []string
 	}{
-		"idle":          {false, func(*world) { time.Sleep(16 * day) }, []string{"idle", "revoked", "expired"}},
-		"expired":       {false, func(w *world) { w.keepUntil(180 * day) }, []string{"expired", "revoked", "idle"}},
-		"revoked":       {false, func(w *world) { time.Sleep(time.Hour); w.tableau.RevokeTokens("") }, []string{"revoked", "expired"}},
-		"mfa":           {false, func(w *world) { w.tableau.EnableMFA("") }, []string{"revoked", "expired"}},
-		"password":      {true, func(w *world) { w.tableau.NewPassword(tableautest.DefaultUser); w.sessionDies() }, []string{"mfa_or_single_sign_on", "changed", "locked_out"}},
-		"mfa, password": {true, func(w *world) { w.tableau.EnableMFA(""); w.sessionDies() }, []string{"mfa_or_single_sign_on", "changed", "locked_out"}},
+		"idle":          {false, func(*world) { time.Sleep(16 * day) }, []string{"idle", "revoked", "mfa_enabled", "expired"}},
+		"expired":       {false, func(w *world) { w.keepUntil(180 * day) }, []string{"expired", "revoked", "mfa_enabled", "idle"}},
+		"revoked":       {false, func(w *world) { time.Sleep(time.Hour); w.tableau.RevokeTokens("") }, []string{"revoked", "mfa_enabled"}},
+		"mfa":           {false, func(w *world) { w.tableau.EnableMFA("") }, []string{"revoked", "mfa_enabled"}},
+		"password":      {true, func(w *world) { w.tableau.NewPassword(tableautest.DefaultUser); w.sessionDies() }, []string{"changed", "mfa_enabled", "single_sign_on", "locked_out"}},
+		"mfa, password": {true, func(w *world) { w.tableau.EnableMFA(""); w.sessionDies() }, []string{"changed", "mfa_enabled", "single_sign_on", "locked_out"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,23 +148,57 @@ func (w *world) keepUntil(d time.Duration) {
 func TestEnteredExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
+		w.network.silent.Store(true)
 		in := w.settings()
-		in.Credential = w.password() // of which Tableau says no end
+		in.ExpiresAt = time.Now().Add(-day)
+		_, err := w.Create(w.Context(), "c", in)
+		w.wantFields(err, "auth.expires_on")
+		in.ExpiresAt = time.Now().Add(40 * day)
 		c, err := w.Create(w.Context(), "c", in)
 		w.succeed(err)
+		wantEnd := func(c connection.Connection, end time.Time, source connection.ExpirySource) {
+			w.Helper()
+			if !c.TokenLife.ExpiresAt.Equal(end) || c.TokenLife.Source != source {
+				w.Errorf("got %+v, want the end %v, known from %s", c.TokenLife, end, source)
+			}
+		}
+		wantEnd(c, in.ExpiresAt, connection.ExpiryEntered)
+
 		end := time.Now().Add(90 * day).In(time.FixedZone("somewhere", 3600))
-		c, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
-		w.succeed(err)
-		if want := (connection.TokenLife{ExpiresAt: end.UTC(), Source: connection.ExpiryEntered, LastUsedAt: c.TokenLife.LastUsedAt}); c.TokenLife != want {
-			w.Errorf("got %+v, want %+v", c.TokenLife, want)
+		for _, test := range []struct {
+			end    time.Time
+			source connection.ExpirySource
+		}{{end, connection.ExpiryEntered}, {time.Time{}, connection.ExpiryUnknown}, {end, connection.ExpiryEntered}} {
+			c, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &test.end})
+			w.succeed(err)
+			wantEnd(c, test.end, test.source)
 		}
+		past := time.Now().Add(-day)
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &past})
+		w.wantFields(err, "token_expires_on")
+
+		// The same credential once more keeps it.
+		credential, none := w.token(), time.Time{}
+		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &credential, ExpiresAt: &none})
+		w.succeed(err)
+		wantEnd(c, end, connection.ExpiryEntered)
+
 		// Tableau's own word stands above it.
-		credential := w.token()
-		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &credential, ExpiresAt: &end})
+		w.network.silent.Store(false)
+		another := w.newToken("", "another")
+		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &another, ExpiresAt: &end})
 		w.succeed(err)
-		if c.TokenLife.Source != connection.ExpiryTableau || !c.TokenLife.ExpiresAt.Equal(time.Now().Add(180*day)) {
-			w.Errorf("got %+v, want what Tableau says", c.TokenLife)
-		}
+		wantEnd(c, time.Now().Add(180*day), connection.ExpiryTableau)
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
+		w.wantFields(err, "token_expires_on")
+
+		// A password has none.
+		password := w.password()
+		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &password, ExpiresAt: &none})
+		w.succeed(err)
+		wantEnd(c, time.Time{}, connection.ExpiryUnknown)
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
+		w.wantFields(err, "token_expires_on")
 	})
 }
 

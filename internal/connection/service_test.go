@@ -41,7 +41,7 @@ func TestCreate(t *testing.T) {
 			Server:   connection.Server{ProductVersion: c.Server.ProductVersion, RESTAPIVersion: tableautest.DefaultAPIVersion},
 			TokenLife: connection.TokenLife{ExpiresAt: time.Now().UTC().AddDate(0, 0, 180), Source: connection.ExpiryTableau,
 				LastUsedAt: time.Now().UTC()},
-			Notify: []string{"ops@example.com"}, Version: 1, Rev: 1, CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC(),
+			Notify: []string{"ops@example.com"}, Noted: connection.Noted{Edits: 1}, Version: 1, Rev: 1, CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC(),
 		}
 		if diff := cmp.Diff(want, c); diff != "" {
 			w.Errorf("the connection differs (-want +got):\n%s", diff)
@@ -273,7 +273,7 @@ func TestSwitchMethodKeepsConnection(t *testing.T) {
 		want := c
 		want.Auth = connection.Auth{Method: tableau.PersonalAccessToken, TokenName: tableautest.DefaultTokenName}
 		want.CredentialVersion, want.Fingerprint, want.TokenLife = edited.CredentialVersion, edited.Fingerprint, edited.TokenLife
-		want.Version, want.Rev = 2, 2
+		want.Version, want.Rev, want.Noted = 2, 2, connection.Noted{Edits: 2}
 		if diff := cmp.Diff(want, edited); diff != "" {
 			w.Errorf("the connection differs (-want +got):\n%s", diff)
 		}
@@ -364,6 +364,7 @@ func TestEditWithoutCredential(t *testing.T) {
 		w.succeed(err)
 		want := c
 		want.Name, want.Notify, want.Version, want.Rev, want.UpdatedAt = name, []string{"a@example.com", "b@example.com"}, 2, 2, time.Now().UTC()
+		want.Noted = connection.Noted{Edits: 2}
 		if diff := cmp.Diff(want, got); diff != "" {
 			w.Errorf("the connection differs (-want +got):\n%s", diff)
 		}
@@ -623,12 +624,12 @@ type stale struct {
 	write func()
 }
 
-func (s *stale) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+func (s *stale) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
 	if s.left > 0 {
 		s.left--
 		s.write()
 	}
-	return s.Store.UpdateConnection(ctx, c, session)
+	return s.Store.UpdateConnection(ctx, c, session, events...)
 }
 
 func TestWhyUnreachable(t *testing.T) {

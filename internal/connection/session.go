@@ -46,6 +46,7 @@ func (e *BrokenError) Error() string {
 // broken. It is transient.
 type BusyError struct {
 	Message string        // for people
+	Causes  []Cause       // what it may come from, where that is known
 	After   time.Duration // when to try again
 }
 
@@ -115,26 +116,45 @@ func (m *memory) renewal(fingerprint string) chan struct{} {
 // this call that found out; a [BusyError] when signing in must wait; NotFound
 // when the connection is gone; otherwise what the call returned.
 func (s *Service) Do(ctx context.Context, id string, call Call) error {
-	return s.do(ctx, id, Connected, call)
+	return s.do(ctx, id, use{}, call)
 }
 
-// do is Do; despite is the state that the caller has seen and means to try: one
-// who has seen a connection broken in this way tries it nevertheless.
-func (s *Service) do(ctx context.Context, id string, despite State, call Call) error {
+// use says what a session is wanted for.
+type use struct {
+	// despite is the state that the caller has seen and means to try: one who
+	// has seen a connection broken in this way tries it nevertheless.
+	despite State
+
+	// keepAlive says that it is wanted for its sign-in alone.
+	keepAlive bool
+}
+
+// do is Do for any use.
+func (s *Service) do(ctx context.Context, id string, use use, call Call) error {
 	var ended live // the session that Tableau has ended
 	for attempt := 0; ; attempt++ {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
 			return fmt.Errorf("reading the connection: %w", err)
 		}
-		if !c.State.Works() && c.State != despite {
+		if !c.State.Works() && c.State != use.despite {
 			return &BrokenError{Connection: c}
 		}
 		var dead int64
 		if ended.version == c.CredentialVersion {
 			dead = ended.generation
 		}
-		l, err := s.session(ctx, c, dead, despite)
+		l, err := s.session(ctx, c, dead, use)
+		if errors.Is(err, errNoSecret) {
+			// What was put a moment ago may not be seen at once.
+			if attempt < noSecretTries {
+				if sleep(ctx, noSecretPause) != nil {
+					return err
+				}
+				continue
+			}
+			return s.secretGone(ctx, c)
+		}
 		if errors.Is(err, ErrFenced) && attempt < 2 {
 			continue // the credential was edited meanwhile: begin again with the new one
 		}
@@ -159,7 +179,7 @@ func (s *Service) do(ctx context.Context, id string, despite State, call Call) e
 
 // session gives a session of the connection's credential later than the
 // generation dead.
-func (s *Service) session(ctx context.Context, c Connection, dead int64, despite State) (live, error) {
+func (s *Service) session(ctx context.Context, c Connection, dead int64, use use) (live, error) {
 	if l, ok := s.remembered(c, dead); ok {
 		return l, nil
 	}
@@ -214,19 +234,19 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, despite
 			err = fmt.Errorf("reading the connection: %w", err)
 		case latest.CredentialVersion != c.CredentialVersion:
 			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
-		case !latest.State.Works() && latest.State != despite:
+		case !latest.State.Works() && latest.State != use.despite:
 			err = &BrokenError{Connection: latest}
 		}
 		if err != nil {
 			return live{}, errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
 		}
 		// A sign-in is finished even if its caller has gone: others wait for it.
-		return s.signIn(context.WithoutCancel(ctx), latest, credential, lease, dead)
+		return s.signIn(context.WithoutCancel(ctx), latest, credential, lease, dead, use)
 	}
 }
 
 // signIn makes a session. The caller holds the lease.
-func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64) (live, error) {
+func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64, use use) (live, error) {
 	client, err := s.Dial(c.ServerURL)
 	if err != nil {
 		return live{}, errors.Join(fmt.Errorf("preparing the sign-in: %w", err), s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
@@ -246,13 +266,18 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 	if err := s.Store.StoreSession(ctx, c.Fingerprint, lease.Fence, record); err != nil {
 		return live{}, fmt.Errorf("keeping the session: %w", err)
 	}
-	if err := s.change(ctx, c, func(c *Connection) bool {
+	if err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+		var events []Event
 		c.TokenLife = c.TokenLife.used(c.Auth.Method, now, session.TokenExpiresIn)
 		c.Server = Server{ProductVersion: session.ProductVersion, RESTAPIVersion: session.APIVersion}
 		if c.Problem != nil && c.Problem.Code == CodeTokenUsedElsewhere && len(lease.Recent) <= 1 {
 			c.Problem = nil
+			events = append(events, s.note(ctx, c, Mended, "The token's session lasts again."))
 		}
-		return true
+		if use.keepAlive {
+			events = append(events, s.note(ctx, c, KeptAlive, "Signed in for the token's own sake, since Tableau deletes one that is not used for 15 days."))
+		}
+		return true, events
 	}); err != nil {
 		return live{}, err
 	}
@@ -270,14 +295,19 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 	unknown := unanswered(err)
 	if hasCause(err, tableau.CredentialsRejected) {
 		broken := c
-		changeErr := s.change(ctx, c, func(c *Connection) bool {
-			if c.State != NeedsCredentials {
-				now := s.Now()
-				c.State, c.Problem, c.Probes = NeedsCredentials, rejected(*c, now), 0
-				c.ProbeAt = now.Add(rejectedProbe)
+		changeErr := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+			var events []Event
+			now := s.Now()
+			why := rejected(*c, now, 0)
+			if c.State == NeedsCredentials {
+				why.Since = c.Problem.Since // it has not worked in between
+				c.Problem = why
+			} else {
+				c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, now.Add(rejectedProbe)
+				events = append(events, s.noteBroke(ctx, c))
 			}
 			broken = *c
-			return true
+			return true, events
 		})
 		s.forget(c.ID)
 		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
@@ -296,6 +326,35 @@ func unanswered(err error) bool {
 	return errors.As(err, &t) && t.Retry && t.Code == "" && t.Cause != tableau.Unreachable && t.Cause != tableau.TooManyRequests
 }
 
+// errNoSecret says that the vault has no secret of a credential.
+var errNoSecret = errors.New("there is no such secret")
+
+const (
+	noSecretTries = 4
+	noSecretPause = 500 * time.Millisecond
+)
+
+// secretGone notes that the secret of a connection's present credential is not
+// there, which only somebody outside of vizpost can have brought about.
+func (s *Service) secretGone(ctx context.Context, c Connection) error {
+	var broken Connection
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+		if c.State == NeedsCredentials && c.Problem != nil && c.Problem.Code == CodeSecretMissing {
+			broken = *c
+			return false, nil
+		}
+		now := s.Now()
+		c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, secretMissing(*c, now), 0, now.Add(rejectedProbe)
+		events := []Event{s.noteBroke(ctx, c)}
+		broken = *c
+		return true, events
+	})
+	if err != nil {
+		return err
+	}
+	return &BrokenError{Connection: broken}
+}
+
 func hasCause(err error, cause tableau.Cause) bool {
 	var t *tableau.Error
 	return errors.As(err, &t) && t.Cause == cause
@@ -309,17 +368,17 @@ func (s *Service) tooMany(ctx context.Context, c Connection, row SignIn, now tim
 		return &BusyError{Message: "vizpost tried to sign in several times within ten minutes without getting an answer, and waits before it tries again.", After: wait}
 	}
 	why := usedElsewhere(now)
-	err := s.change(ctx, c, func(c *Connection) bool {
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if c.Problem != nil {
-			return false
+			return false, nil
 		}
 		c.Problem = why
-		return true
+		return true, []Event{s.noteBroke(ctx, c)}
 	})
 	if err != nil {
 		return err
 	}
-	return &BusyError{Message: why.Message, After: wait}
+	return &BusyError{Message: why.Message, Causes: why.Causes, After: wait}
 }
 
 // remembered gives the session that this process knows, if it is of the
@@ -366,8 +425,8 @@ func (s *Service) credential(ctx context.Context, c Connection) (sealed, error) 
 	}
 	b, err := s.Vault.Secret(ctx, vaultOwner(c.ID), c.CredentialVersion)
 	if problem.Is(err, problem.NotFound) {
-		// Dropped after an edit: whoever asks has an old row.
-		return sealed{}, fmt.Errorf("the credential was replaced: %w", ErrFenced)
+		// Mostly it was dropped after an edit, and whoever asks has an old row.
+		return sealed{}, fmt.Errorf("the credential was replaced: %w", errors.Join(errNoSecret, ErrFenced))
 	}
 	if err != nil {
 		return sealed{}, fmt.Errorf("reading the credential: %w", err)
@@ -384,28 +443,15 @@ func (s *Service) credential(ctx context.Context, c Connection) (sealed, error) 
 
 // change writes what was learned with c's credential, unless the connection has
 // another credential by now: then [ErrFenced]. The edit says whether there is
-// anything to write; it may run more than once.
-func (s *Service) change(ctx context.Context, c Connection, edit func(*Connection) bool) error {
-	for {
-		now, err := s.Store.Connection(ctx, c.ID)
-		if err != nil {
-			return fmt.Errorf("reading the connection: %w", err)
-		}
+// anything to write, and what to note of it; it may run more than once.
+func (s *Service) change(ctx context.Context, c Connection, edit func(*Connection) (bool, []Event)) error {
+	return s.rewrite(ctx, c.ID, func(now *Connection) (bool, []Event, error) {
 		if now.CredentialVersion != c.CredentialVersion {
-			return fmt.Errorf("noting the connection's state: %w", ErrFenced)
+			return false, nil, fmt.Errorf("noting the connection's state: %w", ErrFenced)
 		}
-		if !edit(&now) {
-			return nil
-		}
-		err = s.Store.UpdateConnection(ctx, now, nil)
-		if problem.Is(err, problem.Stale) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("noting the connection's state: %w", err)
-		}
-		return nil
-	}
+		write, events := edit(now)
+		return write, events, nil
+	})
 }
 
 // worked notes what a call that succeeded says of its connection, if that is
@@ -418,9 +464,13 @@ func (s *Service) worked(ctx context.Context, c Connection, l live) error {
 	if err := s.Holds.Prepare(ctx, c); err != nil {
 		return fmt.Errorf("preparing to release held runs: %w", err)
 	}
-	err := s.change(ctx, c, func(c *Connection) bool {
-		c.State, c.Problem, c.ProbeAt, c.Probes = Connected, nil, time.Time{}, 0
-		return true
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+		var events []Event
+		if c.Problem != nil {
+			events = append(events, s.note(ctx, c, Mended, "The connection works again."))
+		}
+		c.mend()
+		return true, events
 	})
 	if errors.Is(err, ErrFenced) {
 		return nil // the new credential's state is its own

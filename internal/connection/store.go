@@ -11,12 +11,12 @@ import (
 // Where a comment names NotFound, Stale, Conflict or TooMany, the error is a
 // [problem.Error] of that kind.
 type Store interface {
-	// CreateConnection stores a new connection with Rev 1 and, when session is
-	// not nil, its first session, in one transaction. A connection with a
+	// CreateConnection stores a new connection with Rev 1, its events and, when
+	// session is not nil, its first session, in one transaction. A connection with a
 	// personal access token claims its fingerprint: Conflict with
 	// [problem.CodeTokenInUse] when another connection has it. Stale when the
 	// id exists.
-	CreateConnection(ctx context.Context, c Connection, session *Session) error
+	CreateConnection(ctx context.Context, c Connection, session *Session, events ...Event) error
 
 	// Connection reads one, consistently. NotFound when there is none.
 	Connection(ctx context.Context, id string) (Connection, error)
@@ -28,15 +28,26 @@ type Store interface {
 	// UpdateConnection replaces the stored connection if its Rev is still
 	// c.Rev, and stores Rev+1. In the same transaction it moves the claim on
 	// the fingerprint if that changed, forgets the session of the old
-	// fingerprint, and stores the session if one is given. Stale when Rev
-	// moved on, NotFound when the connection is gone, Conflict with
+	// fingerprint, stores the session if one is given, and the events. Stale
+	// when Rev moved on, NotFound when the connection is gone, Conflict with
 	// [problem.CodeTokenInUse] when the new fingerprint is another's.
-	UpdateConnection(ctx context.Context, c Connection, session *Session) error
+	UpdateConnection(ctx context.Context, c Connection, session *Session, events ...Event) error
 
 	// DeleteConnection removes a connection, its claim and its session if its
-	// Rev is still rev. Conflict with [problem.CodeInUse] while reports use it,
-	// also when such a report is being made at the same time; Stale, NotFound.
-	DeleteConnection(ctx context.Context, id string, rev int64) error
+	// Rev is still rev, and stores the events; those that there are stay.
+	// Conflict with [problem.CodeInUse] while reports use it, also when such a
+	// report is being made at the same time; Stale, NotFound.
+	DeleteConnection(ctx context.Context, id string, rev int64, events ...Event) error
+
+	// Events lists the events of a connection, also of one that is gone, that
+	// are not older than since, the newest id first, beginning behind the id
+	// after. The second result is the id to go on behind, "" at the end. Of
+	// events with the same slot there is the one that was stored last.
+	Events(ctx context.Context, connectionID string, since time.Time, after string, limit int) ([]Event, string, error)
+
+	// ReportCounts tells by how many reports each of the connections is used;
+	// one that none uses may be left out.
+	ReportCounts(ctx context.Context, ids []string) (map[string]int, error)
 
 	// FingerprintOwner gives the id of the connection that claimed a
 	// fingerprint. NotFound when none did.
@@ -70,6 +81,10 @@ type Store interface {
 	// ForgetAttempt takes back the newest attempt under a key; none is no
 	// error.
 	ForgetAttempt(ctx context.Context, key string) error
+
+	// Attempts counts the attempts that are noted under a key since the time
+	// given, which is not longer ago than a day.
+	Attempts(ctx context.Context, key string, since time.Time) (int, error)
 }
 
 // Session is a Tableau session as it is stored: sealed, and bound to the
@@ -93,6 +108,9 @@ type SignIn struct {
 	Session     Session     // empty (Generation 0) when there is none
 }
 
+// SecretKept is how long the secret of a deleted connection can be recovered.
+const SecretKept = 30 * 24 * time.Hour
+
 // Vault keeps secrets by owner and version. On AWS it is Secrets Manager, with
 // a version label for each version.
 type Vault interface {
@@ -108,6 +126,6 @@ type Vault interface {
 	DropSecret(ctx context.Context, owner, version string) error
 
 	// RemoveSecret removes all versions of an owner's secret; an owner without
-	// any is no error. An operator can recover them within 30 days.
+	// any is no error. An operator can recover them for the time [SecretKept].
 	RemoveSecret(ctx context.Context, owner string) error
 }

@@ -43,13 +43,19 @@ func (s *Service) Views(ctx context.Context, id, search string) ([]tableau.View,
 }
 
 func (s *Service) views(ctx context.Context, c Connection) ([]tableau.View, error) {
-	key := c.ID + "/" + c.CredentialVersion
 	s.memory.mu.Lock()
-	known, ok := s.memory.views[key]
+	known, ok := s.memory.views[viewsKey(c)]
 	s.memory.mu.Unlock()
 	if ok && s.Now().Sub(known.read) < viewsFresh {
 		return known.views, nil
 	}
+	return s.readViews(ctx, c)
+}
+
+func viewsKey(c Connection) string { return c.ID + "/" + c.CredentialVersion }
+
+// readViews reads the list of views from Tableau, page by page.
+func (s *Service) readViews(ctx context.Context, c Connection) ([]tableau.View, error) {
 	list := viewList{read: s.Now()}
 	err := s.Do(ctx, c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 		list.views = nil
@@ -69,7 +75,7 @@ func (s *Service) views(ctx context.Context, c Connection) ([]tableau.View, erro
 	})
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
-	remember(&s.memory.views, key, list)
+	remember(&s.memory.views, viewsKey(c), list)
 	return list.views, nil
 }
 

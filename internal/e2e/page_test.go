@@ -1,10 +1,8 @@
 package e2e_test
 
 import (
-	"context"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,60 +10,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 )
-
-// screenshots is where the pictures of each step are kept, for people.
-const screenshots = "../../build/screenshots"
-
-// browser opens a tab in a headless Chromium of its own, which ends with the
-// test.
-func browser(t *testing.T, width, height int) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("there is no Chromium: run these tests by make e2e, which installs it (%v)", err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true))
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
-	t.Cleanup(closeTab)
-	// The browser lives as long as the context that it was started with.
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting Chromium: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// do runs actions in the browser and keeps a picture under a name.
-func do(ctx context.Context, t *testing.T, name string, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
-	failure := chromedp.Do(limited, actions...)
-	cancel()
-	picture := ask(ctx, t, chromedp.FullScreenshot(100))
-	if err := os.MkdirAll(screenshots, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(screenshots, name+".png"), picture, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if failure != nil {
-		t.Fatalf("%s: %v", name, failure)
-	}
-}
-
-// ask runs one action in the browser and gives its answer.
-func ask[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
-	t.Helper()
-	answer, err := chromedp.Run(ctx, action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer
-}
 
 func TestStartPage(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,13 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 		Authenticate: httpapi.BearerToken(secret.New("operator-token")),
 		Now:          clock, NewID: newID, Log: log, Version: "test",
 	}
+	w.connections.uses = func(id string) int {
+		used, _, err := w.reports.List(context.Background(), id, "", 1000)
+		if err != nil {
+			t.Error(err)
+		}
+		return len(used)
+	}
 	for _, c := range change {
 		c(&deps)
 	}
@@ -135,6 +142,9 @@ type trouble struct {
 	Type, Title, Detail, Code string
 	Status                    int
 	Errors                    []struct{ Field, Message string }
+	Causes                    []struct{ Code, Message, Remedy string }
+	Reports                   []struct{ ID, Name string }
+	ReportCount               int    `json:"report_count"`
 	RequestID                 string `json:"request_id"`
 }
 
@@ -183,6 +193,11 @@ type connections struct {
 	block   bool                // such a call waits until its context ends
 	preview []byte              // what Preview writes
 	lastSet connection.Settings // of the last Create or TestSettings
+
+	uses     func(id string) int // how many reports use a connection
+	events   map[string][]connection.Event
+	listings int    // of views
+	person   string // who called Create, as its context has it
 }
 
 func (c *connections) begin(ctx context.Context) error {
@@ -204,7 +219,7 @@ func (c *connections) try(in tableau.Credential) error {
 func (c *connections) Create(ctx context.Context, id string, in connection.Settings) (connection.Connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastSet = in
+	c.lastSet, c.person = in, connection.PersonOf(ctx)
 	if err := c.begin(ctx); err != nil {
 		return connection.Connection{}, err
 	}
@@ -286,6 +301,8 @@ func (c *connections) Edit(ctx context.Context, id string, e connection.Edit) (c
 			return row, err
 		}
 		row.Auth = connection.Auth{Method: e.Credential.Method, TokenName: e.Credential.TokenName, Username: e.Credential.Username}
+	}
+	if e.ExpiresAt != nil {
 		row.TokenLife.ExpiresAt = *e.ExpiresAt
 	}
 	if e.Name != nil {
@@ -306,6 +323,9 @@ func (c *connections) Delete(ctx context.Context, id string, ifVersion int64) er
 	}
 	if ifVersion != 0 && ifVersion != row.Version {
 		return problem.Changed("connection")
+	}
+	if c.uses(id) > 0 {
+		return problem.New(problem.Conflict, problem.CodeInUse, "Reports use this connection.")
 	}
 	delete(c.rows, id)
 	return nil
@@ -370,6 +390,49 @@ func (c *connections) Resolve(ctx context.Context, id, pasted string) (tableau.T
 		return target, address, nil
 	}
 	return tableau.Target{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
+}
+
+func (c *connections) SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error) {
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.listings++
+	c.mu.Unlock()
+	var seen []connection.Seen
+	for _, w := range wanted {
+		if _, _, err := c.Resolve(ctx, id, w.ContentURL); err != nil {
+			seen = append(seen, connection.Seen{Message: "ana cannot see this view."})
+		} else {
+			seen = append(seen, connection.Seen{Visible: true})
+		}
+	}
+	return seen, nil
+}
+
+func (c *connections) ReportCounts(_ context.Context, ids []string) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, id := range ids {
+		if n := c.uses(id); n > 0 {
+			counts[id] = n
+		}
+	}
+	return counts, nil
+}
+
+func (c *connections) History(_ context.Context, id, after string, limit int) ([]connection.Event, string, error) {
+	events, ok := c.events[id]
+	if !ok {
+		return nil, "", problem.Missing("connection", id)
+	}
+	start := 0
+	if after != "" {
+		start = 1 + slices.IndexFunc(events, func(e connection.Event) bool { return e.ID == after })
+	}
+	if len(events)-start > limit {
+		return events[start : start+limit], events[start+limit-1].ID, nil
+	}
+	return events[start:], "", nil
 }
 
 // table keeps rows with an optimistic lock.
@@ -535,12 +598,32 @@ func (s *runs) List(_ context.Context, f run.Filter, after string, limit int) ([
 	rows := slices.SortedFunc(maps.Values(s.rows), func(a, b run.Run) int { return cmp.Compare(b.ID, a.ID) })
 	rows = slices.DeleteFunc(rows, func(r run.Run) bool {
 		return after != "" && r.ID >= after || f.ReportID != "" && r.ReportID != f.ReportID ||
-			len(f.States) > 0 && !slices.Contains(f.States, r.State)
+			f.ConnectionID != "" && r.ConnectionID != f.ConnectionID || len(f.States) > 0 && !slices.Contains(f.States, r.State)
 	})
 	if len(rows) > limit {
 		return rows[:limit], rows[limit-1].ID, nil
 	}
 	return rows, "", nil
+}
+
+func (s *runs) Some(_ context.Context, ids []string) ([]run.Run, error) {
+	var some []run.Run
+	for _, id := range ids {
+		if r, ok := s.rows[id]; ok {
+			some = append(some, r)
+		}
+	}
+	return some, nil
+}
+
+func (s *runs) HeldCount(_ context.Context, c connection.Connection) (int, error) {
+	n := 0
+	for _, r := range s.rows {
+		if r.ConnectionID == c.ID && r.State == run.Held {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (s *runs) File(_ context.Context, runID, fileID string) (run.File, error) {

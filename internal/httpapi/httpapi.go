@@ -93,6 +93,15 @@ type Connections interface {
 	Preview(ctx context.Context, id, viewID string, w io.Writer) error
 	// Resolve finds the view, custom view or workbook that an address means.
 	Resolve(ctx context.Context, id, pasted string) (tableau.Target, tableau.Address, error)
+	// SeeViews tells of each view, in the same order, whether the connection's
+	// user can see it now.
+	SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error)
+	// ReportCounts tells by how many reports each connection is used; one that
+	// none uses may be left out.
+	ReportCounts(ctx context.Context, ids []string) (map[string]int, error)
+	// History gives a connection's events, also of one that is gone, the newest
+	// first, behind the id after, and the id to go on behind, "" at the end.
+	History(ctx context.Context, id, after string, limit int) ([]connection.Event, string, error)
 }
 
 // Reports is what the API does with reports; see [report.Service].
@@ -114,6 +123,10 @@ type Runs interface {
 	// List gives runs, the newest first, behind the id after, and the id to go
 	// on behind, "" at the end.
 	List(ctx context.Context, f run.Filter, after string, limit int) ([]run.Run, string, error)
+	// Some gives those of the runs that there are, in no particular order.
+	Some(ctx context.Context, ids []string) ([]run.Run, error)
+	// HeldCount counts the runs that a connection holds.
+	HeldCount(ctx context.Context, c connection.Connection) (int, error)
 	// File gives a run's file without its content. NotFound.
 	File(ctx context.Context, runID, fileID string) (run.File, error)
 	// OpenFile opens a run's file. The caller closes it. NotFound.

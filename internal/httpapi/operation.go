@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
@@ -69,6 +71,10 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		}}
 	}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
+		if op.role != NoRole {
+			who := callOf(ctx).who
+			ctx = connection.WithPerson(ctx, cmp.Or(who.Name, who.Subject))
+		}
 		if op.waits {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, tableauWait)

@@ -59,13 +59,19 @@ const statusClientGone = 499
 
 // problemJSON is the body of every error (RFC 9457).
 type problemJSON struct {
-	Type      string      `json:"type" doc:"Names the kind of problem; the same for the same code." example:"urn:vizpost:problem:invalid"`
-	Title     string      `json:"title" doc:"The HTTP status in words." example:"Unprocessable Entity"`
-	Status    int         `json:"status" doc:"The HTTP status." example:"422"`
-	Detail    string      `json:"detail" doc:"What happened and what to do next, for people." example:"The request has a field that cannot be used."`
-	Code      string      `json:"code" doc:"What to decide by in a program. A code never changes its meaning." example:"invalid"`
-	Errors    []fieldJSON `json:"errors,omitempty" nullable:"false" doc:"The fields that cannot be used, all at once."`
-	RequestID string      `json:"request_id" doc:"Names the request in the log." example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
+	Type   string      `json:"type" doc:"Names the kind of problem; the same for the same code." example:"urn:vizpost:problem:invalid"`
+	Title  string      `json:"title" doc:"The HTTP status in words." example:"Unprocessable Entity"`
+	Status int         `json:"status" doc:"The HTTP status." example:"422"`
+	Detail string      `json:"detail" doc:"What happened and what to do next, for people." example:"The request has a field that cannot be used."`
+	Code   string      `json:"code" doc:"What to decide by in a program. A code never changes its meaning." example:"invalid"`
+	Errors []fieldJSON `json:"errors,omitempty" nullable:"false" doc:"The fields that cannot be used, all at once."`
+	Causes []causeJSON `json:"causes,omitempty" nullable:"false" doc:"What it may come from, the likeliest first, where several things may."`
+
+	// Of a thing that cannot be deleted because it is used.
+	Reports     []referenceJSON `json:"reports,omitempty" nullable:"false" doc:"With the code in_use: reports that use it, at most 20."`
+	ReportCount int             `json:"report_count,omitempty" doc:"With the code in_use: how many reports use it."`
+
+	RequestID string `json:"request_id" doc:"Names the request in the log." example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
 
 	retryAfter time.Duration
 }
@@ -102,6 +108,9 @@ func toJSON(ctx context.Context, p *problem.Error) *problemJSON {
 	out := newProblem(ctx, statusOf(p.Kind), p.Code, p.Message)
 	for _, f := range p.Fields {
 		out.Errors = append(out.Errors, fieldJSON{Field: f.Name, Message: f.Message})
+	}
+	for _, c := range p.Causes {
+		out.Causes = append(out.Causes, causeJSON(c))
 	}
 	out.retryAfter = p.After
 	return out
@@ -143,6 +152,12 @@ func httpProblem(ctx context.Context, status int) *problemJSON {
 // the caller is not told. It is the one place where errors of Tableau and of
 // contexts become problems, for those that the services did not make into ones.
 func (a *api) failure(ctx context.Context, err error) *problemJSON {
+	var used *usedError
+	if errors.As(err, &used) {
+		p := a.failure(ctx, used.err)
+		p.Reports, p.ReportCount = used.reports, used.count
+		return p
+	}
 	var known *problem.Error
 	var of *tableau.Error
 	switch {
@@ -163,6 +178,16 @@ func (a *api) failure(ctx context.Context, err error) *problemJSON {
 	a.log.ErrorContext(ctx, "request failed", "request_id", callOf(ctx).id, "error", err.Error())
 	return httpProblem(ctx, http.StatusInternalServerError)
 }
+
+// usedError is a problem of code in_use, with the reports that use the thing.
+type usedError struct {
+	err     error
+	reports []referenceJSON
+	count   int
+}
+
+func (e *usedError) Error() string { return e.err.Error() }
+func (e *usedError) Unwrap() error { return e.err }
 
 func timeout() *problem.Error {
 	return problem.New(problem.Timeout, problem.CodeTableauTimeout,

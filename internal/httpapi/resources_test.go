@@ -115,7 +115,13 @@ func TestConnectionTestTellsOfViews(t *testing.T) {
 		"token_life":{"expires_at":null,"source":"unknown","last_used_at":"2026-11-23T08:30:00Z","idle_until":"2026-12-08T08:30:00Z"},
 		"views":[
 			{"view":"Superstore/sheets/Overview","visible":true,"reports":[{"id":"` + first + `","name":"Morning numbers"},{"id":"` + second + `","name":"Second"}]},
-			{"view":"Superstore/sheets/Product","visible":true,"reports":[{"id":"` + second + `","name":"Second"}]}]}`)
+			{"view":"Superstore/sheets/Product","visible":true,"reports":[{"id":"` + second + `","name":"Second"}]}],
+		"reports":[
+			{"id":"` + first + `","name":"Morning numbers","enabled":true,"views":[{"view":"Superstore/sheets/Overview","visible":true}]},
+			{"id":"` + second + `","name":"Second","enabled":true,"views":[{"view":"Superstore/sheets/Overview","visible":true},{"view":"Superstore/sheets/Product","visible":true}]}]}`)
+	if w.connections.listings != 1 {
+		t.Errorf("the site's views were listed %d times, want once", w.connections.listings)
+	}
 
 	r, err := w.reports.Store.Report(t.Context(), second)
 	if err != nil {
@@ -125,9 +131,12 @@ func TestConnectionTestTellsOfViews(t *testing.T) {
 	if err := w.reports.Store.UpdateReport(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	views := w.call(t, "POST", "/v1/connections/"+id+"/test", "").want(200).object()["views"].([]any)
-	if got := views[1].(map[string]any); got["visible"] != false || got["message"] == nil {
-		t.Errorf("a view that cannot be seen: %v", got)
+	tested := w.call(t, "POST", "/v1/connections/"+id+"/test", "").want(200).object()
+	ofReport := tested["reports"].([]any)[1].(map[string]any)["views"].([]any)
+	for _, got := range []any{tested["views"].([]any)[1], ofReport[0]} {
+		if got := got.(map[string]any); got["visible"] != false || got["message"] == nil {
+			t.Errorf("a view that cannot be seen: %v", got)
+		}
 	}
 }
 
@@ -383,7 +392,7 @@ func TestRun(t *testing.T) {
 			"view_url":"","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
 	common := `"id":"RUN1","report_id":"REP1","report_name":"Morning numbers","connection_id":"C1","scheduled_for":"2026-11-23T08:30:00Z","trigger":"schedule",
 		"state":"partly_delivered","reason":"One delivery failed.","stands_for":2,"attempts":1,"not_before":null,"only_to":[],"dry_run":false,
-		"created_at":"2026-11-23T08:30:00Z","started_at":"2026-11-23T08:30:01Z","finished_at":"2026-11-23T08:31:00Z","files":` + files
+		"created_at":"2026-11-23T08:30:00Z","started_at":"2026-11-23T08:30:01Z","finished_at":"2026-11-23T08:31:00Z","held_at":null,"released_at":null,"files":` + files
 	w.call(t, "GET", "/v1/runs/RUN1", "").want(200).same(`{` + common + `,
 		"progress":{"files_done":3,"files_total":3,"deliveries_done":2,"deliveries_total":3},
 		"deliveries":[

@@ -6,11 +6,13 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 )
@@ -35,6 +37,8 @@ type runJSON struct {
 	CreatedAt    time.Time      `json:"created_at"`
 	StartedAt    *time.Time     `json:"started_at"`
 	FinishedAt   *time.Time     `json:"finished_at"`
+	HeldAt       *time.Time     `json:"held_at" doc:"When it was last held because its connection did not work; null when it never was."`
+	ReleasedAt   *time.Time     `json:"released_at" doc:"When it was held no longer."`
 }
 
 type progressJSON struct {
@@ -100,6 +104,7 @@ func runOut(r run.Run) runJSON {
 		Progress: progressJSON{FilesDone: len(r.Files), FilesTotal: max(len(exports), len(r.Files))},
 		Files:    []fileJSON{}, OnlyTo: list(r.OnlyTo), DryRun: r.DryRun,
 		CreatedAt: r.CreatedAt.UTC(), StartedAt: moment(r.StartedAt), FinishedAt: moment(r.FinishedAt),
+		HeldAt: moment(r.HeldAt), ReleasedAt: moment(r.ReleasedAt),
 	}
 	if r.State == run.Queued {
 		out.NotBefore = moment(r.NotBefore)
@@ -185,13 +190,20 @@ func (a *api) registerRuns() {
 			ByID
 			RunFilter
 		}) (*plain[runListJSON], error) {
-			return a.listRuns(ctx, in.ID, in.State, in.Paging)
+			return a.listRuns(ctx, run.Filter{ReportID: in.ID}, in.State, in.Paging)
 		})
 
 	register(a, operation{id: "list-runs", method: http.MethodGet, path: "/v1/runs", tag: tag, role: Viewer,
-		summary: "List runs", detail: "The newest first; by state, such as state=queued,running,held for what is open."},
-		func(ctx context.Context, in *struct{ RunFilter }) (*plain[runListJSON], error) {
-			return a.listRuns(ctx, "", in.State, in.Paging)
+		summary: "List runs", detail: "The newest first; by state, such as state=queued,running,held for what is open, and state=held&connection_id=… for what a connection holds."},
+		func(ctx context.Context, in *struct {
+			RunFilter
+			ConnectionID string `query:"connection_id" maxLength:"64" doc:"Only runs of this connection. Needs a state of queued, running or held: no list of what is finished goes by connection."`
+		}) (*plain[runListJSON], error) {
+			open := func(state string) bool { return run.State(state).Open() }
+			if in.ConnectionID != "" && (len(in.State) == 0 || !slices.ContainsFunc(in.State, open) || slices.ContainsFunc(in.State, func(s string) bool { return !open(s) })) {
+				return nil, problem.InvalidField("connection_id", "Send state=held, or queued or running, with it: the finished runs of a connection are found by its reports.")
+			}
+			return a.listRuns(ctx, run.Filter{ConnectionID: in.ConnectionID}, in.State, in.Paging)
 		})
 
 	register(a, operation{id: "get-run", method: http.MethodGet, path: "/v1/runs/{id}", tag: tag, role: Viewer,
@@ -263,12 +275,11 @@ type plainMade[T any] struct {
 	Body     T
 }
 
-func (a *api) listRuns(ctx context.Context, reportID string, states []string, p Paging) (*plain[runListJSON], error) {
+func (a *api) listRuns(ctx context.Context, filter run.Filter, states []string, p Paging) (*plain[runListJSON], error) {
 	after, err := p.after()
 	if err != nil {
 		return nil, err
 	}
-	filter := run.Filter{ReportID: reportID}
 	for _, state := range states {
 		filter.States = append(filter.States, run.State(state))
 	}

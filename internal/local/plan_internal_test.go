@@ -38,7 +38,9 @@ func TestQueriesSearchTheirIndex(t *testing.T) {
 	}{
 		{"due reports", dueReports, []any{micros(time.Now()), 100}, []string{"reports_due"}},
 		{"a site's work", siteWork, []any{"site", micros(time.Now()), 100}, []string{"work_by_site"}},
-		{"held runs", heldRuns, []any{"site", "", 100}, []string{"runs_held"}},
+		{"held runs", heldRuns, []any{"site", "c", "", 100}, []string{"runs_by_connection_and_state"}},
+		{"how many runs are held", heldCount, []any{"site", "c"}, []string{"runs_by_connection_and_state"}},
+		{"what happened to a connection", eventsOf, []any{"c", aboveAll, 0, 100}, []string{"events_by_id"}},
 		{"all runs", all, allArgs, []string{"sqlite_autoindex_runs_1"}},
 		{"a report's runs", ofReport, ofReportArgs, []string{"runs_by_report"}},
 		{"a run's deliveries", deliveriesOfRun, []any{"run"}, []string{"deliveries_by_run"}},

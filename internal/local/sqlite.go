@@ -25,8 +25,16 @@ import (
 	"github.com/vizpost/vizpost/internal/run"
 )
 
-//go:embed schema.sql
-var schema string
+// The steps of the schema. A step that was ever released never changes.
+var (
+	//go:embed schema.sql
+	schema string
+
+	//go:embed schema-2.sql
+	schema2 string
+)
+
+func schemaSteps() []string { return []string{schema, schema2} }
 
 const (
 	applicationID = 0x76697a70 // "vizp", in the file's header
@@ -95,7 +103,7 @@ func openStore(ctx context.Context, path string) (_ *Store, err error) {
 	if s.write, err = openPool(path, 1, "_txlock", "immediate"); err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx, []string{schema}); err != nil {
+	if err := s.migrate(ctx, schemaSteps()); err != nil {
 		return nil, err
 	}
 	if err := useWriteAheadLog(ctx, s.write); err != nil {

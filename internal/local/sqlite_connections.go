@@ -21,7 +21,7 @@ const recentSignIns = 10 * time.Minute
 const attemptsKept = 24 * time.Hour
 
 // CreateConnection implements [connection.Store].
-func (s *Store) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+func (s *Store) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
 	return s.update(ctx, "storing a connection", func(tx *sql.Tx) error {
 		if taken, err := exists(ctx, tx, "SELECT 1 FROM connections WHERE id = ?", c.ID); err != nil {
 			return err
@@ -32,7 +32,10 @@ func (s *Store) CreateConnection(ctx context.Context, c connection.Connection, s
 		if err := putConnection(ctx, tx, c); err != nil {
 			return err
 		}
-		return putSession(ctx, tx, c.Fingerprint, session)
+		if err := putSession(ctx, tx, c.Fingerprint, session); err != nil {
+			return err
+		}
+		return putEvents(ctx, tx, c.ID, events)
 	})
 }
 
@@ -65,7 +68,7 @@ func (s *Store) Connections(ctx context.Context, after string, limit int) ([]con
 }
 
 // UpdateConnection implements [connection.Store].
-func (s *Store) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+func (s *Store) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
 	return s.update(ctx, "storing a connection", func(tx *sql.Tx) error {
 		old, err := connectionByID(ctx, tx, c.ID)
 		if err != nil {
@@ -83,12 +86,15 @@ func (s *Store) UpdateConnection(ctx context.Context, c connection.Connection, s
 		if err := putConnection(ctx, tx, c); err != nil {
 			return err
 		}
-		return putSession(ctx, tx, c.Fingerprint, session)
+		if err := putSession(ctx, tx, c.Fingerprint, session); err != nil {
+			return err
+		}
+		return putEvents(ctx, tx, c.ID, events)
 	})
 }
 
 // DeleteConnection implements [connection.Store].
-func (s *Store) DeleteConnection(ctx context.Context, id string, rev int64) error {
+func (s *Store) DeleteConnection(ctx context.Context, id string, rev int64, events ...connection.Event) error {
 	return s.update(ctx, "deleting a connection", func(tx *sql.Tx) error {
 		old, err := connectionByID(ctx, tx, id)
 		if err != nil {
@@ -106,8 +112,10 @@ func (s *Store) DeleteConnection(ctx context.Context, id string, rev int64) erro
 		if err := forgetSession(ctx, tx, old); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM connections WHERE id = ?", id)
-		return err
+		if _, err := tx.ExecContext(ctx, "DELETE FROM connections WHERE id = ?", id); err != nil {
+			return err
+		}
+		return putEvents(ctx, tx, id, events)
 	})
 }
 
@@ -342,4 +350,13 @@ func (s *Store) ForgetAttempt(ctx context.Context, key string) error {
 			"DELETE FROM attempts WHERE rowid = (SELECT rowid FROM attempts WHERE key = ? ORDER BY at DESC LIMIT 1)", key)
 		return err
 	})
+}
+
+// Attempts implements [connection.Store].
+func (s *Store) Attempts(ctx context.Context, key string, since time.Time) (int, error) {
+	var n int
+	if err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM attempts WHERE key = ? AND at >= ?", key, micros(since)).Scan(&n); err != nil {
+		return 0, storeError("counting attempts", err)
+	}
+	return n, nil
 }

@@ -30,14 +30,15 @@ func TestMigrate(t *testing.T) {
 	if err := s.PutSecret(t.Context(), "owner", "1", []byte("s3cret")); err != nil {
 		t.Fatal(err)
 	}
-	wantVersion(1)
+	steps := schemaSteps()
+	wantVersion(len(steps))
 
 	second := "CREATE TABLE second (a); INSERT INTO second VALUES (1)"
 	for range 2 { // what was done is not done again
-		if err := s.migrate(t.Context(), []string{schema, second}); err != nil {
+		if err := s.migrate(t.Context(), append(steps, second)); err != nil {
 			t.Fatal(err)
 		}
-		wantVersion(2)
+		wantVersion(len(steps) + 1)
 	}
 	var rows int
 	if err := s.read.QueryRowContext(t.Context(), "SELECT count(*) FROM second").Scan(&rows); err != nil || rows != 1 {
@@ -45,20 +46,20 @@ func TestMigrate(t *testing.T) {
 	}
 
 	// A step that fails takes those before it back.
-	if err := s.migrate(t.Context(), []string{schema, second, "CREATE TABLE third (a)", "CREATE TABLE third (a)"}); err == nil {
+	if err := s.migrate(t.Context(), append(steps, second, "CREATE TABLE third (a)", "CREATE TABLE third (a)")); err == nil {
 		t.Error("a step that cannot be done was done")
 	}
-	wantVersion(2)
-	if err := s.migrate(t.Context(), []string{schema, second, "CREATE TABLE third (a)"}); err != nil {
+	wantVersion(len(steps) + 1)
+	if err := s.migrate(t.Context(), append(steps, second, "CREATE TABLE third (a)")); err != nil {
 		t.Fatal(err)
 	}
-	wantVersion(3)
+	wantVersion(len(steps) + 2)
 
 	// There is no way back.
-	if err := s.migrate(t.Context(), []string{schema}); err == nil || !strings.Contains(err.Error(), "newer vizpost") {
+	if err := s.migrate(t.Context(), steps); err == nil || !strings.Contains(err.Error(), "newer vizpost") {
 		t.Errorf("got error %v, want the newer schema to be refused", err)
 	}
-	wantVersion(3)
+	wantVersion(len(steps) + 2)
 	if value, err := s.Secret(t.Context(), "owner", "1"); err != nil || string(value) != "s3cret" {
 		t.Errorf("got error %v and another secret", err)
 	}

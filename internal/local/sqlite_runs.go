@@ -74,6 +74,7 @@ func putRun(ctx context.Context, tx *sql.Tx, r run.Run) (run.Run, error) {
 	r.Files = slices.Clone(r.Files)
 	r.ScheduledFor, r.NotBefore, r.Deadline = utc(r.ScheduledFor), utc(r.NotBefore), utc(r.Deadline)
 	r.CreatedAt, r.StartedAt, r.FinishedAt = utc(r.CreatedAt), utc(r.StartedAt), utc(r.FinishedAt)
+	r.HeldAt, r.ReleasedAt = utc(r.HeldAt), utc(r.ReleasedAt)
 	for i := range r.Files {
 		r.Files[i].ExportedAt = utc(r.Files[i].ExportedAt)
 	}
@@ -125,12 +126,15 @@ func (s *Store) Runs(ctx context.Context, f run.Filter, after string, limit int)
 	return list, next, nil
 }
 
+// aboveAll is above all ids.
+const aboveAll = "\U0010FFFF"
+
 // runsQuery asks for the newest runs behind an id. Several states are asked
 // for one by one and then merged: each part comes out of an index in order,
 // whereas one query for all would read and sort every run that matches.
 func runsQuery(f run.Filter, after string, limit int) (string, []any) {
 	if after == "" {
-		after = "\U0010FFFF" // above all ids
+		after = aboveAll
 	}
 	states := slices.Compact(slices.Sorted(slices.Values(f.States)))
 	if len(states) == 0 {
@@ -145,8 +149,12 @@ func runsQuery(f run.Filter, after string, limit int) (string, []any) {
 		where := "state = ?"
 		args = append(args, state)
 		if f.ReportID != "" {
-			where = "state = ? AND report_id = ?"
+			where += " AND report_id = ?"
 			args = append(args, f.ReportID)
+		}
+		if f.ConnectionID != "" {
+			where += " AND connection_id = ?"
+			args = append(args, f.ConnectionID)
 		}
 		parts = append(parts, "SELECT * FROM (SELECT id, doc FROM runs WHERE "+where+" AND id < ? ORDER BY id DESC LIMIT ?)")
 		args = append(args, after, limit)
@@ -179,15 +187,42 @@ func (s *Store) UpdateRun(ctx context.Context, lease *run.Lease, r run.Run) (run
 	return kept, nil
 }
 
-const heldRuns = "SELECT doc FROM runs WHERE site = ? AND state = 'held' AND id > ? ORDER BY id LIMIT ?"
+const heldRuns = "SELECT doc FROM runs WHERE site = ? AND connection_id = ? AND state = 'held' AND id > ? ORDER BY id LIMIT ?"
 
 // HeldRuns implements [run.Store].
-func (s *Store) HeldRuns(ctx context.Context, site, after string, limit int) ([]run.Run, error) {
-	held, err := documents[run.Run](ctx, s.read, heldRuns, site, after, max(limit, 0))
+func (s *Store) HeldRuns(ctx context.Context, site, connectionID, after string, limit int) ([]run.Run, error) {
+	held, err := documents[run.Run](ctx, s.read, heldRuns, site, connectionID, after, max(limit, 0))
 	if err != nil {
 		return nil, storeError("listing held runs", err)
 	}
 	return held, nil
+}
+
+const heldCount = "SELECT count(*) FROM runs WHERE site = ? AND connection_id = ? AND state = 'held'"
+
+// HeldCount implements [run.Store].
+func (s *Store) HeldCount(ctx context.Context, site, connectionID string) (int, error) {
+	var n int
+	if err := s.read.QueryRowContext(ctx, heldCount, site, connectionID).Scan(&n); err != nil {
+		return 0, storeError("counting held runs", err)
+	}
+	return n, nil
+}
+
+// SomeRuns implements [run.Store].
+func (s *Store) SomeRuns(ctx context.Context, ids []string) ([]run.Run, error) {
+	var some []run.Run
+	for _, id := range ids {
+		r, err := runByID(ctx, s.read, id)
+		if problem.Is(err, problem.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, storeError("reading runs", err)
+		}
+		some = append(some, r)
+	}
+	return some, nil
 }
 
 // CreateDeliveries implements [run.Store].

@@ -61,12 +61,20 @@ type Field struct {
 	Message string // what is wrong and what would be right; never the value
 }
 
+// Cause is one explanation of what went wrong, with its remedy.
+type Cause struct {
+	Code    string // stable, such as "idle", "expired", "mistyped"
+	Message string // what happened, if it is this
+	Remedy  string // what to do then
+}
+
 // Error is a problem that is told to the user.
 type Error struct {
 	Kind    Kind
 	Code    string        // stable, one of the Code constants or one of Tableau's causes
 	Message string        // a whole sentence for people: what happened, what to do next
 	Fields  []Field       // wrong fields; only with Invalid and Conflict
+	Causes  []Cause       // what it may come from, the likeliest first, where several things may
 	After   time.Duration // when to try again, with TooMany and Unavailable; 0 if not known
 	Err     error         // the cause, for the log only; may be nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 )
 
@@ -16,9 +17,13 @@ import (
 type Care struct {
 	Store       Store
 	Connections interface {
-		// Connections lists in order of id, beginning behind the id after. The
-		// second result is the id to go on behind, "" at the end.
-		Connections(ctx context.Context, after string, limit int) ([]connection.Connection, string, error)
+		// List reads in order of id, beginning behind the id after. The second
+		// result is the id to go on behind, "" at the end.
+		List(ctx context.Context, after string, limit int) ([]connection.Connection, string, error)
+
+		// NoteWarned notes in the connection's history that its people are
+		// warned, once for each warning.
+		NoteWarned(ctx context.Context, c connection.Connection, w connection.Warning) error
 	}
 	Bell Bell
 	Now  func() time.Time
@@ -32,7 +37,7 @@ func (c *Care) Run(ctx context.Context) error {
 	var failures []error
 	after := ""
 	for {
-		page, next, err := c.Connections.Connections(ctx, after, 100)
+		page, next, err := c.Connections.List(ctx, after, 100)
 		if err != nil {
 			return errors.Join(append(failures, fmt.Errorf("reading connections: %w", err))...)
 		}
@@ -63,11 +68,16 @@ func (c *Care) look(ctx context.Context, conn connection.Connection, now time.Ti
 		}
 	}
 	if w, ok := conn.Warn(now); ok {
-		if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, conn.CredentialVersion, w.Kind, conn.Notify,
+		if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, w.Of, w.Kind, conn.Notify,
 			Notice{Subject: w.Subject, Text: w.Text}, c.Now); err != nil {
 			return fmt.Errorf("writing a warning: %w", err)
 		}
 		work = true
+		if len(conn.Notify) > 0 {
+			if err := c.Connections.NoteWarned(ctx, conn, w); err != nil && !errors.Is(err, connection.ErrFenced) && !problem.Is(err, problem.NotFound) {
+				return fmt.Errorf("noting a warning: %w", err)
+			}
+		}
 	}
 	if !work {
 		return nil

@@ -86,6 +86,10 @@ type Connections interface {
 	Probe(ctx context.Context, id string) (bool, error)
 	Unreachable(ctx context.Context, id string, why error) (connection.Connection, error)
 	KeepAlive(ctx context.Context, id string) error
+
+	// NoteReleased notes in the connection's history which runs it holds no
+	// longer. NotFound when the connection is gone.
+	NoteReleased(ctx context.Context, id string, runs []connection.HeldRun) error
 }
 
 // Destinations gives named destinations with their secret.

@@ -88,8 +88,8 @@ func (f *failing) ReleaseSite(ctx context.Context, lease run.Lease) error {
 	return f.write("ReleaseSite", func() error { return f.store.ReleaseSite(ctx, lease) })
 }
 
-func (f *failing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
-	return f.write("UpdateConnection", func() error { return f.store.UpdateConnection(ctx, c, session) })
+func (f *failing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return f.write("UpdateConnection", func() error { return f.store.UpdateConnection(ctx, c, session, events...) })
 }
 
 func (f *failing) LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (in connection.SignIn, err error) {

@@ -97,6 +97,7 @@ func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error 
 	if err := d.noteBroken(ctx, c); err != nil {
 		return err
 	}
+	r.HeldAt, r.ReleasedAt = d.Now(), time.Time{}
 	r.State, r.Reason = Held, "The connection does not work; the run is delivered once it does."
 	if c.Problem != nil {
 		r.Reason = c.Problem.Message + " The run is held and delivered once the connection works again."
@@ -122,8 +123,13 @@ func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error 
 // catch-up policy of their reports. Runs that somebody asked for always go on.
 func (d *drain) release(ctx context.Context, connectionID string) error {
 	held, err := d.held(ctx, connectionID)
-	if err != nil {
+	if err != nil || len(held) == 0 {
 		return err
+	}
+	// The history is told first: a crash in between tells of a run twice rather
+	// than not at all.
+	if err := d.Connections.NoteReleased(ctx, connectionID, heldRunsOf(held)); err != nil && !problem.Is(err, problem.NotFound) {
+		return fmt.Errorf("noting the release: %w", err)
 	}
 	byReport := map[string][]Run{}
 	for _, r := range held {
@@ -149,20 +155,25 @@ func (d *drain) release(ctx context.Context, connectionID string) error {
 	return nil
 }
 
-// held gives the site's runs that a connection holds.
+func heldRunsOf(runs []Run) []connection.HeldRun {
+	held := make([]connection.HeldRun, 0, len(runs))
+	for _, r := range runs {
+		held = append(held, connection.HeldRun{ID: r.ID, ReportID: r.ReportID, ReportName: r.ReportName,
+			ScheduledFor: r.ScheduledFor, StandsFor: r.StandsFor})
+	}
+	return held
+}
+
+// held gives the runs that a connection of the site holds.
 func (d *drain) held(ctx context.Context, connectionID string) ([]Run, error) {
 	var held []Run
 	after := ""
 	for {
-		page, err := d.Store.HeldRuns(ctx, d.lease.Site, after, duePage)
+		page, err := d.Store.HeldRuns(ctx, d.lease.Site, connectionID, after, duePage)
 		if err != nil {
 			return nil, fmt.Errorf("reading held runs: %w", err)
 		}
-		for _, r := range page {
-			if r.ConnectionID == connectionID {
-				held = append(held, r)
-			}
-		}
+		held = append(held, page...)
 		if len(page) < duePage {
 			return held, nil
 		}
@@ -176,6 +187,7 @@ func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
 	var scheduled, skipped, queued []Run
 	queue := func(r Run) {
 		r.State, r.Reason, r.NotBefore, r.Deadline = Queued, "", now, now.Add(report.DefaultDeadline)
+		r.ReleasedAt = now
 		r.Attempts, r.Resumed = 0, 0
 		if r.StandsFor > 1 {
 			r.Reason = fmt.Sprintf("Stands for %d occurrences.", r.StandsFor)
@@ -183,7 +195,7 @@ func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
 		queued = append(queued, r)
 	}
 	skip := func(r Run, reason string) {
-		r.State, r.Reason, r.FinishedAt = Skipped, reason, now
+		r.State, r.Reason, r.FinishedAt, r.ReleasedAt = Skipped, reason, now, now
 		skipped = append(skipped, r)
 	}
 	for _, r := range runs {

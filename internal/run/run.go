@@ -76,6 +76,8 @@ type Run struct {
 	CreatedAt  time.Time
 	StartedAt  time.Time // zero until a drain took it in hand
 	FinishedAt time.Time // zero while it is open
+	HeldAt     time.Time // when it was last held; zero when it never was
+	ReleasedAt time.Time // when that ended; zero while it is held
 }
 
 // File is one exported artefact of a run.

@@ -108,6 +108,16 @@ func (s *Service) List(ctx context.Context, f Filter, after string, limit int) (
 	return s.Store.Runs(ctx, f, after, limit)
 }
 
+// Some reads those of the runs that there are, in no particular order.
+func (s *Service) Some(ctx context.Context, ids []string) ([]Run, error) {
+	return s.Store.SomeRuns(ctx, ids)
+}
+
+// HeldCount counts the runs that a connection holds.
+func (s *Service) HeldCount(ctx context.Context, c connection.Connection) (int, error) {
+	return s.Store.HeldCount(ctx, c.SiteKey(), c.ID)
+}
+
 // Retry queues a run that failed again, for what was not delivered alone.
 // Conflict when the run is open or everything arrived.
 func (s *Service) Retry(ctx context.Context, id string) (Run, error) {

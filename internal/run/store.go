@@ -68,9 +68,16 @@ type Store interface {
 	// in hand is among it.
 	Work(ctx context.Context, site string, now time.Time, limit int) ([]Work, error)
 
-	// HeldRuns reads a site's held runs, the oldest id first, beginning behind
-	// the id after, at most limit.
-	HeldRuns(ctx context.Context, site, after string, limit int) ([]Run, error)
+	// HeldRuns reads the runs that a connection of a site holds, the oldest id
+	// first, beginning behind the id after, at most limit.
+	HeldRuns(ctx context.Context, site, connectionID, after string, limit int) ([]Run, error)
+
+	// HeldCount counts them. It may lag behind what was written.
+	HeldCount(ctx context.Context, site, connectionID string) (int, error)
+
+	// SomeRuns reads those of the runs that there are, consistently and in no
+	// particular order.
+	SomeRuns(ctx context.Context, ids []string) ([]Run, error)
 
 	// PutWork adds work of the kinds [Probe] and [KeepAlive], or moves its
 	// NotBefore when it is there.
@@ -95,8 +102,9 @@ type Store interface {
 
 // Filter says which runs to list; the zero value means all.
 type Filter struct {
-	ReportID string
-	States   []State
+	ReportID     string
+	States       []State
+	ConnectionID string // only with States, all of them open: no list goes by connection
 }
 
 // Lease is the right to work off a site.

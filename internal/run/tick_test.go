@@ -353,7 +353,7 @@ func (m *memory) DropWork(context.Context, run.Work) error {
 	return nil
 }
 
-func (m *memory) HeldRuns(_ context.Context, _, after string, limit int) ([]run.Run, error) {
+func (m *memory) HeldRuns(_ context.Context, _, _, after string, limit int) ([]run.Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var page []run.Run
@@ -379,6 +379,8 @@ type works struct{ run.Connections }
 func (works) Get(context.Context, string) (connection.Connection, error) {
 	return connection.Connection{ID: "c", State: connection.Connected}, nil
 }
+
+func (works) NoteReleased(context.Context, string, []connection.HeldRun) error { return nil }
 
 // What a connection held is released by the report's policy: what is not sent
 // is counted by the run that stands for it, and written before it.

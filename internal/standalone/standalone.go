@@ -133,7 +133,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
 		Now: v.now}
 	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
-	v.Care = &run.Care{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, Log: v.log}
+	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: mail, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
@@ -206,8 +206,11 @@ func (v *Vizpost) Run(ctx context.Context) {
 			if err := v.Care.Run(ctx); err != nil && ctx.Err() == nil {
 				v.log.Error("looking after the tokens failed in part", "error", err)
 			}
-			if err := v.Store.PurgeRemovedSecrets(ctx, v.now().AddDate(0, 0, -30)); err != nil && ctx.Err() == nil {
+			if err := v.Store.PurgeRemovedSecrets(ctx, v.now().Add(-connection.SecretKept)); err != nil && ctx.Err() == nil {
 				v.log.Error("removed secrets were not purged", "error", err)
+			}
+			if err := v.Store.PurgeEvents(ctx, v.now().Add(-connection.HistoryKept)); err != nil && ctx.Err() == nil {
+				v.log.Error("old events were not purged", "error", err)
 			}
 		})
 	})

@@ -58,7 +58,7 @@ func runFields(t *testing.T, s Store) {
 		return differs(list, []run.Run{want})
 	})
 	eventually(t, func() string {
-		held, err := s.HeldRuns(t.Context(), r.Site, "", 10)
+		held, err := s.HeldRuns(t.Context(), r.Site, r.ConnectionID, "", 10)
 		succeed(t, err)
 		return differs(held, []run.Run{want})
 	})
@@ -282,6 +282,9 @@ func runsHeld(t *testing.T, s Store) {
 		want = append(want, add("site", run.Held).ID)
 		add("site", run.Queued)
 		add("other site", run.Held)
+		other := newRun(name.next(), "site")
+		other.State, other.ConnectionID = run.Held, "connection-of-site-2"
+		storeRun(t, s, other)
 		add("site", run.Skipped)
 	}
 	queued := add("site", run.Queued)
@@ -289,16 +292,26 @@ func runsHeld(t *testing.T, s Store) {
 	held := updateRun(t, s, queued)
 	want = append(want, held.ID)
 	list := func(after string, limit int) []string {
-		return ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", after, limit)), runID)
+		return ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", "connection-of-site", after, limit)), runID)
 	}
 	eventually(t, func() string { return differs(list("", 10), want) })
 	same(t, list("", 2), want[:2])
 	same(t, list(want[1], 10), want[2:])
 	same(t, list(want[3], 10), nil)
+	wantCount := func(connection string, want int) {
+		t.Helper()
+		eventually(t, func() string {
+			return differs(must[int](t)(s.HeldCount(t.Context(), "site", connection)), want)
+		})
+	}
+	wantCount("connection-of-site", 4)
+	wantCount("connection-of-site-2", 3)
+	wantCount("none", 0)
 
 	held.State = run.Queued
 	held = updateRun(t, s, held)
 	eventually(t, func() string { return differs(list("", 10), want[:3]) })
+	wantCount("connection-of-site", 3)
 	eventually(t, func() string {
 		work := must[[]run.Work](t)(s.Work(t.Context(), "site", start(), 100))
 		if !slices.Contains(work, workOf(held)) {

@@ -53,7 +53,7 @@ func workFollowsRun(t *testing.T, s Store) {
 	wantHeld := func(want ...string) {
 		t.Helper()
 		eventually(t, func() string {
-			return differs(ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", "", 10)), runID), want)
+			return differs(ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), "site", "connection-of-site", "", 10)), runID), want)
 		})
 	}
 	for _, state := range []run.State{run.Running, run.Queued, run.Held, run.Queued, run.Running, run.Delivered, run.Queued,
@@ -304,7 +304,7 @@ func workModel(t *testing.T, s Store) {
 					})
 					slices.Sort(held[site])
 					eventually(t, func() string {
-						return differs(ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), site, "", 1000)), runID), held[site])
+						return differs(ids(must[[]run.Run](t)(s.HeldRuns(t.Context(), site, "connection-of-"+site, "", 1000)), runID), held[site])
 					})
 					if len(work) > 0 && !leases[site].Until.After(now) {
 						ringing = append(ringing, site)

@@ -23,11 +23,11 @@ func connectionKey(id string) item { return key(connectionPrefix+separator+id, c
 func claimKey(fingerprint string) item { return key(fingerprints+separator+fingerprint, "claim") }
 
 // CreateConnection implements [connection.Store].
-func (s *Store) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
-	return storeError("storing a connection", s.createConnection(ctx, c, session))
+func (s *Store) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return storeError("storing a connection", s.createConnection(ctx, c, session, events))
 }
 
-func (s *Store) createConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+func (s *Store) createConnection(ctx context.Context, c connection.Connection, session *connection.Session, events []connection.Event) error {
 	doc, err := encode(keptConnection(c))
 	if err != nil {
 		return err
@@ -46,7 +46,11 @@ func (s *Store) createConnection(ctx context.Context, c connection.Connection, s
 		}
 		actions = append(actions, a)
 	}
-	return s.transact(ctx, actions...)
+	noted, err := s.putEvents(c.ID, events)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, append(actions, noted...)...)
 }
 
 // claims reports whether a connection has its token for itself.
@@ -122,11 +126,11 @@ func (s *Store) Connections(ctx context.Context, after string, limit int) ([]con
 }
 
 // UpdateConnection implements [connection.Store].
-func (s *Store) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
-	return storeError("storing a connection", s.updateConnection(ctx, c, session))
+func (s *Store) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return storeError("storing a connection", s.updateConnection(ctx, c, session, events))
 }
 
-func (s *Store) updateConnection(ctx context.Context, c connection.Connection, session *connection.Session) error {
+func (s *Store) updateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events []connection.Event) error {
 	old, err := s.connectionAt(ctx, c.ID, c.Rev)
 	if err != nil {
 		return err
@@ -155,15 +159,19 @@ func (s *Store) updateConnection(ctx context.Context, c connection.Connection, s
 		}
 		actions = append(actions, a)
 	}
-	return s.transact(ctx, actions...)
+	noted, err := s.putEvents(c.ID, events)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, append(actions, noted...)...)
 }
 
 // DeleteConnection implements [connection.Store].
-func (s *Store) DeleteConnection(ctx context.Context, id string, rev int64) error {
-	return storeError("deleting a connection", s.deleteConnection(ctx, id, rev))
+func (s *Store) DeleteConnection(ctx context.Context, id string, rev int64, events ...connection.Event) error {
+	return storeError("deleting a connection", s.deleteConnection(ctx, id, rev, events))
 }
 
-func (s *Store) deleteConnection(ctx context.Context, id string, rev int64) error {
+func (s *Store) deleteConnection(ctx context.Context, id string, rev int64, events []connection.Event) error {
 	old, err := s.connectionAt(ctx, id, rev)
 	if err != nil {
 		return err
@@ -176,7 +184,28 @@ func (s *Store) deleteConnection(ctx context.Context, id string, rev int64) erro
 	if claims(old) {
 		actions = append(actions, s.unclaim(old))
 	}
-	return s.transact(ctx, actions...)
+	noted, err := s.putEvents(id, events)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, append(actions, noted...)...)
+}
+
+// ReportCounts implements [connection.Store].
+func (s *Store) ReportCounts(ctx context.Context, ids []string) (map[string]int, error) {
+	keys := make([]item, 0, len(ids))
+	for _, id := range ids {
+		keys = append(keys, connectionKey(id))
+	}
+	found, err := s.getMany(ctx, s.app, keys, usesAttribute)
+	if err != nil {
+		return nil, storeError("counting a connection's reports", err)
+	}
+	counts := map[string]int{}
+	for _, id := range ids {
+		counts[id] = int(numberOf(found[keyName(connectionKey(id))], usesAttribute))
+	}
+	return counts, nil
 }
 
 // unused holds when an item has a Rev and no report uses it.

@@ -266,7 +266,7 @@ func TestIndexesLag(t *testing.T) {
 				*list.ids = append(*list.ids, r.ID)
 			}
 		}
-		heldRuns, err := s.HeldRuns(t.Context(), site, "", 10)
+		heldRuns, err := s.HeldRuns(t.Context(), site, held.ConnectionID, "", 10)
 		succeed(t, err)
 		for _, r := range heldRuns {
 			v.Held = append(v.Held, r.ID)

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/run"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -68,7 +73,7 @@ func runItem(r run.Run) (item, error) {
 	case run.Queued, run.Running:
 		fileWork(it, run.Work{Site: r.Site, Kind: run.WorkRun, Ref: r.ID, NotBefore: r.NotBefore, Running: r.State == run.Running})
 	case run.Held:
-		work.file(it, shard(heldPrefix, r.ID), escape(r.Site)+separator+r.ID)
+		work.file(it, shard(heldPrefix, r.ID), heldBy(r.Site, r.ConnectionID)+separator+r.ID)
 	}
 	return it, nil
 }
@@ -77,6 +82,7 @@ func keptRun(r run.Run) run.Run {
 	r.Files = slices.Clone(r.Files)
 	r.ScheduledFor, r.NotBefore, r.Deadline = utc(r.ScheduledFor), utc(r.NotBefore), utc(r.Deadline)
 	r.CreatedAt, r.StartedAt, r.FinishedAt = utc(r.CreatedAt), utc(r.StartedAt), utc(r.FinishedAt)
+	r.HeldAt, r.ReleasedAt = utc(r.HeldAt), utc(r.ReleasedAt)
 	for i := range r.Files {
 		r.Files[i].ExportedAt = utc(r.Files[i].ExportedAt)
 	}
@@ -164,7 +170,7 @@ func (s *Store) Runs(ctx context.Context, f run.Filter, after string, limit int)
 		func(e entry) item { return runKey(e.sort) },
 		func(it item) (run.Run, bool, error) {
 			r, _, err := viewRun(it)
-			return r, len(states) == 0 || slices.Contains(states, r.State), err
+			return r, (len(states) == 0 || slices.Contains(states, r.State)) && (f.ConnectionID == "" || f.ConnectionID == r.ConnectionID), err
 		},
 		func(r run.Run) string { return r.ID })
 	return list, next, storeError("listing runs", err)
@@ -190,14 +196,77 @@ func (s *Store) updateRun(ctx context.Context, lease *run.Lease, r run.Run) (run
 	return written(a)
 }
 
+// heldBy begins the sort keys of the runs that a connection holds.
+func heldBy(site, connectionID string) string { return escape(site) + separator + escape(connectionID) }
+
 // HeldRuns implements [run.Store].
-func (s *Store) HeldRuns(ctx context.Context, site, after string, limit int) ([]run.Run, error) {
-	prefix := escape(site) + separator
+func (s *Store) HeldRuns(ctx context.Context, site, connectionID, after string, limit int) ([]run.Run, error) {
+	by := heldBy(site, connectionID)
 	held, err := collect(ctx, s,
-		span{table: s.runs, index: work, partitions: sharded(heldPrefix), above: prefix + after, below: escape(site) + behind}, limit, nil,
+		span{table: s.runs, index: work, partitions: sharded(heldPrefix), above: by + separator + after, below: by + behind}, limit, nil,
 		func(it item) (run.Run, bool, error) {
 			r, _, err := viewRun(it)
-			return r, r.State == run.Held && r.Site == site, err
+			return r, r.State == run.Held && r.Site == site && r.ConnectionID == connectionID, err
 		})
 	return held, storeError("listing held runs", err)
+}
+
+// HeldCount implements [run.Store]. It goes by the index alone.
+func (s *Store) HeldCount(ctx context.Context, site, connectionID string) (int, error) {
+	var held atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for _, partition := range sharded(heldPrefix) {
+		group.Go(func() error {
+			n, err := s.count(ctx, partition, heldBy(site, connectionID)+separator)
+			held.Add(int64(n))
+			return err
+		})
+	}
+	err := group.Wait()
+	return int(held.Load()), storeError("counting held runs", err)
+}
+
+// count counts the entries of a partition of the index of work whose sort key
+// has a prefix.
+func (s *Store) count(ctx context.Context, partition, prefix string) (int, error) {
+	n := 0
+	var start item
+	for {
+		var out *dynamodb.QueryOutput
+		if err := s.retry(ctx, func() (err error) {
+			out, err = s.client.Query(ctx, &dynamodb.QueryInput{
+				TableName: &s.runs, IndexName: aws.String(string(work)), Select: types.SelectCount, ExclusiveStartKey: start,
+				KeyConditionExpression:    aws.String(work.pk() + " = :pk AND begins_with(" + work.sk() + ", :prefix)"),
+				ExpressionAttributeValues: item{":pk": text(partition), ":prefix": text(prefix)},
+			})
+			return err
+		}); err != nil {
+			return 0, err
+		}
+		n += int(out.Count)
+		if start = out.LastEvaluatedKey; len(start) == 0 {
+			return n, nil
+		}
+	}
+}
+
+// SomeRuns implements [run.Store].
+func (s *Store) SomeRuns(ctx context.Context, ids []string) ([]run.Run, error) {
+	keys := make([]item, 0, len(ids))
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		keys = append(keys, runKey(id))
+	}
+	found, err := s.getMany(ctx, s.runs, keys)
+	if err != nil {
+		return nil, storeError("reading runs", err)
+	}
+	var some []run.Run
+	for _, it := range found {
+		r, _, err := viewRun(it)
+		if err != nil {
+			return nil, storeError("reading runs", err)
+		}
+		some = append(some, r)
+	}
+	return some, nil
 }

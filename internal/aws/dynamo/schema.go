@@ -35,7 +35,7 @@ const (
 	byConnection index = "by_connection" // reports of a connection by id
 	due          index = "due"           // reports by next time; only those that have one
 	byReport     index = "by_report"     // runs of a report by id, all and by state
-	work         index = "work"          // open work by site and time, held runs by site and id
+	work         index = "work"          // open work by site and time, held runs by site, connection and id
 )
 
 func (i index) pk() string { return string(i) + "_pk" }
@@ -45,6 +45,7 @@ func (i index) sk() string { return string(i) + "_sk" }
 // it. It holds, by partition key and sort key:
 //
 //	connection#<id>   connection   a connection, and how many reports use it
+//	connection#<id>   event#<slot> what happened to the connection
 //	fingerprint#<fp>  claim        which connection has this token
 //	fingerprint#<fp>  sign-in      lease and session of a credential
 //	attempts#<hash>   attempts     when something was tried

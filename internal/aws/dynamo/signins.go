@@ -263,3 +263,13 @@ func (s *Store) ForgetAttempt(ctx context.Context, key string) error {
 		return s.writeAttempts(ctx, key, a, attemptsKept)
 	}))
 }
+
+// Attempts implements [connection.Store].
+func (s *Store) Attempts(ctx context.Context, key string, since time.Time) (int, error) {
+	a, err := s.readAttempts(ctx, key)
+	if err != nil {
+		return 0, storeError("counting attempts", err)
+	}
+	since = utc(since)
+	return len(slices.DeleteFunc(a.times, func(t time.Time) bool { return t.Before(since) })), nil
+}

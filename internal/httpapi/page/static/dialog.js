@@ -76,8 +76,8 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
       <button type="button" class="icon-button" aria-label="Close" disabled=${locked} onClick=${() => wish.current()}><${Icon} name="close" /></button>
     </header>
     <div class="dialog-body">${children}</div>
-    ${asking ? html`<footer class="dialog-foot asking" role="alert">
-        <p>Close and lose what you typed?</p>
+    ${asking ? html`<footer class="dialog-foot asking">
+        <p role="alert">Close and lose what you typed?</p>
         <button type="button" class="button" onClick=${() => { setAsking(false); focusAgain(box.current); }}>Keep editing</button>
         <button type="button" class="button danger" onClick=${close}>Discard</button>
       </footer>`
