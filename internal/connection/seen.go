@@ -10,10 +10,11 @@ import (
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
-// Wanted is a view that a report exports.
+// Wanted is a view that a report exports, or a whole workbook.
 type Wanted struct {
-	ContentURL string
-	ViewID     string // what it had when the report was saved
+	ContentURL  string
+	ViewID      string // what it had when the report was saved
+	WorkbookURL string // of a workbook; it is seen where one of its views is
 }
 
 // Seen says whether the connection's user can see a view.
@@ -53,10 +54,12 @@ type siteViews struct {
 	byID     map[string]tableau.View
 	byURL    map[string]tableau.View
 	byFolded map[string][]tableau.View // by the address without regard to case
+
+	workbooks map[string]bool // by the part of their views' addresses before the first slash
 }
 
 func newSiteViews(views []tableau.View) siteViews {
-	s := siteViews{byID: map[string]tableau.View{}, byURL: map[string]tableau.View{}, byFolded: map[string][]tableau.View{}}
+	s := siteViews{byID: map[string]tableau.View{}, byURL: map[string]tableau.View{}, byFolded: map[string][]tableau.View{}, workbooks: map[string]bool{}}
 	for _, v := range views {
 		if _, twice := s.byID[v.ID]; twice { // the list moved between two pages
 			continue
@@ -64,12 +67,21 @@ func newSiteViews(views []tableau.View) siteViews {
 		folded := strings.ToLower(v.ContentURL)
 		s.byID[v.ID], s.byURL[v.ContentURL] = v, v
 		s.byFolded[folded] = append(s.byFolded[folded], v)
+		workbook, _, _ := strings.Cut(v.ContentURL, "/")
+		s.workbooks[workbook] = true
 	}
 	return s
 }
 
 // look goes by the view's id first, as an export does.
 func (s siteViews) look(w Wanted, user string) Seen {
+	if w.WorkbookURL != "" {
+		if s.workbooks[w.WorkbookURL] {
+			return Seen{Visible: true}
+		}
+		return Seen{Message: fmt.Sprintf("%s cannot see this workbook, or it was renamed, moved or deleted. Open it in Tableau as this user; "+
+			"if it is there, enter its address in the report anew, else ask its owner for permission to view it.", user)}
+	}
 	if v, ok := s.byID[w.ViewID]; ok && w.ViewID != "" {
 		if strings.EqualFold(v.ContentURL, w.ContentURL) {
 			return Seen{Visible: true}

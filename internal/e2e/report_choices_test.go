@@ -86,7 +86,9 @@ func TestManyReports(t *testing.T) {
 	c := newChecker(t)
 	ctx := c.ctx
 	noExceptions(ctx, t)
-	rows := func() int { return ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll(".report-row").length`)) }
+	rows := func() int {
+		return ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll(".report-row").length`))
+	}
 	do(ctx, t, "reports-70-many", chromedp.Navigate(s.serve.facts["vizpost"]), press("Reports"), chromedp.WaitVisible(button("Load more")))
 	if got := rows(); got != 25 {
 		t.Errorf("%d reports at first, want a page of 25", got)

@@ -11,6 +11,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+type action = chromedp.Action[chromedp.Void]
+
 // noExceptions has the test fail when a script of the page throws.
 func noExceptions(ctx context.Context, t *testing.T) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -115,7 +116,7 @@ func (a *api) testReports(ctx context.Context, connectionID string) ([]testedVie
 	places := map[connection.Wanted]int{}
 	for _, r := range reports {
 		for _, c := range r.Content {
-			w := connection.Wanted{ContentURL: c.View, ViewID: c.ViewID}
+			w := wantedOf(c)
 			if _, ok := places[w]; !ok {
 				places[w] = len(wanted)
 				wanted = append(wanted, w)
@@ -129,13 +130,13 @@ func (a *api) testReports(ctx context.Context, connectionID string) ([]testedVie
 
 	views := make([]testedViewJSON, len(wanted))
 	for i, w := range wanted {
-		views[i] = testedViewJSON{View: w.ContentURL, Visible: seen[i].Visible, Message: seen[i].Message, Reports: []referenceJSON{}}
+		views[i] = testedViewJSON{View: cmp.Or(w.WorkbookURL, w.ContentURL), Visible: seen[i].Visible, Message: seen[i].Message, Reports: []referenceJSON{}}
 	}
 	tested := make([]testedReportJSON, len(reports))
 	for i, r := range reports {
 		tested[i] = testedReportJSON{ID: r.ID, Name: r.Name, Enabled: r.Enabled, Views: []reportViewJSON{}}
 		for _, c := range r.Content {
-			view := &views[places[connection.Wanted{ContentURL: c.View, ViewID: c.ViewID}]]
+			view := &views[places[wantedOf(c)]]
 			refer := referenceJSON{ID: r.ID, Name: r.Name}
 			if slices.Contains(view.Reports, refer) { // once more in another format
 				continue
@@ -145,4 +146,12 @@ func (a *api) testReports(ctx context.Context, connectionID string) ([]testedVie
 		}
 	}
 	return views, tested, nil
+}
+
+// wantedOf is what a report's content needs to see.
+func wantedOf(c report.Content) connection.Wanted {
+	if c.Scope == report.OfWorkbook {
+		return connection.Wanted{WorkbookURL: c.WorkbookURL}
+	}
+	return connection.Wanted{ContentURL: c.View, ViewID: c.ViewID}
 }

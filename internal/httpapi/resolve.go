@@ -56,8 +56,3 @@ func (a *api) registerResolve() {
 			return &plain[resolvedJSON]{out}, nil
 		})
 }
-
-func viewOut(v tableau.View) viewJSON {
-	return viewJSON{ID: v.ID, Name: v.Name, ContentURL: v.ContentURL, Workbook: v.WorkbookName,
-		Project: v.ProjectName, SheetType: v.SheetType, UpdatedAt: moment(v.UpdatedAt)}
-}

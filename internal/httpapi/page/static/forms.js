@@ -13,7 +13,7 @@ const html = htm.bind(h);
 export function Button({ kind = "", small = false, busy = false, submit = false, icon, href, onClick, children, ...rest }) {
   const looks = `${kind === "link" ? "link" : `button ${kind}`}${small ? " small" : ""}${busy ? " busy" : ""}`;
   const inside = html`${busy ? html`<span class="spinner" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} />`}${children}`;
-  if (href) return html`<a class=${looks} href=${href} ...${rest}>${inside}</a>`;
+  if (href) return html`<a class=${looks} href=${href} onClick=${onClick} ...${rest}>${inside}</a>`;
   const click = (event) => {
     if (busy) event.preventDefault();
     else onClick?.(event);
