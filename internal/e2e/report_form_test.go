@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -12,27 +11,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 )
-
-// fault makes answers of the stand-in go wrong.
-func (s *site) fault(fault object) {
-	s.t.Helper()
-	b, err := json.Marshal(fault)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.tableau["url"]+"/-/faults", bytes.NewReader(b))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		s.t.Fatalf("/-/faults: status %d", resp.StatusCode)
-	}
-}
 
 // TestCronInTheForm turns choices into cron expressions and back. What has no
 // friendly form stays as it was written.
@@ -117,19 +95,20 @@ func TestFormSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
 	id := s.report(s.connect(), "Morning numbers", "png")
-	ctx := browser(t, 1200, 900)
+	c := newChecker(t)
+	ctx := c.ctx
 	noExceptions(ctx, t)
 
-	do(ctx, t, "reports-20-nothing-filled", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), goTo("/reports/new"),
+	do(ctx, t, "reports-20-nothing-filled", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/new"),
 		chromedp.WaitVisible(button("Save report")), chromedp.Click(button("Save report")),
 		seen("Give the report a name."), seen("Give at least one view to export."), seen("Give at least one recipient."), seen("3 fields need a change."))
-	looks(ctx, t, "reports-20-nothing-filled")
+	c.check("reports-20-nothing-filled")
 	if name := ask(ctx, t, chromedp.Evaluate[string](`document.activeElement.labels[0].textContent`)); name != "Name" {
 		t.Errorf("the focus is on %q, want the first field that is wrong", name)
 	}
 
 	// Of a report that exists: what only some need opens when it is wrong.
-	do(ctx, t, "reports-21-wrong", goTo("/reports/"+id+"?edit"), chromedp.WaitVisible(`//h1[contains(., "Edit Morning numbers")]`),
+	do(ctx, t, "reports-21-wrong", at("/reports/"+id+"?edit"), chromedp.WaitVisible(`//h1[contains(., "Edit Morning numbers")]`),
 		choose("Repeats", "custom"), write(labelled("Cron expression"), "0 9 31 2 *"),
 		seen("This never comes due"),
 		chromedp.Click(button("Add filter")), chromedp.SendKeys(labelled("Field"), "Region"),
@@ -138,7 +117,7 @@ func TestFormSaysWhatIsWrong(t *testing.T) {
 		chromedp.SendKeys(labelled("To"), "not an address,"),
 		chromedp.Click(button("Save")),
 		seen("A filter has no value."), seen("Give both width and height, or neither."))
-	looks(ctx, t, "reports-21-wrong")
+	c.check("reports-21-wrong")
 	if open := ask(ctx, t, chromedp.Evaluate[bool](`document.querySelector("[data-field='content[0].image']").closest("details").open`)); !open {
 		t.Error("the options that hold a wrong field stayed closed")
 	}
@@ -158,9 +137,10 @@ func TestEditReport(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
 	id := s.report(s.connect(), "Morning numbers", "pdf")
-	ctx := browser(t, 1200, 900)
+	c := newChecker(t)
+	ctx := c.ctx
 	noExceptions(ctx, t)
-	do(ctx, t, "reports-30-edit", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), goTo("/reports/"+id+"?edit"),
+	do(ctx, t, "reports-30-edit", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id+"?edit"),
 		chromedp.WaitVisible(labelled("Name")))
 	s.call(http.StatusOK, "PATCH", "/v1/reports/"+id, object{"notify": []string{"ops@example.com"}})
 	do(ctx, t, "reports-30-stale", write(labelled("Name"), "Evening numbers"), choose("Repeats", "monthly"), choose("On the", "FRIL"),
@@ -174,7 +154,7 @@ func TestEditReport(t *testing.T) {
 
 	do(ctx, t, "reports-31-paused", chromedp.Click(button("Pause")), chromedp.WaitVisible(button("Resume")), seen("Paused"))
 	do(ctx, t, "reports-32-list-paused", chromedp.Click(`//nav//a[contains(., "Reports")]`), chromedp.WaitVisible(`//button[@aria-label="Resume Evening numbers"]`))
-	looks(ctx, t, "reports-32-list-paused")
+	c.check("reports-32-list-paused")
 	do(ctx, t, "reports-32-list-resumed", chromedp.Click(`//button[@aria-label="Resume Evening numbers"]`), chromedp.WaitVisible(`//button[@aria-label="Pause Evening numbers"]`))
 	if r := s.call(http.StatusOK, "GET", "/v1/reports/"+id, nil); r["enabled"] != true {
 		t.Errorf("the report is not resumed: %v", r["enabled"])
@@ -188,17 +168,18 @@ func TestFailedRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
 	id := s.report(s.connect(), "Morning numbers", "png", "pdf")
-	s.fault(object{"kind": "error", "route": "export", "code": 403157, "times": 1, "skip": 1})
-	ctx := browser(t, 1200, 900)
+	s.control("/-/faults", object{"kind": "error", "route": "export", "code": 403157, "times": 1, "skip": 1})
+	c := newChecker(t)
+	ctx := c.ctx
 	noExceptions(ctx, t)
-	do(ctx, t, "reports-40-failed", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), goTo("/reports/"+id),
+	do(ctx, t, "reports-40-failed", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id),
 		chromedp.Click(button("Run now")), chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Failed")]`), chromedp.WaitVisible(button("Retry what failed")))
-	looks(ctx, t, "reports-40-failed")
+	c.check("reports-40-failed")
 	if why := ask(ctx, t, chromedp.Text(chromedp.CSS(`.notice.bad`))); !strings.Contains(why, "This kind of export is switched off") {
 		t.Errorf("the page says %q, want why the export failed", why)
 	}
-	do(ctx, t, "reports-41-history", goTo("/reports/"+id), chromedp.WaitVisible(chromedp.CSS(`.run-row .why`)))
-	looks(ctx, t, "reports-41-history")
+	do(ctx, t, "reports-41-history", at("/reports/"+id), chromedp.WaitVisible(chromedp.CSS(`.run-row .why`)))
+	c.check("reports-41-history")
 	do(ctx, t, "reports-42-retried", chromedp.Click(chromedp.CSS(`.run-row a`)), chromedp.Click(button("Retry what failed")),
 		chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Delivered")]`))
 	if got := len(s.mails()); got != 1 {
@@ -212,15 +193,17 @@ func TestSlackInTheForm(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
 	id := s.report(s.connect(), "Morning numbers", "png")
-	ctx := browser(t, 1200, 900)
+	c := newChecker(t)
+	ctx := c.ctx
 	noExceptions(ctx, t)
-	do(ctx, t, "reports-50-webhook", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), goTo("/reports/"+id+"?edit"),
+	do(ctx, t, "reports-50-webhook", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id+"?edit"),
 		chromedp.Click(button("Add Slack")), chromedp.WaitVisible(`//dialog`), chromedp.SendKeys(`//dialog//input[@type="text"]`, "#sales"),
 		chromedp.SendKeys(`//dialog//input[@type="password"]`, "https://example.com/services/x"), chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(`//dialog//input[@aria-invalid="true"]`))
-	looks(ctx, t, "reports-50-webhook")
-	do(ctx, t, "reports-51-kept", write(`//dialog//input[@type="password"]`, "https://hooks.slack.com/services/T0/B0/canary"), chromedp.KeyEvent(kb.Enter), seen("#sales is kept"))
-	do(ctx, t, "reports-52-used", chromedp.Click(button("Use it")), chromedp.WaitNotPresent(`//dialog`), chromedp.WaitVisible(`//article[@aria-label="Slack"]//select[option[contains(., "#sales")]]`))
+	c.check("reports-50-webhook")
+	do(ctx, t, "reports-51-kept", write(`//dialog//input[@type="password"]`, "https://hooks.slack.com/services/T0/B0/canary"), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(`//dialog`),
+		chromedp.WaitVisible(`//article[@aria-label="Slack"]//select[option[contains(., "#sales")]]`))
+	c.check("reports-52-kept")
 	page := ask(ctx, t, chromedp.Evaluate[string](`document.documentElement.outerHTML + [...document.querySelectorAll("input")].map((i) => i.value).join()`))
 	if strings.Contains(page, "canary") {
 		t.Error("the webhook's address is still in the page")

@@ -6,62 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
 type action = chromedp.Action[chromedp.Void]
-
-// inDark has the page shown in its dark colours, or in its light ones.
-func inDark(dark bool) action {
-	scheme := map[bool]string{false: "light", true: "dark"}[dark]
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia,
-			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		return err
-	})
-}
-
-// onPhone gives the page the width of a phone, or of a desk. Unless a dialog
-// covers it, it is as high as all that it shows, so that what sticks to its
-// edges does so in a picture too.
-func onPhone(phone bool) action {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		width, height, mobile := int64(1200), int64(900), []chromedp.EmulateViewportOption{}
-		if phone {
-			width, height, mobile = 390, 844, append(mobile, chromedp.EmulateMobile)
-		}
-		if _, err := chromedp.EmulateViewport(width, height, mobile...)(ctx, t); err != nil {
-			return err
-		}
-		whole, err := chromedp.Evaluate[int64](`document.querySelector("dialog[open]") ? 0 : document.documentElement.scrollHeight`)(ctx, t)
-		if err != nil || whole <= height {
-			return err
-		}
-		_, err = chromedp.EmulateViewport(width, whole, mobile...)(ctx, t)
-		return err
-	})
-}
-
-// looks keeps pictures of what is shown: dark, and on a phone both ways.
-func looks(ctx context.Context, t *testing.T, name string) {
-	t.Helper()
-	settle := chromedp.Sleep(300 * time.Millisecond) // fonts and pictures that are measured anew
-	do(ctx, t, name, onPhone(false), settle)
-	do(ctx, t, name+"-dark", inDark(true), settle)
-	do(ctx, t, name+"-phone-dark", onPhone(true), settle)
-	do(ctx, t, name+"-phone", inDark(false), settle)
-	wide := ask(ctx, t, chromedp.Evaluate[int](`document.documentElement.scrollWidth`))
-	if wide > 390 {
-		t.Errorf("%s: the page is %d pixels wide on a phone of 390", name, wide)
-	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1200, 900)); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // noExceptions has the test fail when a script of the page throws.
 func noExceptions(ctx context.Context, t *testing.T) {
@@ -83,11 +33,7 @@ func labelled(label string) string {
 
 func button(words string) string { return fmt.Sprintf(`//button[contains(., %q)]`, words) }
 
-// goTo moves to an address of the page, as a link does.
-func goTo(path string) action {
-	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`void (location.hash = %q)`, "#"+path))
-}
-
+// seen waits for words, also such as are put together from several parts.
 func seen(words string) action {
 	return chromedp.WaitVisible(fmt.Sprintf(`//body//*[contains(normalize-space(.), %[1]q) and not(*[contains(normalize-space(.), %[1]q)])]`, words))
 }
@@ -119,24 +65,27 @@ func choose(label, value string) action {
 	})
 }
 
-// TestFirstReport goes a new user's way: from a connection without reports to a
+// TestFirstReport goes a new user's way: from the empty page to a
 // report that was made, sent to oneself, and looked at.
 func TestFirstReport(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "200ms")
-	ctx := browser(t, 1200, 900)
+	c := newChecker(t)
+	ctx := c.ctx
 	noExceptions(ctx, t)
 	page := s.serve.facts["vizpost"]
 
-	do(ctx, t, "reports-01-connect-first", chromedp.Navigate(page), seen("Start"), goTo("/reports"), seen("Connect to Tableau first"))
-	s.connect()
-	do(ctx, t, "reports-02-empty", chromedp.Reload(), seen("Make the first report"))
-	do(ctx, t, "reports-03-new", chromedp.Click(`//a[contains(., "New report")]`), chromedp.WaitVisible(button("Choose views")))
-	looks(ctx, t, "reports-03-new")
+	do(ctx, t, "reports-01-connect-first", chromedp.Navigate(page), says("Three steps"), press("Reports"), seen("Connect to Tableau first"))
+	do(ctx, t, "reports-02-connect", press("Go to Settings"), press("Connect"), fill("Name", "Sales"), fill("Server", s.tableau["url"]), fill("Site", s.tableau["site"]),
+		fill("Token name", s.tableau["token name"]), fill("Token secret", s.tableau["token secret"]), press("Connect"), says("Connected as ana@example.com"))
+	do(ctx, t, "reports-02-empty", press("Done"), press("Reports"), seen("Make the first report"))
+	c.check("reports-02-empty")
+	do(ctx, t, "reports-03-new", press("New report"), chromedp.WaitVisible(button("Choose views")))
+	c.check("reports-03-new")
 
 	do(ctx, t, "reports-04-picker", chromedp.SendKeys(labelled("Name"), "Morning numbers"), chromedp.Click(button("Choose views")),
 		chromedp.WaitVisible(chromedp.CSS(`.tile img`)))
-	looks(ctx, t, "reports-04-picker")
+	c.check("reports-04-picker")
 	// By keyboard alone: search, down into the list, choose, add.
 	do(ctx, t, "reports-05-picked", chromedp.KeyEvent("overview"), chromedp.WaitNotPresent(`//*[@role="option" and contains(., "Monthly Sales")]`),
 		chromedp.WaitVisible(`//*[@role="option" and contains(., "Overview")]`), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(" "),
@@ -154,19 +103,19 @@ func TestFirstReport(t *testing.T) {
 	do(ctx, t, "reports-09-filled", chromedp.SendKeys(labelled("To"), "ana@example.com, ben@example.com,"), chromedp.WaitVisible(`//button[@aria-label="Remove ben@example.com"]`),
 		chromedp.Click(`//summary[contains(., "Subject and text")]`), chromedp.SendKeys(labelled("Subject"), "Sales of "),
 		chromedp.Click(`//*[@aria-label="Insert into subject"]/button[contains(., "Date")]`))
-	looks(ctx, t, "reports-09-filled")
+	c.check("reports-09-filled")
 
 	do(ctx, t, "reports-10-saved", chromedp.Click(button("Save report")), seen("It has not run yet"), seen("Every Monday and Thursday at 09:00 (Europe/Berlin)"))
-	looks(ctx, t, "reports-10-saved")
+	c.check("reports-10-saved")
 	do(ctx, t, "reports-11-send-to-me", chromedp.Click(button("Send to me now")), chromedp.WaitVisible(labelled("Your address")))
 	do(ctx, t, "reports-12-running", chromedp.SendKeys(labelled("Your address"), "me@example.com"), chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(`//*[@aria-label="Progress"]`))
 	do(ctx, t, "reports-13-delivered", chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Delivered")]`),
 		chromedp.WaitVisible(chromedp.CSS(`img.exported`)), chromedp.WaitVisible(`//*[contains(@class, "delivery") and contains(., "me@example.com")]`))
-	looks(ctx, t, "reports-13-delivered")
+	c.check("reports-13-delivered")
 	do(ctx, t, "reports-14-mail", chromedp.Click(`//a[contains(., "See the mail")]`), chromedp.WaitVisible(chromedp.CSS(`iframe.mail`)), chromedp.Sleep(time.Second))
 	do(ctx, t, "reports-15-list", chromedp.Click(`//nav//a[contains(., "Reports")]`), chromedp.WaitVisible(chromedp.CSS(`.report-row`)))
-	looks(ctx, t, "reports-15-list")
+	c.check("reports-15-list")
 
 	mails := s.mails()
 	if len(mails) != 1 {

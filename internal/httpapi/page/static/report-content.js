@@ -37,7 +37,8 @@ export function ContentEditor({ connection, value, change }) {
 
 function Content({ path, connection, pictures, able, value: c, change, replace, remove }) {
   const wrong = useWrong(path) || useWrong(`${path}.view`);
-  const offered = (able?.formats || ["png", "pdf", "csv", "xlsx"]).toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+  const book = !c.view_name && c.scope === "workbook"; // there is no view to export alone
+  const offered = (able?.formats || ["png", "pdf", "csv", "xlsx"]).filter((f) => !book || f === "pdf" || f === "pptx").toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
   const whole = c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook");
   const sized = c.format === "png" || c.format === "svg" || (c.format === "pdf" && c.scope === "view");
   return html`<article class="content" aria-label=${nameOf(c)}>
@@ -51,19 +52,19 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     <${Pills} label="Send as" path=${`${path}.format`} value=${c.format} change=${(format) => change({ format })}
       options=${offered.map((f) => [f, formats[f]?.[0] || f, formats[f]?.[1] === formats[f]?.[0] ? "" : formats[f]?.[1]])} />
     ${c.format === "pdf" && html`<div class="row-of-fields">
-      ${able?.workbooks && html`<${Choice} path=${`${path}.scope`} label="Pages" value=${c.scope} change=${(scope) => change({ scope })}
+      ${able?.workbooks && !book && html`<${Choice} path=${`${path}.scope`} label="Pages" value=${c.scope} change=${(scope) => change({ scope })}
         options=${[["view", "This view"], ["workbook", "The whole workbook"]]} />`}
       <${Choice} path=${`${path}.pdf.page_size`} label="Page size" value=${c.page_size} change=${(page_size) => change({ page_size })}
         options=${[["", "A4"], ...pageSizes.filter((size) => size !== "a4").map((size) => [size, words(size)])]} />
       <${Choice} path=${`${path}.pdf.orientation`} label="Orientation" value=${c.orientation} change=${(orientation) => change({ orientation })}
         options=${[["portrait", "Portrait"], ["landscape", "Landscape"]]} />
     </div>`}
-    ${c.format === "pptx" && html`<p class="hint">The whole workbook, a slide for each view.</p>`}
+    ${c.format === "pptx" ? html`<p class="hint">The whole workbook, a slide for each view.</p>` : book && html`<p class="hint">The whole workbook, a page for each view.</p>`}
     ${c.format === "csv" && html`<p class="hint">The numbers behind the view. Of a dashboard, Tableau gives those of one worksheet: the first by name.</p>`}
     ${c.format === "png" && html`<${Check} path=${`${path}.image.high_resolution`} label="High resolution" hint="Twice as sharp, and a larger file." value=${c.high_resolution} change=${(high_resolution) => change({ high_resolution })} />`}
     <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
     ${able?.proof && !whole && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
-      hint="The run fails when Tableau shows that a filter was not applied, rather than sending numbers of everything." value=${c.require_filter_proof}
+      hint="The run fails unless Tableau's own data show it. A field that Tableau does not know would send numbers of everything." value=${c.require_filter_proof}
       change=${(require_filter_proof) => change({ require_filter_proof })} />`}
     <${Disclosure} title="More options">
       <div class="stack">

@@ -1,8 +1,9 @@
 // To whom a report goes: mail, and kept Slack webhooks.
-import { get, newKey, post } from "/api.js";
+import { get, post } from "/api.js";
+import { DestinationDialog } from "/destinations.js";
 import { newEmail, newSlack } from "/report-draft.js";
 import { At, Check, Chips, Template, useWrong } from "/report-fields.js";
-import { Button, Dialog, Disclosure, Failure, Field, Icon, Notice, byField, focusWrong, html, toast, useRef, useState } from "/ui.js";
+import { Button, Disclosure, Failure, Icon, Notice, html, toast, useState } from "/ui.js";
 
 export function DestinationsEditor({ value, change, kept, reload }) {
   const [adding, setAdding] = useState(null); // the key of the destination that a new webhook is for
@@ -37,7 +38,7 @@ export function DestinationsEditor({ value, change, kept, reload }) {
       <${Button} icon="slack" onClick=${addSlack}>Add Slack<//></div>
       ${wrong && html`<p class="error"><${Icon} name="alert" size=${14} /><span>${wrong}</span></p>`}
     </div>
-    ${adding && html`<${WebhookDialog} done=${made} close=${close} />`}
+    ${adding && html`<${DestinationDialog} close=${(saved) => (saved ? made(saved) : close())} />`}
   </div>`;
 }
 
@@ -62,12 +63,12 @@ function Email({ path, value: d, change }) {
 function Slack({ path, value: d, change, kept, reload, add }) {
   const chosen = kept.find((k) => k.id === d.destination_id);
   return html`
-    <${At} path=${`${path}.destination_id`} label="Channel" hint=${kept.length === 0 ? "There is none yet: add a webhook." : undefined}>${(given) => html`
+    <${At} path=${`${path}.destination_id`} label="Channel" hint=${kept.length === 0 ? "There is none yet: add its webhook." : undefined}>${(given) => html`
       <div class="with-button"><select ...${given} value=${d.destination_id} onChange=${(event) => change({ destination_id: event.target.value })}>
         <option value="" selected=${!d.destination_id}>Choose…</option>
         ${kept.map((k) => html`<option key=${k.id} value=${k.id} selected=${k.id === d.destination_id}>${k.name}${k.state === "broken" ? " (broken)" : ""}</option>`)}
         ${d.destination_id && !chosen && html`<option value=${d.destination_id} selected>One that was deleted</option>`}
-      </select><${Button} icon="plus" onClick=${add}>New webhook<//></div>`}<//>
+      </select><${Button} icon="plus" onClick=${add}>New channel<//></div>`}<//>
     ${chosen?.state === "broken" && html`<${Notice} tone="bad" title=${chosen.problem}>Nothing is sent there until a test message gets through.<//>`}
     ${chosen && html`<div><${TestButton} destination=${chosen} done=${reload} /></div>`}
     <${Disclosure} title="Text" open=${Boolean(d.text)}>
@@ -91,49 +92,6 @@ function TestButton({ destination, done }) {
     done?.();
   };
   return html`<${Button} small busy=${busy} onClick=${test}>Send a test message<//>${problem && html`<${Failure} problem=${problem} />`}`;
-}
-
-// WebhookDialog keeps a new Slack webhook. Its address is a secret: it goes to
-// the API and is never shown again.
-function WebhookDialog({ done, close }) {
-  const [name, setName] = useState("");
-  const [url, setUrl] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
-  const [made, setMade] = useState(null);
-  const key = useRef(newKey());
-  const wrong = byField(problem);
-  const save = async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    setBusy(true);
-    setProblem(null);
-    try {
-      setMade(await post("/v1/destinations", { name: name.trim(), type: "slack", url: url.trim() }, { key: key.current }));
-      setUrl("");
-    } catch (failure) {
-      key.current = newKey();
-      setProblem(failure);
-      focusWrong(document.querySelector("dialog"));
-    }
-    setBusy(false);
-  };
-  if (made) {
-    return html`<${Dialog} title=${`${made.name} is kept`} close=${() => done(made)} footer=${html`<${Button} kind="primary" data-first onClick=${() => done(made)}>Use it<//>`}>
-      <p>Its address is stored as a secret and is not shown again. See whether it works:</p>
-      <div><${TestButton} destination=${made} /></div>
-    <//>`;
-  }
-  return html`<${Dialog} title="New Slack webhook" close=${close} dirty=${Boolean(name || url)} locked=${busy}
-    footer=${(leave) => html`<${Button} onClick=${leave}>Cancel<//><${Button} kind="primary" submit form="webhook" busy=${busy}>Save<//>`}>
-    <form id="webhook" class="stack" onSubmit=${save} novalidate>
-      <ol class="numbered"><li>In Slack, open <strong>Apps → Incoming Webhooks</strong>, or an app of your own at api.slack.com.</li><li>Add a webhook for the channel and copy its address.</li></ol>
-      <${Field} label="Name" value=${name} onInput=${setName} error=${wrong.name} hint="How it is listed here, such as the channel's name." placeholder="#sales" autocomplete="off" />
-      <${Field} label="Webhook address" type="password" value=${url} onInput=${setUrl} error=${wrong.url} autocomplete="off" spellcheck=${false}
-        hint="Begins with https://hooks.slack.com/services/. Whoever has it can post, so it is kept as a secret." />
-      ${problem && problem.fields.length === 0 && html`<${Failure} problem=${problem} />`}
-    </form>
-  <//>`;
 }
 
 // keptDestinations reads those that a report can name.

@@ -92,7 +92,7 @@ function steps(run) {
 function waiting(run) {
   if (run.state === "held") return { name: "Held", state: "held" };
   if (run.state === "queued") return { name: "Waiting", state: "now" };
-  return run.started_at ? { name: "Begun", state: "done" } : { name: "Not begun", state: "failed" };
+  return run.started_at ? { name: "Started", state: "done" } : { name: "Not started", state: "failed" };
 }
 
 const stepWords = { done: "done", now: "under way", held: "held", failed: "failed", later: "not yet" };
@@ -121,7 +121,7 @@ function facts(run, zone) {
 
 function Deliveries({ run, around }) {
   if (run.deliveries.length === 0) return null;
-  return html`<${Section} title="Deliveries"><ul class="list">${run.deliveries.map((d) => html`<li class="delivery" key=${d.key}>
+  return html`<${Section} title="Deliveries" lead=${run.deliveries.some((d) => d.where) && "No mail server is configured: mail is written to the outbox, and not sent."}><ul class="list">${run.deliveries.map((d) => html`<li class="delivery" key=${d.key}>
     <div class="delivery-state"><${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} /></div>
     <div class="grow">
       <p class="strong">${whom(d, around)}</p>

@@ -5,7 +5,7 @@ import { Thumb, previewPath, usePictures } from "/thumbs.js";
 import { useDelayed } from "/schedule.js";
 import { many } from "/words.js";
 
-const isAddress = (text) => /^https?:\/\//i.test(text) || /(^|\/)(views|sheets)\//i.test(text) || /^[\w-]+\.[\w.-]+\/\S*#?\//.test(text);
+const isAddress = (text) => /^https?:\/\//i.test(text) || /(^|\/)(views|sheets|workbooks)\//i.test(text) || /^[\w-]+\.[\w.-]+\/\S*#?\//.test(text);
 
 // ViewPicker calls pick with what was chosen, as [{view, custom_view, workbook,
 // filters, format}]: all but view come from a pasted address, and of a workbook
