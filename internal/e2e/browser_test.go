@@ -21,8 +21,6 @@ import (
 // screenshots is where the pictures of each step are kept, for people.
 const screenshots = "../../build/screenshots"
 
-type action = chromedp.Action[chromedp.Void]
-
 // browser opens a tab in a headless Chromium of its own, which ends with the
 // test.
 func browser(t *testing.T, width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
@@ -53,7 +51,11 @@ func do(ctx context.Context, t *testing.T, name string, actions ...action) {
 	limited, cancel := context.WithTimeout(ctx, 40*time.Second)
 	failure := chromedp.Do(limited, actions...)
 	cancel()
-	picture := ask(ctx, t, chromedp.FullScreenshot(100))
+	shot := chromedp.FullScreenshot(100)
+	if ask(ctx, t, chromedp.Evaluate[bool](`document.querySelector("dialog[open]") !== null`)) {
+		shot = chromedp.CaptureScreenshot() // a dialog covers what is seen, not all of the page
+	}
+	picture := ask(ctx, t, shot)
 	if err := os.MkdirAll(screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +118,8 @@ func field(label string) string {
 }
 
 func says(text string) action {
-	return chromedp.WaitVisible(`//*[not(self::script or self::style or self::title)][text()[contains(normalize-space(.), ` + quoted(text) + `)]]`)
+	has := `contains(normalize-space(.), ` + quoted(text) + `)`
+	return chromedp.WaitVisible(`//body//*[not(self::script)][` + has + `][not(*[` + has + `])]`)
 }
 
 func press(name string) action { return chromedp.Click(named(name)) }

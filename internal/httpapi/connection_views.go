@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/tableau"
 )
 
 type viewJSON struct {
@@ -25,6 +26,11 @@ type viewJSON struct {
 type viewListJSON struct {
 	Views      []viewJSON `json:"views" nullable:"false"`
 	NextCursor *string    `json:"next_cursor" doc:"For the next request's cursor; null at the end."`
+}
+
+func viewOut(v tableau.View) viewJSON {
+	return viewJSON{ID: v.ID, Name: v.Name, ContentURL: v.ContentURL, Workbook: v.WorkbookName,
+		Project: v.ProjectName, SheetType: v.SheetType, UpdatedAt: moment(v.UpdatedAt)}
 }
 
 func (a *api) registerViews() {
@@ -53,8 +59,7 @@ func (a *api) registerViews() {
 			end := min(start+in.Limit, len(views))
 			out := viewListJSON{Views: []viewJSON{}}
 			for _, v := range views[start:end] {
-				out.Views = append(out.Views, viewJSON{ID: v.ID, Name: v.Name, ContentURL: v.ContentURL, Workbook: v.WorkbookName,
-					Project: v.ProjectName, SheetType: v.SheetType, UpdatedAt: moment(v.UpdatedAt)})
+				out.Views = append(out.Views, viewOut(v))
 			}
 			if end < len(views) {
 				out.NextCursor = cursor(strconv.Itoa(end))

@@ -199,6 +199,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 	a.huma = humago.New(routes, a.config())
 
 	a.registerConnections()
+	a.registerResolve()
 	a.registerReports()
 	a.registerRuns()
 	a.registerDestinations()

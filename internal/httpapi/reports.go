@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
@@ -20,9 +24,18 @@ type reportJSON struct {
 	Destinations []reportDestinationJSON `json:"destinations" nullable:"false"`
 	Notify       []string                `json:"notify" nullable:"false" doc:"Addresses that are told when a run fails." example:"[\"owner@example.com\"]"`
 	NextRunAt    *time.Time              `json:"next_run_at" doc:"null when nothing is scheduled."`
+	LastRun      *lastRunJSON            `json:"last_run,omitempty" doc:"Only in a list with last_run=true, and where it has run."`
 	Version      int64                   `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`
 	CreatedAt    time.Time               `json:"created_at"`
 	UpdatedAt    time.Time               `json:"updated_at" doc:"When people last edited it."`
+}
+
+// lastRunJSON is what a list of reports says of each one's newest run.
+type lastRunJSON struct {
+	ID           string     `json:"id" example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
+	State        run.State  `json:"state" enum:"queued,running,held,delivered,partly_delivered,failed,skipped" example:"delivered"`
+	ScheduledFor time.Time  `json:"scheduled_for"`
+	FinishedAt   *time.Time `json:"finished_at"`
 }
 
 type contentJSON struct {
@@ -286,6 +299,27 @@ func (in reportCreateJSON) report() (report.Report, error) {
 	return r, wrong.Err()
 }
 
+// addLastRuns notes the newest run of each report. Each is one read of one
+// entry in the store's index of a report's runs.
+func (a *api) addLastRuns(ctx context.Context, reports []reportJSON) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range reports {
+		group.Go(func() error {
+			runs, _, err := a.deps.Runs.List(ctx, run.Filter{ReportID: reports[i].ID}, "", 1)
+			if err != nil {
+				return fmt.Errorf("reading a report's last run: %w", err)
+			}
+			if len(runs) > 0 {
+				r := runs[0]
+				reports[i].LastRun = &lastRunJSON{ID: r.ID, State: r.State, ScheduledFor: r.ScheduledFor.UTC(), FinishedAt: moment(r.FinishedAt)}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
 func (a *api) registerReports() {
 	const tag = tagReports
 	example := map[string]any{
@@ -300,6 +334,7 @@ func (a *api) registerReports() {
 		summary: "List reports", detail: "In the order in which they were made."},
 		func(ctx context.Context, in *struct {
 			ConnectionID string `query:"connection_id" maxLength:"64" doc:"Only the reports of this connection."`
+			LastRun      bool   `query:"last_run" doc:"Tell of each report's newest run too."`
 			Paging
 		}) (*plain[reportListJSON], error) {
 			after, err := in.after()
@@ -313,6 +348,11 @@ func (a *api) registerReports() {
 			out := reportListJSON{Reports: []reportJSON{}, NextCursor: cursor(next)}
 			for _, r := range found {
 				out.Reports = append(out.Reports, reportOut(r))
+			}
+			if in.LastRun {
+				if err := a.addLastRuns(ctx, out.Reports); err != nil {
+					return nil, err
+				}
 			}
 			return &plain[reportListJSON]{out}, nil
 		})

@@ -55,6 +55,8 @@ function App({ signedInAtFirst }) {
 
   useEffect(() => {
     const moved = () => {
+      // What is not saved yet may keep one where one is.
+      if (!dispatchEvent(new CustomEvent("vizpost:leaving", { cancelable: true }))) return;
       if (/^#.*(^#|&)token=/.test(location.hash)) begin().then(() => location.reload());
       document.documentElement.dataset.moved = "true"; // from now on a heading takes the focus
       setAt(place());

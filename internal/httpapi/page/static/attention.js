@@ -1,6 +1,5 @@
 // What somebody has to do something about, each with the way to do it.
 import { post } from "/api.js";
-import { ConnectionDialog } from "/connection-dialog.js";
 import { Broken, usesToken } from "/connection-parts.js";
 import { Button, Notice, When, announce, away, date, html, toast, useState } from "/ui.js";
 
@@ -21,18 +20,12 @@ export function troubles({ connections, reports, failed, destinations }) {
 
 const shown = 5;
 
-export function Attention({ troubles: found, can, reload }) {
-  const [editing, setEditing] = useState(null);
+export function Attention({ troubles: found, can, reload, edit }) {
   const [whole, setWhole] = useState(false);
-  const closed = () => {
-    setEditing(null);
-    reload();
-  };
   const some = whole ? found : found.slice(0, shown);
   return html`<section class="section attention" aria-label="Needs attention">
-    ${some.map((t) => html`<${Trouble} key=${t.key} trouble=${t} can=${can} reload=${reload} edit=${() => setEditing(t.connection)} />`)}
+    ${some.map((t) => html`<${Trouble} key=${t.key} trouble=${t} can=${can} reload=${reload} edit=${() => edit(t.connection)} />`)}
     ${found.length > some.length && html`<p><${Button} small onClick=${() => setWhole(true)}>Show ${found.length - some.length} more<//></p>`}
-    ${editing && html`<${ConnectionDialog} key=${editing.id} connection=${editing} close=${closed} />`}
   </section>`;
 }
 

@@ -30,7 +30,8 @@ function fromAddress(text) {
 
 // ConnectionDialog edits connection, or makes a new one without it. close is
 // called with the connection as it is now, if it was changed.
-export function ConnectionDialog({ connection, close }) {
+export function ConnectionDialog({ connection: given, close }) {
+  const connection = useRef(given).current; // as it was when the dialog opened, whatever is read meanwhile
   const start = useRef(connection ? filled(connection) : blank).current;
   const [form, setForm] = useState(start);
   const [phase, setPhase] = useState("form"); // connecting, connected
@@ -149,7 +150,7 @@ export function ConnectionDialog({ connection, close }) {
       <${Field} id="c-name" label="Name" value=${form.name} error=${wrong.name} onInput=${set("name")} maxlength="200" />
       <div class="fields server-and-site">
         <${Field} id="c-server" label="Server" value=${form.server_url} error=${wrong.server_url} inputmode="url" placeholder="https://10ay.online.tableau.com"
-          onInput=${(text) => setForm((before) => ({ ...before, ...(fromAddress(text) || { server_url: text }) }))} hint="Paste any address of the site: the rest is taken off." />
+          onInput=${set("server_url")} onBlur=${() => setForm((before) => ({ ...before, ...fromAddress(before.server_url) }))} hint="Paste any address of the site: the rest is taken off." />
         <${Field} id="c-site" label="Site" optional value=${form.site} error=${wrong.site} placeholder="acme" onInput=${set("site")}
           hint="What follows /site/ in the address; nothing for the default site." />
       </div>

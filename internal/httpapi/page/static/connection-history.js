@@ -7,6 +7,14 @@ const icons = {
   created: "plus", edited: "edit", credential_changed: "key", tested: "check", broke: "alert", mended: "check",
   runs_released: "play", kept_alive: "clock", warned: "mail", deleted: "trash",
 };
+// Fields as the page calls them. That a secret was replaced, the summary says.
+const fields = {
+  name: "Name", server_url: "Server", site: "Site", notify: "Tells of problems", token_expires_on: "Token ends",
+  "auth.method": "Signs in with", "auth.token_name": "Token", "auth.username": "Username", identity: "Signs in as", "identity.user_name": "Signs in as",
+};
+const values = { username_password: "username and password", personal_access_token: "personal access token" };
+const secrets = ["auth.token_secret", "auth.password", "token_secret", "password"];
+
 const tones = { broke: "bad", mended: "good", runs_released: "good", warned: "held" };
 
 export function History({ connection: c, changes }) {
@@ -36,12 +44,13 @@ export function History({ connection: c, changes }) {
 }
 
 function Event({ event: e }) {
+  const changes = (e.changes || []).filter((change) => !secrets.includes(change.field) && (change.to || change.from));
   return html`<li>
     <span class=${`history-icon ${tones[e.action] || ""}`}><${Icon} name=${icons[e.action] || "info"} size=${14} /></span>
     <div class="grow">
       <p>${e.summary}</p>
-      ${e.changes?.length > 0 && html`<ul class="history-changes">${e.changes.map((change) => html`<li key=${change.field}>
-        <span class="quiet">${change.field.replaceAll("_", " ")}</span> ${change.from ? html`<s>${change.from}</s> ` : ""}${change.to && html`<span>${change.to}</span>`}</li>`)}</ul>`}
+      ${changes.length > 0 && html`<ul class="history-changes">${changes.map((change) => html`<li key=${change.field}>
+        <span class="quiet">${fields[change.field] || change.field}:</span> ${values[change.to] || change.to || "none"}${change.from && html` <span class="quiet">(was ${values[change.from] || change.from})</span>`}</li>`)}</ul>`}
       ${e.runs?.length > 0 && html`<ul class="history-runs">${e.runs.map((r) => html`<li key=${r.id}>
         <${State} states=${runStates} state=${r.state} /> <a href=${`#/runs/${r.id}`}>${r.report_name}</a>
         <span class="quiet small">for <${When} at=${r.scheduled_for} />${r.stands_for > 1 && `, stands for ${r.stands_for} occurrences`}</span></li>`)}</ul>`}

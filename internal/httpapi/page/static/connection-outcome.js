@@ -47,7 +47,6 @@ const leads = {
 // no field is to blame.
 export function Trouble({ problem }) {
   if (!problem || !problem.message || (problem.code === "invalid" && problem.fields.length > 0)) return null;
-  const ranked = problem.causes?.length > 0;
   const held = problem.code === "identity_change" || problem.code === "stopped";
   // The likely cause is listed below, and what to send is for callers of the API.
   const text = problem.message.replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "");
@@ -57,8 +56,7 @@ export function Trouble({ problem }) {
     ${problem.more && html`<p>${problem.more}</p>`}
     ${problem.code === "stale_version" && html`<p>Close this and open it again to see what it is now.</p>`}
     ${problem.code === "identity_change" && html`<p>If this is the user that you mean, go on with “Use this user anyway”.</p>`}
-    ${ranked && html`<p class="causes-title">${problem.causes.length > 1 ? "Likely causes, the likeliest first" : "The likely cause"}</p>`}
-    <${Causes} causes=${problem.causes} />
+    <${Causes} causes=${problem.causes} shown=${1} />
   <//>`;
 }
 

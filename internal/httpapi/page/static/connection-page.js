@@ -14,10 +14,10 @@ export function ConnectionPage({ id }) {
   const { data: c, problem, reload } = useLoad(() => get(`/v1/connections/${id}`), [id], { every: 6000 });
   const [shown, setShown] = useState(""); // edit, test, delete
   const [changes, setChanges] = useState(0);
-  const closed = () => {
+  const closed = async () => {
+    await reload(); // what the dialog was opened from may be gone by then
     setShown("");
     setChanges(changes + 1);
-    reload();
   };
   return html`<${Page} title=${c?.name || (problem ? "Connection" : "")} back=${{ href: "#/settings", label: "Settings" }}
     lead=${c && html`<span class="lead-row"><${State} states=${connectionStates} state=${c.state} /> <a href=${c.server_url} target="_blank" rel="noopener noreferrer">${c.server_url}</a>${c.site && html` <span>site ${c.site}</span>`}</span>`}

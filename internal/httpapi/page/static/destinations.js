@@ -49,7 +49,9 @@ export function Destinations({ can }) {
   <//>`;
 }
 
-function DestinationDialog({ destination: d, close }) {
+// DestinationDialog adds a webhook, or edits one. close gets what was saved, if
+// anything was.
+export function DestinationDialog({ destination: d, close }) {
   const [name, setName] = useState(d?.name || "");
   const [url, setURL] = useState("");
   const [problem, setProblem] = useState(null);
@@ -70,10 +72,10 @@ function DestinationDialog({ destination: d, close }) {
     setBusy(true);
     setProblem(null);
     try {
-      if (d) await patch(`/v1/destinations/${d.id}`, { ...(name !== d.name && { name: name.trim() }), ...(url && { url: url.trim() }) }, d.version);
-      else await post("/v1/destinations", { name: name.trim(), type: "slack", url: url.trim() });
+      const saved = d ? await patch(`/v1/destinations/${d.id}`, { ...(name !== d.name && { name: name.trim() }), ...(url && { url: url.trim() }) }, d.version)
+        : await post("/v1/destinations", { name: name.trim(), type: "slack", url: url.trim() });
       toast(d ? `${name} is saved.` : `${name} is added. Send a test message to see it there.`);
-      close(true);
+      close(saved);
     } catch (failed) {
       setBusy(false);
       setProblem(failed);

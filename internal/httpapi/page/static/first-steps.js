@@ -1,11 +1,9 @@
 // The way from nothing to a delivered report, as three steps.
 import { post } from "/api.js";
-import { ConnectionDialog } from "/connection-dialog.js";
 import { Button, Icon, State, announce, html, toast, useState } from "/ui.js";
 import { runStates } from "/words.js";
 
-export function FirstSteps({ data: { connections, reports, runs }, can, reload }) {
-  const [connecting, setConnecting] = useState(false);
+export function FirstSteps({ data: { connections, reports, runs }, can, connect }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const report = reports[0];
@@ -27,7 +25,7 @@ export function FirstSteps({ data: { connections, reports, runs }, can, reload }
   };
   return html`<ol class="first-steps card" aria-label="First steps">
     <${Step} n=${1} now=${now} title="Connect to Tableau" done=${connections[0] && `Connected as ${connections[0].identity.user_name}.`}
-      action=${can("admin") && html`<${Button} kind="primary" onClick=${() => setConnecting(true)}>Connect<//>`}>
+      action=${can("admin") && html`<${Button} kind="primary" onClick=${connect}>Connect<//>`}>
       Make a personal access token in Tableau and enter it here. vizpost tries it at once.<//>
     <${Step} n=${2} now=${now} title="Make a report" done=${report && `${report.name} is made.`}
       action=${can("editor") && html`<${Button} kind="primary" href=${`#/reports/new${connections[0] ? `?connection=${connections[0].id}` : ""}`}>Make a report<//>`}>
@@ -37,7 +35,6 @@ export function FirstSteps({ data: { connections, reports, runs }, can, reload }
         : report && can("editor") && html`<${Button} kind="primary" icon="play" busy=${busy} onClick=${start}>Run it now<//>`}>
       Run it once now, look at what it sent, and let the schedule do the rest.
       ${problem && html`<span class="bad-text" role="alert"> ${problem.message}</span>`}<//>
-    ${connecting && html`<${ConnectionDialog} close=${() => { setConnecting(false); reload(); }} />`}
   </ol>`;
 }
 

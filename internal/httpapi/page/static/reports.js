@@ -1,35 +1,95 @@
-// The reports: the list, and one with what it exports, when, and to whom.
-import { get, post } from "/api.js";
-import { Button, Empty, Failure, Loading, Page, State, When, html, toast, useLoad } from "/ui.js";
-import { runStates } from "/words.js";
+// The list of reports.
+import { get, patch, post } from "/api.js";
+import { useMe } from "/me.js";
+import { formats, nameOf } from "/report-draft.js";
+import { Next, capital, recipients } from "/report-words.js";
+import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
+import { away, many, open, runStates } from "/words.js";
+
+export { ReportPage } from "/report.js";
+
+const pageSize = 25;
+const mostSearched = 1000; // reports that a search looks at
+
+// readReports reads the list from its beginning until it has so many.
+async function readReports(wanted) {
+  const reports = [];
+  let cursor = "";
+  do {
+    const limit = Math.min(Math.max(wanted - reports.length, 1), 100);
+    const answer = await get(`/v1/reports?last_run=true&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    reports.push(...answer.reports);
+    cursor = answer.next_cursor || "";
+  } while (cursor && reports.length < wanted);
+  return { reports, more: Boolean(cursor) };
+}
 
 export function Reports() {
-  const { data, problem, reload } = useLoad(() => get("/v1/reports?limit=100"), []);
-  return html`<${Page} title="Reports" lead="What is exported, when, and to whom.">
-    <${Failure} problem=${problem} retry=${reload} />
-    ${!data && !problem && html`<${Loading} />`}
-    ${data && (data.reports.length === 0
-      ? html`<${Empty} icon="file" title="There is no report yet">A report says which views are exported, when, and to whom.<//>`
-      : html`<ul class="list">${data.reports.map((r) => html`<li class="list-row" key=${r.id}>
-          <div class="grow"><a class="strong" href=${`#/reports/${r.id}`}>${r.name}</a>
-            <p class="quiet">${r.schedule ? r.schedule.description : "Only when it is asked to"}</p></div>
-          ${r.next_run_at && html`<span class="quiet"><${When} at=${r.next_run_at} /></span>`}
-        </li>`)}</ul>`)}
+  const [wanted, setWanted] = useState(pageSize);
+  const [search, setSearch] = useState("");
+  const all = search.trim() ? mostSearched : wanted;
+  const list = useLoad(() => readReports(all), [all], { every: (d) => (d.reports.some((r) => r.last_run && open(r.last_run)) ? 2_500 : 20_000) });
+  const around = useLoad(() => Promise.all([get("/v1/connections?limit=100"), get("/v1/destinations?limit=200")])
+    .then(([c, d]) => ({ connections: c.connections, destinations: d.destinations })), []);
+  useTick();
+  const { reports, more } = list.data || {};
+  const ready = list.data && around.data;
+  const connected = around.data?.connections.length > 0;
+  const { can } = useMe();
+  const words = search.trim().toLowerCase();
+  const shown = (reports || []).filter((r) => !words || [r.name, ...r.content.flatMap((c) => [c.view_name, c.workbook])].some((text) => text?.toLowerCase().includes(words)));
+
+  return html`<${Page} title="Reports" lead="What is exported, when, and to whom."
+    actions=${ready && connected && reports.length > 0 && can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
+    <${Failure} problem=${list.problem || around.problem} retry=${() => { list.reload(); around.reload(); }} />
+    ${!ready && !list.problem && !around.problem && html`<${Loading} />`}
+    ${ready && reports.length === 0 && !words && (connected ? html`<${Empty} icon="file" title="Make the first report"
+        actions=${can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
+        Choose views in Tableau, say when they are sent and to whom. You can send it to yourself first.<//>`
+      : html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>
+        A report is exported through a connection, and there is none yet.<//>`)}
+    ${ready && (reports.length > 0 || words) && html`
+      ${(reports.length > 5 || words || more) && html`<div class="search-box list-search"><${Icon} name="search" />
+        <input type="search" aria-label="Search reports" placeholder="Search by name, view or workbook" value=${search} onInput=${(event) => setSearch(event.target.value)} /></div>`}
+      <p class="visually-hidden" role="status">${words ? many(shown.length, "report matches", "reports match") : ""}</p>
+      ${shown.length === 0 ? html`<p class="no-views quiet">No report matches “${search.trim()}”.</p>`
+        : html`<ul class="list reports">${shown.map((r) => html`<${Row} key=${r.id} can=${can} report=${r} destinations=${around.data.destinations} reload=${list.reload} />`)}</ul>`}
+      ${more && !words && html`<div class="more"><${Button} busy=${list.loading} onClick=${() => setWanted(wanted + pageSize)}>Load more<//></div>`}
+      ${more && words && html`<p class="quiet small more">Only the first ${mostSearched} reports were searched.</p>`}`}
   <//>`;
 }
 
-export function ReportPage({ id }) {
-  const { data, problem, reload } = useLoad(() => Promise.all([get(`/v1/reports/${id}`), get(`/v1/reports/${id}/runs?limit=20`)]), [id], { every: 3000 });
-  const [report, runs] = data || [];
-  const run = async () => {
-    const started = await post(`/v1/reports/${id}/runs`);
-    toast("The report runs.");
-    location.hash = `#/runs/${started.id}`;
+function Row({ report, can, destinations, reload }) {
+  const [busy, setBusy] = useState("");
+  const doing = async (what, act) => {
+    setBusy(what);
+    try {
+      await act();
+      await reload();
+    } catch (problem) {
+      toast([problem.message, ...(problem.fields || []).map((f) => f.message)].join(" "), "bad");
+    }
+    setBusy("");
   };
-  return html`<${Page} title=${report?.name} back=${{ href: "#/reports", label: "Reports" }}
-    actions=${report && html`<${Button} kind="primary" icon="play" onClick=${run}>Run now<//>`}>
-    <${Failure} problem=${problem} retry=${reload} />
-    ${runs && html`<ul class="list">${runs.runs.map((r) => html`<li class="list-row" key=${r.id}>
-      <${State} states=${runStates} state=${r.state} /><a class="grow" href=${`#/runs/${r.id}`}><${When} at=${r.scheduled_for} /></a></li>`)}</ul>`}
-  <//>`;
+  const run = () => doing("run", async () => {
+    await post(`/v1/reports/${report.id}/runs`);
+    toast(`${report.name} runs.`);
+  });
+  const turn = () => doing("turn", async () => {
+    await patch(`/v1/reports/${report.id}`, { enabled: !report.enabled }, report.version);
+    toast(`${report.name} ${report.enabled ? "is paused" : "runs on its schedule again"}.`);
+  });
+  const last = report.last_run;
+  return html`<li class="report-row">
+    <div class="what"><h2><a href=${`#/reports/${report.id}`}>${report.name}</a></h2>
+      <p class="quiet">${report.content.slice(0, 3).map((c, i) => html`<span key=${i}>${i > 0 && ", "}${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span></span>`)}${report.content.length > 3 && ` and ${report.content.length - 3} more`}</p></div>
+    <div class="when"><p>${report.schedule ? capital(report.schedule.description) : "Only when asked"}</p><p class="quiet"><${Next} report=${report} /></p></div>
+    <p class="to quiet"><span class="visually-hidden">To </span>${recipients(report, destinations)}</p>
+    <div class="last">${last ? html`<a href=${`#/runs/${last.id}`}><span class="visually-hidden">Last run: </span><${State} states=${runStates} state=${last.state} />
+      <span class="quiet">${away(last.finished_at || last.scheduled_for)}</span></a>` : html`<span class="quiet">Never run</span>`}</div>
+    ${can("editor") && html`<div class="actions">
+      <${Button} small busy=${busy === "run"} onClick=${run} aria-label=${`Run now: ${report.name}`}>Run now<//>
+      <button type="button" class="icon-button" disabled=${busy === "turn"} aria-label=${`${report.enabled ? "Pause" : "Resume"} ${report.name}`} title=${report.enabled ? "Pause" : "Resume"} onClick=${turn}><${Icon} name=${report.enabled ? "pause" : "play"} /></button>
+    </div>`}
+  </li>`;
 }

@@ -1,66 +1,143 @@
 // One run: how it is doing, its files, and what became of each delivery.
-import { blob, download, get } from "/api.js";
-import { Failure, Loading, Page, State, html, useEffect, useLoad, useState } from "/ui.js";
-import { deliveryStates, many, moment, open, runStates, size } from "/words.js";
+import { get, post } from "/api.js";
+import { useMe } from "/me.js";
+import { RunFiles } from "/run-files.js";
+import { triggers } from "/run-list.js";
+import { Button, Facts, Failure, Icon, Loading, Notice, Page, Section, State, When, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
+import { deliveryStates, many, open, runStates } from "/words.js";
+import { momentIn, took } from "/zones.js";
+
+const refresh = (run) => (run.state === "held" ? 10_000 : open(run) ? 1_000 : undefined);
 
 export function RunPage({ id }) {
-  const { data: run, problem, reload } = useLoad(() => get(`/v1/runs/${id}`), [id], { every: (r) => (open(r) ? 1500 : 15_000) });
-  return html`<${Page} title=${run?.report_name} back=${run && { href: `#/reports/${run.report_id}`, label: "Report" }}
-    lead=${run && html`<${State} states=${runStates} state=${run.state} />`}>
-    <${Failure} problem=${problem} retry=${reload} />
-    ${!run && !problem && html`<${Loading} />`}
-    ${run && html`<${Run} run=${run} />`}
+  const read = useLoad(() => get(`/v1/runs/${id}`), [id], { every: refresh });
+  const run = read.data;
+  const around = useLoad(async () => {
+    if (!run) return {};
+    const [report, destinations] = await Promise.all([get(`/v1/reports/${run.report_id}`).catch(() => null), get("/v1/destinations?limit=200")]);
+    return { report, destinations: destinations.destinations };
+  }, [run?.report_id]);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const { can } = useMe();
+  useSaid(run);
+
+  const retry = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await post(`/v1/runs/${id}/retry`);
+      toast("What failed is tried again.", "busy");
+      await read.reload();
+    } catch (failure) {
+      setProblem(failure);
+    }
+    setBusy(false);
+  };
+  if (read.problem?.status === 404) return html`<${Page} title="There is no such run" back=${{ href: "#/reports", label: "Reports" }}><p>Its address may be mistyped.</p><//>`;
+  const gone = around.data && around.data.report === null;
+  const failed = run && (run.state === "failed" || run.state === "partly_delivered");
+  return html`<${Page} title=${run?.report_name} back=${run && (gone ? { href: "#/reports", label: "Reports" } : { href: `#/reports/${run.report_id}`, label: run.report_name })}
+    lead=${run && html`<span class="run-lead"><${State} states=${runStates} state=${run.state} /> ${triggers(run)}</span>`}
+    actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
+    <${Failure} problem=${problem || read.problem} retry=${problem ? undefined : read.reload} />
+    ${!run && !read.problem && html`<${Loading} />`}
+    ${run && html`<${Told} run=${run} />
+      <${Progress} run=${run} />
+      <${RunFiles} run=${run} />
+      <${Deliveries} run=${run} around=${around.data || {}} />
+      <${Section} title="Details"><div class="card"><${Facts} two of=${facts(run, around.data?.report?.schedule?.time_zone)} /></div><//>`}
   <//>`;
 }
 
-function Run({ run }) {
-  const files = run.files.toSorted((a, b) => isPicture(b) - isPicture(a)); // what can be seen comes first
-  return html`
-    <p class="quiet">${run.trigger === "schedule" ? "Scheduled for" : "Asked for"} ${moment(run.scheduled_for)}${run.finished_at && `, finished ${moment(run.finished_at)}`}.
-      ${run.stands_for > 1 && ` It stands for ${run.stands_for} occurrences.`}${run.attempts > 0 && ` ${many(run.attempts, "try", "tries")} failed before.`}</p>
-    ${run.reason && html`<p>${run.reason}</p>`}
-    ${files.length > 0 && html`<h2>Files</h2>
-      <ul class="files">${files.map((file) => html`<${File} key=${file.id} run=${run} file=${file} />`)}</ul>`}
-    ${run.deliveries.length > 0 && html`<h2>Deliveries</h2>
-      <ul class="list">${run.deliveries.map((d) => html`<li class="list-row" key=${d.key}>
-        <${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} />
-        <span class="grow">${d.to.length > 0 ? d.to.join(", ") : d.type === "slack" ? "Slack" : d.destination_id}
-          ${d.where && html` <a href=${`#/outbox/${d.where.split("/").pop()}`}>See the mail</a>`}
-          ${d.possible_repeat && html` <span class="quiet">(possibly a repeat)</span>`}
-          ${d.message && html`<br /><span class="quiet">${d.message}</span>`}</span>
-      </li>`)}</ul>`}`;
-}
-
-const isPicture = (file) => file.content_type === "image/png";
-
-function File({ run, file }) {
-  const [failure, setFailure] = useState("");
-  const path = `/v1/runs/${run.id}/files/${file.id}`;
-  const save = () => download(path, file.name).catch((problem) => setFailure(problem.message));
-  return html`<li>
-    ${isPicture(file) && html`<${Picture} path=${path} file=${file} />`}
-    <p><button type="button" class="link" onClick=${save}>${file.name}</button>
-      <span class="quiet"> ${size(file.size)}${file.width > 0 && `, ${file.width} × ${file.height}`}</span>
-      ${file.view_url && html` <a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open in Tableau</a>`}</p>
-    ${Object.keys(file.filters).length > 0 && html`<p class="quiet">${Object.entries(file.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}
-    ${failure && html`<p class="failure" role="alert">${failure}</p>`}
-  </li>`;
-}
-
-function Picture({ path, file }) {
-  const [address, setAddress] = useState("");
+// useSaid tells screen readers when the run changes its state.
+function useSaid(run) {
+  const before = useRef("");
   useEffect(() => {
-    let made = "";
-    let wanted = true;
-    blob(path).then((picture) => {
-      if (!wanted) return;
-      made = URL.createObjectURL(picture);
-      setAddress(made);
-    }, () => {}); // the file's own button says what is wrong
-    return () => {
-      wanted = false;
-      if (made) URL.revokeObjectURL(made);
-    };
-  }, [path]);
-  return address && html`<a href=${address} target="_blank" rel="noopener"><img class="exported" src=${address} alt=${`${file.view || file.name}, as it was exported`} width=${file.width || null} height=${file.height || null} /></a>`;
+    if (!run) return;
+    if (before.current && before.current !== run.state) announce(`The run is now: ${runStates[run.state]?.[0] || run.state}. ${open(run) ? "" : run.reason}`);
+    before.current = run.state;
+  }, [run?.state]);
+}
+
+// Told says in words why a run is not simply delivered.
+function Told({ run }) {
+  if (!run.reason) return null;
+  const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
+  return html`<${Notice} tone=${tone} title=${run.reason}
+    actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>Mend the connection<//>`}>
+    ${run.state === "held" && html`It goes on by itself once the connection works again.`}
+    ${run.state === "queued" && run.not_before && html`It is tried again <${When} at=${run.not_before} far />.`}<//>`;
+}
+
+// steps gives how far a run is: exporting, then sending. n of total, and
+// whether it has come to it.
+function steps(run) {
+  const p = run.progress;
+  const exported = p.files_total > 0 && p.files_done >= p.files_total;
+  const over = !open(run);
+  const failedBefore = over && !exported && run.state !== "skipped";
+  const list = [
+    waiting(run),
+    { name: "Export", state: exported ? "done" : run.state === "running" ? "now" : failedBefore ? "failed" : "later", more: `${p.files_done} of ${many(p.files_total, "file")}` },
+  ];
+  if (run.dry_run) return list;
+  const sent = p.deliveries_total > 0 && p.deliveries_done >= p.deliveries_total;
+  const bad = run.state === "partly_delivered" || (run.state === "failed" && exported);
+  list.push({ name: "Send", state: over && bad ? "failed" : sent && exported ? "done" : run.state === "running" && exported ? "now" : "later",
+    more: p.deliveries_total > 0 && `${p.deliveries_done} of ${many(p.deliveries_total, "message")}` });
+  return list;
+}
+
+function waiting(run) {
+  if (run.state === "held") return { name: "Held", state: "held" };
+  if (run.state === "queued") return { name: "Waiting", state: "now" };
+  return run.started_at ? { name: "Started", state: "done" } : { name: "Not started", state: "failed" };
+}
+
+const stepWords = { done: "done", now: "under way", held: "held", failed: "failed", later: "not yet" };
+
+function Progress({ run }) {
+  if (run.state === "skipped") return null;
+  return html`<ol class="steps" aria-label="Progress">${steps(run).map((s) => html`<li class=${`step ${s.state}`} key=${s.name}>
+    <span class="step-mark">${s.state === "done" ? html`<${Icon} name="check" size=${14} />` : s.state === "failed" ? html`<${Icon} name="close" size=${14} />` : s.state === "held" ? html`<${Icon} name="pause" size=${14} />`
+      : s.state === "now" ? html`<span class="spinner" aria-hidden="true"></span>` : ""}</span>
+    <span><span class="strong">${s.name}</span><span class="visually-hidden">, ${stepWords[s.state]}</span>${s.more && html`<span class="quiet small"> ${s.more}</span>`}</span>
+  </li>`)}</ol>`;
+}
+
+function facts(run, zone) {
+  const at = (time) => time && (zone ? html`<time datetime=${time}>${momentIn(time, zone)} <span class="quiet">${zone}</span></time>` : html`<${When} at=${time} />`);
+  return [
+    [run.trigger === "schedule" ? "Scheduled for" : "Asked for", at(run.scheduled_for)],
+    ["Began", at(run.started_at)],
+    ["Finished", run.finished_at && html`${at(run.finished_at)}${run.started_at && html` <span class="quiet">after ${took(run.started_at, run.finished_at)}</span>`}`],
+    ["Held", run.held_at && html`${at(run.held_at)}${run.released_at && html`, released ${at(run.released_at)}`}`],
+    ["Stands for", run.stands_for > 1 && `${run.stands_for} times that were due`],
+    ["Tries that failed", run.attempts > 0 && String(run.attempts)],
+    ["Run", html`<code class="anywhere">${run.id}</code>`],
+  ];
+}
+
+function Deliveries({ run, around }) {
+  if (run.deliveries.length === 0) return null;
+  return html`<${Section} title="Deliveries" lead=${run.deliveries.some((d) => d.where) && "No mail server is configured: mail is written to the outbox, and not sent."}><ul class="list">${run.deliveries.map((d) => html`<li class="delivery" key=${d.key}>
+    <div class="delivery-state"><${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} /></div>
+    <div class="grow">
+      <p class="strong">${whom(d, around)}</p>
+      ${d.message && html`<p class=${d.state === "failed" || d.state === "bounced" ? "why" : "quiet"}>${d.message}</p>`}
+      ${d.possible_repeat && html`<p class="quiet">It may have arrived twice: an earlier try got no answer.</p>`}
+      <p class="quiet">${[d.sent_at && html`<${When} at=${d.sent_at} />`, d.cc.length > 0 && `Cc ${d.cc.join(", ")}`, d.bcc?.length > 0 && `Bcc ${d.bcc.join(", ")}`,
+        d.attempts > 1 && many(d.attempts, "try", "tries"), d.provider_id && html`<span class="proof">${d.provider_id}</span>`].filter(Boolean).map((part, i) => html`<span key=${i}>${i > 0 && " · "}${part}</span>`)}</p>
+    </div>
+    ${d.where && html`<${Button} small icon="mail" href=${`#/outbox/${encodeURIComponent(d.where.split("/").pop())}`} aria-label=${`See the mail to ${whom(d, around)}`}>See the mail<//>`}
+  </li>`)}</ul><//>`;
+}
+
+// whom names who gets a delivery.
+function whom(d, { report, destinations = [] }) {
+  if (d.to.length > 0) return d.to.join(", ");
+  if (d.type !== "slack") return d.destination_id;
+  const kept = report?.destinations.find((one) => one.id === d.destination_id)?.destination_id;
+  return destinations.find((one) => one.id === kept)?.name || "Slack";
 }

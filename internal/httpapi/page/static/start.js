@@ -2,11 +2,12 @@
 // has not come to a delivered report yet is led there.
 import { all, get } from "/api.js";
 import { Attention, troubles } from "/attention.js";
+import { ConnectionDialog } from "/connection-dialog.js";
 import { FirstSteps } from "/first-steps.js";
 import { useMe } from "/me.js";
 import { Mails } from "/outbox.js";
 import { Timeline } from "/timeline.js";
-import { Button, Failure, Icon, Loading, Page, Section, html, useLoad, useRef, useTick } from "/ui.js";
+import { Button, Failure, Icon, Loading, Page, Section, html, useLoad, useRef, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 
 const pages = 5; // of 100 runs, read back into the day
@@ -45,7 +46,13 @@ export function Start() {
   const { me, can } = useMe();
   const known = useRef(new Map()).current;
   const { data, problem, reload } = useLoad(() => readAll(known), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? 2000 : 12_000) });
+  const [editing, setEditing] = useState(null); // a connection, or "new"
   useTick();
+  // What the dialog was opened from may be gone once that is read.
+  const closed = async (changed) => {
+    if (changed) await reload();
+    setEditing(null);
+  };
   const found = data ? troubles(data) : [];
   const begun = data && data.connections.length > 0 && data.reports.length > 0 && data.delivered;
   return html`<${Page} title="Start" lead=${data && html`<${Summary} data=${data} troubles=${found} begun=${begun} />`}
@@ -53,11 +60,12 @@ export function Start() {
     <${Failure} problem=${problem} retry=${reload} />
     ${!data && !problem && html`<${Loading} />`}
     ${data && html`
-      ${found.length > 0 && html`<${Attention} troubles=${found} can=${can} reload=${reload} />`}
-      ${!begun && html`<${FirstSteps} data=${data} can=${can} reload=${reload} />`}
+      ${found.length > 0 && html`<${Attention} troubles=${found} can=${can} reload=${reload} edit=${setEditing} />`}
+      ${!begun && html`<${FirstSteps} data=${data} can=${can} connect=${() => setEditing("new")} />`}
       ${data.reports.length > 0 && html`<${Timeline} data=${data} />`}
       ${me?.installation.mail === "outbox" && data.reports.length > 0 && html`<${Outbox} runs=${data.runs} />`}
     `}
+    ${editing && html`<${ConnectionDialog} key=${editing.id || editing} connection=${editing.id ? editing : undefined} close=${closed} />`}
   <//>`;
 }
 

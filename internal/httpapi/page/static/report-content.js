@@ -1,0 +1,106 @@
+// What a report exports: its views, each with its format, filters and options.
+import { formats, nameOf, newContent, newFilter, pageSizes, replaced } from "/report-draft.js";
+import { Check, Chips, Choice, Pills, Template, Text, splitLines, useWrong } from "/report-fields.js";
+import { features } from "/features.js";
+import { Button, Disclosure, Icon, html, useEffect, useState } from "/ui.js";
+import { Thumb, previewPath, usePictures } from "/thumbs.js";
+import { ViewPicker } from "/view-picker.js";
+
+const pageSizeWords = { unspecified: "As large as the view", a3: "A3", a4: "A4", a5: "A5", b4: "B4", b5: "B5" };
+const words = (size) => pageSizeWords[size] || size[0].toUpperCase() + size.slice(1);
+
+export function ContentEditor({ connection, value, change }) {
+  const [picking, setPicking] = useState(null); // null, "more", or the key of the one to replace
+  const [able, setAble] = useState(null);
+  const pictures = usePictures();
+  const wrong = useWrong("content");
+  useEffect(() => { features().then(setAble); }, []);
+
+  const picked = (views) => {
+    if (picking === "more") change([...value, ...views.map(newContent)]);
+    else change(value.map((c) => (c.key === picking ? replaced(c, views[0]) : c)));
+    setPicking(null);
+  };
+  return html`<div class="contents">
+    ${value.map((c, i) => html`<${Content} key=${c.key} path=${`content[${i}]`} connection=${connection} pictures=${pictures} able=${able} value=${c}
+      change=${(more) => change(value.map((old) => (old.key === c.key ? { ...old, ...more } : old)))}
+      replace=${() => setPicking(c.key)} remove=${() => change(value.filter((old) => old.key !== c.key))} />`)}
+    <div class=${value.length === 0 ? "pick-first" : ""}>
+      ${value.length === 0 && html`<p class="quiet">${connection ? "Choose one or more views. They go out together, in one message." : "Choose a connection first."}</p>`}
+      <${Button} icon="plus" onClick=${() => setPicking("more")} disabled=${!connection} data-field="content" aria-invalid=${wrong ? "true" : undefined}
+        aria-describedby=${wrong ? "content-error" : undefined}>${value.length === 0 ? "Choose views" : "Add another view"}<//>
+      ${wrong && html`<p class="error" id="content-error"><${Icon} name="alert" size=${14} /><span>${wrong}</span></p>`}
+    </div>
+    ${picking && html`<${ViewPicker} connection=${connection} single=${picking !== "more"} pick=${picked} close=${() => setPicking(null)} />`}
+  </div>`;
+}
+
+function Content({ path, connection, pictures, able, value: c, change, replace, remove }) {
+  const wrong = useWrong(path) || useWrong(`${path}.view`);
+  const book = !c.view_name && c.scope === "workbook"; // there is no view to export alone
+  const offered = (able?.formats || ["png", "pdf", "csv", "xlsx"]).filter((f) => !book || f === "pdf" || f === "pptx").toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+  const whole = c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook");
+  const sized = c.format === "png" || c.format === "svg" || (c.format === "pdf" && c.scope === "view");
+  return html`<article class="content" aria-label=${nameOf(c)}>
+    <header class="content-head">
+      <${Thumb} pictures=${pictures} path=${connection && c.view_id && previewPath(connection.id, c.view_id)} />
+      <div class="grow"><h3>${nameOf(c)}</h3><p class="quiet small">${c.view_name ? c.workbook : "Workbook"}</p></div>
+      <div class="actions"><${Button} small kind="quiet" onClick=${replace} aria-label=${`Change the view ${nameOf(c)}`} data-field=${`${path}.view`} aria-invalid=${wrong ? "true" : undefined}>Change<//>
+        <button type="button" class="icon-button" aria-label=${`Remove ${nameOf(c)}`} onClick=${remove}><${Icon} name="trash" /></button></div>
+    </header>
+    ${wrong && html`<p class="error"><${Icon} name="alert" size=${14} /><span>${wrong}</span></p>`}
+    <${Pills} label="Send as" path=${`${path}.format`} value=${c.format} change=${(format) => change({ format })}
+      options=${offered.map((f) => [f, formats[f]?.[0] || f, formats[f]?.[1] === formats[f]?.[0] ? "" : formats[f]?.[1]])} />
+    ${c.format === "pdf" && html`<div class="row-of-fields">
+      ${able?.workbooks && !book && html`<${Choice} path=${`${path}.scope`} label="Pages" value=${c.scope} change=${(scope) => change({ scope })}
+        options=${[["view", "This view"], ["workbook", "The whole workbook"]]} />`}
+      <${Choice} path=${`${path}.pdf.page_size`} label="Page size" value=${c.page_size} change=${(page_size) => change({ page_size })}
+        options=${[["", "A4"], ...pageSizes.filter((size) => size !== "a4").map((size) => [size, words(size)])]} />
+      <${Choice} path=${`${path}.pdf.orientation`} label="Orientation" value=${c.orientation} change=${(orientation) => change({ orientation })}
+        options=${[["portrait", "Portrait"], ["landscape", "Landscape"]]} />
+    </div>`}
+    ${c.format === "pptx" ? html`<p class="hint">The whole workbook, a slide for each view.</p>` : book && html`<p class="hint">The whole workbook, a page for each view.</p>`}
+    ${c.format === "csv" && html`<p class="hint">The numbers behind the view. Of a dashboard, Tableau gives those of one worksheet: the first by name.</p>`}
+    ${c.format === "png" && html`<${Check} path=${`${path}.image.high_resolution`} label="High resolution" hint="Twice as sharp, and a larger file." value=${c.high_resolution} change=${(high_resolution) => change({ high_resolution })} />`}
+    <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
+    ${able?.proof && !whole && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
+      hint="The run fails unless Tableau's own data show it. A field that Tableau does not know would send numbers of everything." value=${c.require_filter_proof}
+      change=${(require_filter_proof) => change({ require_filter_proof })} />`}
+    <${Disclosure} title="More options">
+      <div class="stack">
+        <${Template} path=${`${path}.file_name`} label="File name" value=${c.file_name} change=${(file_name) => change({ file_name })}
+          placeholder=${nameOf(c)} hint="Without its extension. Left empty, it is the view's name." />
+        <div class="row-of-fields">
+          ${sized && html`<${Text} path=${`${path}.image`} label="Width" optional type="text" inputmode="numeric" value=${String(c.width)} change=${(width) => change({ width })} hint="In pixels." />
+            <${Text} path=${`${path}.image.height`} label="Height" optional type="text" inputmode="numeric" value=${String(c.height)} change=${(height) => change({ height })} hint="Views of a fixed size ignore both." />`}
+          ${able?.languages && html`<${Text} path=${`${path}.language`} label="Language" optional value=${c.language} change=${(language) => change({ language })} placeholder="de" autocomplete="off"
+            hint="Of labels and numbers, such as en_GB. Left empty: the Tableau user's." />`}
+          <${Text} path=${`${path}.max_age_minutes`} label="Data at most this old" optional type="text" inputmode="numeric" placeholder="1" value=${String(c.max_age_minutes)}
+            change=${(max_age_minutes) => change({ max_age_minutes })} hint="In minutes, 1 to 240. More is faster, and spares the server." />
+        </div>
+      </div>
+    <//>
+  </article>`;
+}
+
+const order = ["pdf", "png", "svg", "csv", "xlsx", "pptx"];
+
+function Filters({ path, value, change }) {
+  const wrong = useWrong(path);
+  const add = (kind) => change([...value, newFilter(kind)]);
+  const set = (row, more) => change(value.map((old) => (old.key === row.key ? { ...old, ...more } : old)));
+  return html`<fieldset class="filters"><legend>Filters <span class="optional">optional</span></legend>
+    ${value.length === 0 ? html`<p class="hint">Everything that the view shows is exported.</p>` : value.map((row) => html`<div class="filter" key=${row.key}>
+      <${Text} label=${row.kind === "parameter" ? "Parameter" : "Field"} value=${row.field} change=${(field) => set(row, { field })} placeholder=${row.kind === "parameter" ? "Its name" : "Region"} autocomplete="off" />
+      <${Chips} label=${row.kind === "parameter" ? "Value" : "Values"} values=${row.values} change=${(values) => set(row, { values: row.kind === "parameter" ? values.slice(-1) : values })}
+        split=${splitLines} commas=${false} placeholder=${row.kind === "parameter" ? "One value" : "West, then Enter"} />
+      <button type="button" class="icon-button" aria-label=${`Remove the filter ${row.field || ""}`} onClick=${() => change(value.filter((old) => old.key !== row.key))}><${Icon} name="trash" /></button>
+    </div>`)}
+    ${value.length > 0 && html`<p class="hint">Write the field as the view shows it: Tableau ignores a name that it does not know. Press Enter after each value.</p>`}
+    <div class="actions">
+      <${Button} small icon="plus" onClick=${() => add("field")} data-field=${path} aria-invalid=${wrong ? "true" : undefined}>Add filter<//>
+      <${Button} small kind="quiet" icon="plus" onClick=${() => add("parameter")}>Set parameter<//>
+    </div>
+    ${wrong && html`<p class="error"><${Icon} name="alert" size=${14} /><span>${wrong}</span></p>`}
+  </fieldset>`;
+}

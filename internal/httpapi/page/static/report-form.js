@@ -1,0 +1,133 @@
+// The form of a report: a new one, or one that is edited.
+import { get, newKey, patch, post } from "/api.js";
+import { ContentEditor } from "/report-content.js";
+import { DestinationsEditor, keptDestinations } from "/report-destinations.js";
+import { changed, fromReport, newReport, toRequest } from "/report-draft.js";
+import { Chips, Choice, Text, WrongFields, nothingWrong, placed } from "/report-fields.js";
+import { ScheduleEditor, missing } from "/schedule.js";
+import { LeaveGuard } from "/leave-guard.js";
+import { Button, Empty, Failure, Loading, Notice, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
+
+export function ReportForm({ id, query = {} }) {
+  const read = useLoad(async () => {
+    const [connections, destinations, report] = await Promise.all([get("/v1/connections?limit=100"), keptDestinations(), id ? get(`/v1/reports/${id}`) : null]);
+    return { connections: connections.connections, destinations, report };
+  }, [id]);
+  const title = id ? `Edit ${read.data?.report.name || "the report"}` : "New report";
+  const back = id ? { href: `#/reports/${id}`, label: read.data?.report.name || "Report" } : { href: "#/reports", label: "Reports" };
+  return html`<${Page} title=${title} back=${back}>
+    ${!read.data && html`<${Failure} problem=${read.problem} retry=${read.reload} />`}
+    ${!read.data && !read.problem && html`<${Loading} />`}
+    ${read.data && (read.data.connections.length === 0
+      ? html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>A report is exported through a connection, and there is none yet.<//>`
+      : html`<${Form} key=${read.data.report?.version || "new"} id=${id} ...${read.data} query=${query} reload=${read.reload} />`)}
+  <//>`;
+}
+
+function Form({ id, report, connections, destinations, query, reload }) {
+  const first = useRef(null);
+  first.current ||= report ? fromReport(report) : newReport(connections.some((c) => c.id === query.connection) ? query.connection : connections.length === 1 ? connections[0].id : "");
+  const [draft, setDraft] = useState(first.current);
+  const [wrong, setWrong] = useState(nothingWrong);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const [kept, setKept] = useState(destinations);
+  const [done, setDone] = useState("");
+  const form = useRef(null);
+  const key = useRef({});
+
+  const before = JSON.stringify(toRequest(first.current));
+  const request = toRequest(draft);
+  const dirty = JSON.stringify(request) !== before;
+  const set = (more) => setDraft((d) => ({ ...d, ...more }));
+  const connection = connections.find((c) => c.id === draft.connection_id);
+
+  const refuse = (fields, failure = null) => {
+    const found = placed(fields, form.current);
+    setWrong(found);
+    setProblem(failure && (found.rest.length > 0 || fields.length === 0) ? failure : null);
+    if (fields.length > 0) announce(fields.length === 1 ? fields[0].message : `${fields.length} fields need a change. The first: ${fields[0].message}`);
+    requestAnimationFrame(() => {
+      for (const e of form.current.querySelectorAll("[aria-invalid=true]")) {
+        const hidden = e.closest("details");
+        if (hidden) hidden.open = true;
+      }
+      const target = form.current.querySelector("[aria-invalid=true]") || form.current.querySelector(".form-problem");
+      target?.focus({ preventScroll: true });
+      target?.scrollIntoView({ block: "center" });
+    });
+  };
+
+  const save = async (event, overwrite = false) => {
+    event?.preventDefault();
+    if (busy) return;
+    const lacking = missing(draft.schedule);
+    setBusy(true);
+    setProblem(null);
+    setWrong(nothingWrong);
+    try {
+      // What the schedule lacks is told together with what the API says of the
+      // rest, so it is asked even then: an empty expression is refused.
+      let saved;
+      if (id) {
+        const body = changed(JSON.parse(before), request);
+        saved = Object.keys(body).length === 0 ? report : await patch(`/v1/reports/${id}`, body, overwrite ? undefined : report.version);
+      } else {
+        const text = JSON.stringify(request);
+        if (key.current.text !== text) key.current = { text, key: newKey() };
+        saved = await post("/v1/reports", request, { key: key.current.key });
+      }
+      toast(id ? "Saved." : "Saved. Send it to yourself to see what others will get.");
+      setDone(saved.id); // the guard lets go first
+    } catch (failure) {
+      if (failure.status === 422) {
+        const fields = (failure.fields || []).filter((f) => !(lacking.length > 0 && f.field === "schedule.cron"));
+        refuse([...fields, ...lacking], failure);
+      } else {
+        refuse([], failure);
+      }
+    }
+    setBusy(false);
+  };
+  useEffect(() => {
+    if (done) location.hash = `#/reports/${done}`;
+  }, [done]);
+
+  const stale = problem?.status === 412;
+  return html`<${WrongFields} wrong=${wrong}>
+    <${LeaveGuard} when=${dirty && !done} />
+    <form class="report-form" ref=${form} onSubmit=${save} novalidate aria-label=${id ? "Edit the report" : "New report"}>
+      <${Part} title="Report">
+        <${Text} path="name" label="Name" value=${draft.name} change=${(name) => set({ name })} placeholder="Morning numbers" autocomplete="off" data-first />
+        <${Choice} path="connection_id" label="Connection" value=${draft.connection_id} change=${(connection_id) => set({ connection_id })}
+          options=${[...(draft.connection_id ? [] : [["", "Choose…"]]), ...connections.map((c) => [c.id, `${c.name}${c.site ? ` (${c.site})` : ""}`])]} />
+        ${connection?.problem && html`<${Notice} tone="bad" title=${connection.problem.message} actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>Mend the connection<//>`}>
+          Views can be chosen, and reports are sent, once it works again.<//>`}
+      <//>
+      <${Part} title="What" lead="The views, and how each is sent.">
+        <${ContentEditor} connection=${connection} value=${draft.content} change=${(content) => set({ content })} />
+      <//>
+      <${Part} title="When" lead="In the time zone of your choice, through changes of the clocks.">
+        <${ScheduleEditor} value=${draft.schedule} change=${(schedule) => set({ schedule })} />
+      <//>
+      <${Part} title="To whom" lead="By email, and to Slack channels.">
+        <${DestinationsEditor} value=${draft.destinations} kept=${kept} change=${(next) => set({ destinations: next })}
+          reload=${async () => setKept(await keptDestinations())} />
+      <//>
+      <${Part} title="If it fails" lead="They hear of it when a run fails, and why.">
+        <${Chips} path="notify" label="Tell" optional type="email" values=${draft.notify} change=${(notify) => set({ notify })} placeholder="name@example.com" />
+      <//>
+      <footer class="save-bar">
+        ${problem && html`<div class="form-problem" tabindex="-1"><${Failure} problem=${stale ? { message: "Somebody else changed this report since you opened it." } : problem} />
+          ${stale && html`<div class="actions"><${Button} small onClick=${reload}>Take theirs<//><${Button} small kind="danger" onClick=${() => save(null, true)}>Save mine over it<//></div>`}</div>`}
+        ${!problem && Object.keys(wrong.shown).length > 0 && html`<p class="error grow">${Object.keys(wrong.shown).length === 1 ? "One field needs a change." : `${Object.keys(wrong.shown).length} fields need a change.`}</p>`}
+        <div class="actions"><${Button} href=${id ? `#/reports/${id}` : "#/reports"}>Cancel<//>
+          <${Button} kind="primary" submit busy=${busy}>${id ? "Save" : "Save report"}<//></div>
+      </footer>
+    </form>
+  <//>`;
+}
+
+function Part({ title, lead, children }) {
+  return html`<section class="part" aria-label=${title}><div class="part-head"><h2>${title}</h2>${lead && html`<p class="quiet">${lead}</p>`}</div><div class="part-body stack">${children}</div></section>`;
+}

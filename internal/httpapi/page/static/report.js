@@ -1,0 +1,123 @@
+// One report: its runs, what it sends, and what can be done with it.
+import { get, patch, post, remove } from "/api.js";
+import { ReportForm } from "/report-form.js";
+import { Next, capital, whom } from "/report-words.js";
+import { useMe } from "/me.js";
+import { formats, nameOf } from "/report-draft.js";
+import { Runs } from "/run-list.js";
+import { SendDialog } from "/send-dialog.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
+import { many, open } from "/words.js";
+
+const missed = { latest: "Of those that were missed, one is sent", all: "Each that was missed is sent", none: "Those that were missed are skipped" };
+
+// ReportPage is a report, or the form: of a new one, or to edit it.
+export function ReportPage({ id, query = {} }) {
+  if (id === "new") return html`<${ReportForm} query=${query} />`;
+  if (query.edit !== undefined) return html`<${ReportForm} id=${id} key="edit" />`;
+  return html`<${Shown} id=${id} />`;
+}
+
+function Shown({ id }) {
+  const [limit, setLimit] = useState(20);
+  const read = useLoad(() => Promise.all([get(`/v1/reports/${id}`), get(`/v1/reports/${id}/runs?limit=${limit}`)]).then(([report, runs]) => ({ report, ...runs })),
+    [id, limit], { every: (d) => (d.runs.some(open) ? 2_000 : 15_000) });
+  const around = useLoad(() => Promise.all([get("/v1/connections?limit=100"), get("/v1/destinations?limit=200")])
+    .then(([c, d]) => ({ connections: c.connections, destinations: d.destinations })), []);
+  const [busy, setBusy] = useState("");
+  const [problem, setProblem] = useState(null);
+  const [dialog, setDialog] = useState("");
+  const { can } = useMe();
+  useTick();
+  const { report, runs, next_cursor: more } = read.data || {};
+  const connection = around.data?.connections.find((c) => c.id === report?.connection_id);
+
+  const doing = (what, act) => async () => {
+    setBusy(what);
+    setProblem(null);
+    try {
+      await act();
+    } catch (failure) {
+      setProblem(failure);
+    }
+    setBusy("");
+  };
+  const run = doing("run", async () => {
+    const started = await post(`/v1/reports/${id}/runs`);
+    location.hash = `#/runs/${started.id}`;
+  });
+  const turn = doing("turn", async () => {
+    await patch(`/v1/reports/${id}`, { enabled: !report.enabled }, report.version);
+    toast(report.enabled ? "Paused. Nothing is sent on its own until it is resumed." : "It runs on its schedule again.");
+    await read.reload();
+  });
+
+  if (read.problem?.status === 404) {
+    return html`<${Page} title="There is no such report" back=${{ href: "#/reports", label: "Reports" }}><p>It may have been deleted. Its runs are still listed under their own addresses.</p><//>`;
+  }
+  return html`<${Page} title=${report?.name} back=${{ href: "#/reports", label: "Reports" }}
+    lead=${report && html`${report.schedule ? capital(report.schedule.description) : "Only when asked"}${report.schedule && html` · <${Next} report=${report} />`}`}
+    actions=${report && can("editor") && html`
+      <${Button} onClick=${turn} busy=${busy === "turn"} icon=${report.enabled ? "pause" : "play"}>${report.enabled ? "Pause" : "Resume"}<//>
+      <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
+      <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
+      <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
+    <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => { read.reload(); around.reload(); }} />
+    ${!report && !read.problem && html`<${Loading} />`}
+    ${connection && connection.state !== "connected" && connection.state !== "unverified" && html`<${Notice} tone="bad" title=${connection.problem?.message || `The connection ${connection.name} does not work.`}
+      actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>Mend the connection<//>`}>Its runs wait until it works again.<//>`}
+    ${report && html`<div class="report-columns">
+      <${Section} title="Runs">
+        <${Runs} runs=${runs} zone=${report.schedule?.time_zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
+        ${more && (limit < 200 ? html`<div class="more"><${Button} busy=${read.loading} onClick=${() => setLimit(Math.min(limit + 40, 200))}>Load more<//></div>`
+          : html`<p class="quiet small more">These are the latest 200 runs; the API has all of them.</p>`)}
+      <//>
+      <${Section} title="What it sends">
+        <div class="card">
+          <${Facts} of=${[
+            ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span>
+              ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
+            ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
+            ["Missed", report.schedule && missed[report.schedule.catch_up]],
+            ["If it fails", report.notify.length > 0 && report.notify.join(", ")],
+            ["Connection", connection && html`<a href=${`#/settings/connections/${connection.id}`}>${connection.name}</a>`],
+          ]} />
+          ${can("editor") && html`<div class="card-foot"><${Button} small kind="danger" icon="trash" onClick=${() => setDialog("delete")}>Delete<//></div>`}
+        </div>
+      <//>
+    </div>`}
+    ${dialog === "send" && html`<${SendDialog} report=${report} close=${() => setDialog("")} />`}
+    ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} close=${() => setDialog("")} />`}
+  <//>`;
+}
+
+// To names to whom a report goes, at most some of them.
+function To({ report, destinations, most = 6 }) {
+  const { people, places } = whom(report, destinations);
+  const all = [...people, ...places];
+  return html`${all.slice(0, most).map((one) => html`<div key=${one}>${one}</div>`)}${all.length > most && html`<div class="quiet">and ${all.length - most} more</div>`}`;
+}
+
+function DeleteDialog({ report, runs, close }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const drop = async () => {
+    setBusy(true);
+    try {
+      await remove(`/v1/reports/${report.id}`, report.version);
+      close();
+      toast(`${report.name} was deleted.`);
+      location.hash = "#/reports";
+    } catch (failure) {
+      setProblem(failure);
+      setBusy(false);
+    }
+  };
+  const waiting = runs.filter((r) => r.state === "queued" || r.state === "held").length;
+  return html`<${Dialog} title=${`Delete ${report.name}?`} close=${close} locked=${busy}
+    footer=${(leave) => html`<${Button} data-first onClick=${leave}>Keep it<//><${Button} kind="danger" busy=${busy} onClick=${drop}>Delete the report<//>`}>
+    <p>It stops being sent, and this cannot be undone.${waiting > 0 && ` ${many(waiting, "run")} that did not begin yet will be skipped.`} Its past runs and their files stay.</p>
+    <p class="quiet">To stop it for a while, pause it instead.</p>
+    <${Failure} problem=${problem} />
+  <//>`;
+}

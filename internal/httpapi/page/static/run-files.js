@@ -1,0 +1,60 @@
+// The files of a run, to look at and to take along.
+import { blob, download } from "/api.js";
+import { Button, Disclosure, Failure, Icon, Section, When, html, useEffect, useState } from "/ui.js";
+import { size } from "/words.js";
+
+const isPicture = (file) => /^image\/(png|svg\+xml)/.test(file.content_type);
+
+export function RunFiles({ run }) {
+  if (run.files.length === 0) return null;
+  const files = run.files.toSorted((a, b) => isPicture(b) - isPicture(a)); // what can be seen comes first
+  return html`<${Section} title="Files"><ul class="run-files">${files.map((file) => html`<${File} key=${file.id} run=${run} file=${file} />`)}</ul><//>`;
+}
+
+function File({ run, file }) {
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const path = `/v1/runs/${run.id}/files/${file.id}`;
+  const save = async () => {
+    setBusy(true);
+    await download(path, file.name).then(() => setProblem(null), setProblem);
+    setBusy(false);
+  };
+  const filters = Object.entries(file.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ");
+  return html`<li class=${`card run-file${isPicture(file) ? " seen" : ""}`}>
+    ${isPicture(file) && html`<${Picture} path=${path} file=${file} />`}
+    <div class="run-file-text">
+      <div class="run-file-head"><span class="kind"><${Icon} name="file" /></span>
+        <div class="grow"><h3>${file.name}</h3><p class="quiet small">${[size(file.size), file.width > 0 && `${file.width} × ${file.height}`].filter(Boolean).join(" · ")} · <${When} at=${file.exported_at} /></p></div>
+        <${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//></div>
+      ${filters && html`<p class="small">Filters: ${filters}</p>`}
+      <${Failure} problem=${problem} />
+      <div class="small run-file-more">${file.view_url && html`<a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open ${file.view || file.workbook} in Tableau</a>`}
+        <${Disclosure} title="Proof"><p class="quiet">SHA-256</p><code class="anywhere">${file.sha256}</code><//></div>
+    </div>
+  </li>`;
+}
+
+// Picture shows a picture that is fetched with the sign-in. Its place is kept
+// free while it is.
+function Picture({ path, file }) {
+  const [address, setAddress] = useState("");
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    let made = "";
+    let wanted = true;
+    blob(path).then((picture) => {
+      if (!wanted) return;
+      made = URL.createObjectURL(picture);
+      setAddress(made);
+    }, (failure) => wanted && setProblem(failure));
+    return () => {
+      wanted = false;
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [path]);
+  if (problem) return html`<${Failure} problem=${problem} />`;
+  const alt = `${file.view || file.name}, as it was exported`;
+  return address ? html`<a class="picture" href=${address} target="_blank" rel="noopener" aria-label=${`${alt}, in full size`}><img class="exported" src=${address} alt=${alt} width=${file.width || null} height=${file.height || null} /></a>`
+    : html`<div class="picture waiting" role="status"><span class="visually-hidden">Loading the picture…</span></div>`;
+}
