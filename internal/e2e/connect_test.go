@@ -124,7 +124,7 @@ func TestAnotherUsersToken(t *testing.T) {
 
 	// The token that ana's connection had is free now; rui's belongs to this one.
 	do(ctx, t, "d4-in-use", press("Add connection"), fill("Name", "Second"), fill("Server", s.tableau["url"]), fill("Site", s.tableau["site"]),
-		fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Another connection has this token"), says("Sales"))
+		fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Another connection has this token"), says("Open that connection"))
 }
 
 // TestDeleteConnection: the reports that would break are named, and keep the
