@@ -71,6 +71,10 @@ export function Pills({ label, value, change, options, path }) {
   </fieldset>`;
 }
 
+// focusField moves the focus to a control, once it is shown: where something
+// was taken away, the focus would be nowhere.
+export const focusField = (path) => requestAnimationFrame(() => document.querySelector(`[data-field="${CSS.escape(path)}"]`)?.focus());
+
 // splitAddresses takes apart what is pasted: addresses between commas,
 // semicolons, spaces or line breaks, also as "Ana Silva <ana@example.com>".
 export function splitAddresses(text) {
