@@ -56,7 +56,7 @@ export function Trouble({ problem }) {
     ${problem.more && html`<p>${problem.more}</p>`}
     ${problem.code === "stale_version" && html`<p>Close this and open it again to see what it is now.</p>`}
     ${problem.code === "identity_change" && html`<p>If this is the user that you mean, go on with “Use this user anyway”.</p>`}
-    <${Causes} causes=${problem.causes} />
+    <${Causes} causes=${problem.causes} shown=${1} />
   <//>`;
 }
 

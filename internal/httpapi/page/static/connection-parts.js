@@ -1,5 +1,5 @@
 // What is shown of a connection in more than one place.
-import { Disclosure, Gauge, Icon, Notice, away, date, html } from "/ui.js";
+import { Disclosure, Gauge, Icon, Notice, away, date, html, moment } from "/ui.js";
 import { many } from "/words.js";
 
 export const usesToken = (c) => c.auth.method === "personal_access_token";
@@ -27,11 +27,10 @@ export function TokenLife({ connection: c, whole = false }) {
   </div>`;
 }
 
-const causesShown = 2; // the rest is there for who asks
-
 // Causes are the likely reasons of a problem, each with what to do; a remedy
-// that several share is said with the first of them.
-export function Causes({ causes }) {
+// that several share is said with the first of them. The first are shown, the
+// rest is there for who asks.
+export function Causes({ causes, shown }) {
   if (!causes || causes.length === 0) return null;
   const said = new Set();
   const items = causes.map((cause) => {
@@ -39,11 +38,11 @@ export function Causes({ causes }) {
     said.add(cause.remedy);
     return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${cause.remedy}</span>`}</li>`;
   });
-  const rest = items.length - causesShown;
+  const rest = items.length - shown;
   return html`
     <p class="causes-title">${items.length > 1 ? "Likely causes, the likeliest first" : "The likely cause"}</p>
-    <ol class="causes">${items.slice(0, causesShown)}</ol>
-    ${rest > 0 && html`<${Disclosure} title=${`${many(rest, "other possible cause")}`}><ol class="causes" start=${causesShown + 1}>${items.slice(causesShown)}</ol><//>`}`;
+    <ol class="causes">${items.slice(0, shown)}</ol>
+    ${rest > 0 && html`<${Disclosure} title=${many(rest, "other possible cause")}><ol class="causes" start=${shown + 1}>${items.slice(shown)}</ol><//>`}`;
 }
 
 // Broken says why a connection does not work, since when, and what waits for
@@ -51,9 +50,9 @@ export function Causes({ causes }) {
 export function Broken({ connection: c, actions, named = false }) {
   if (!c.problem) return null;
   return html`<${Notice} tone="bad" title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${actions}>
-    <p class="quiet">Since ${date(c.problem.since)} (${away(c.problem.since)}).
+    <p class="quiet">Since ${moment(c.problem.since)}.
       ${c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
-    <${Causes} causes=${c.problem.causes} />
+    <${Causes} causes=${c.problem.causes} shown=${2} />
   <//>`;
 }
 

@@ -46,9 +46,17 @@ export function byField(problem) {
 }
 
 // focusWrong moves the focus to the first field that is marked wrong, if there
-// is one; else to the first notice. Call it after the page shows them.
+// is one; else to the notice that takes it. Where both fit, both are seen. Call
+// it when the page is about to show them.
 export function focusWrong(inside = document) {
-  requestAnimationFrame(() => (inside.querySelector("[aria-invalid=true]") || inside.querySelector(".notice.bad[tabindex]"))?.focus());
+  requestAnimationFrame(() => {
+    const notice = inside.querySelector(".notice[tabindex]");
+    const field = inside.querySelector("[aria-invalid=true]") || notice;
+    field?.focus();
+    if (!notice || notice === field) return;
+    const room = (inside.closest?.(".dialog-body") || document.documentElement).clientHeight;
+    if (field.getBoundingClientRect().bottom - notice.getBoundingClientRect().top + 80 < room) notice.scrollIntoView({ block: "start" });
+  });
 }
 
 // Tabs are tabs in the ARIA pattern: arrows move and choose, only the chosen
