@@ -228,9 +228,18 @@ func TestSlackInTheForm(t *testing.T) {
 		chromedp.SendKeys(`//dialog//input[@type="password"]`, "https://example.com/services/x"), chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(`//dialog//input[@aria-invalid="true"]`))
 	c.check("reports-50-webhook")
+	if behind := ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("form.report-form article [aria-invalid=true]").length`)); behind > 0 {
+		t.Error("the report behind the dialog was sent too")
+	}
 	do(ctx, t, "reports-51-kept", write(`//dialog//input[@type="password"]`, "https://hooks.slack.com/services/T0/B0/canary"), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(`//dialog`),
 		chromedp.WaitVisible(`//article[@aria-label="Slack"]//select[option[contains(., "#sales")]]`))
 	c.check("reports-52-kept")
+	if report := s.call(http.StatusOK, "GET", "/v1/reports/"+id, nil); report["version"] != 1.0 {
+		t.Errorf("the report has version %v: keeping the webhook saved it too", report["version"])
+	}
+	if marked := ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("form [aria-invalid=true]").length`)); marked > 0 {
+		t.Errorf("%d fields are marked wrong, and nothing was saved", marked)
+	}
 	page := ask(ctx, t, chromedp.Evaluate[string](`document.documentElement.outerHTML + [...document.querySelectorAll("input")].map((i) => i.value).join()`))
 	if strings.Contains(page, "canary") {
 		t.Error("the webhook's address is still in the page")

@@ -105,9 +105,8 @@ export function Chips({ path, label, hint, optional, values, change, split = spl
   };
   const pressed = (event) => {
     if (event.key === "Enter" || (commas && (event.key === "," || event.key === ";"))) {
-      if (event.key === "Enter" && !typed.trim()) return;
-      event.preventDefault();
-      add(typed);
+      event.preventDefault(); // and does not send the form
+      if (typed.trim()) add(typed);
     } else if (event.key === "Backspace" && !typed && values.length > 0) {
       event.preventDefault();
       drop(values.length - 1);

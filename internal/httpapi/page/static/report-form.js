@@ -66,6 +66,7 @@ function Form({ id, report, connections, destinations, query, reload }) {
   };
 
   const save = async (event, overwrite = false) => {
+    if (event && event.target !== form.current) return; // of a dialog's own form, within this one
     event?.preventDefault();
     if (busy) return;
     const lacking = missing(draft.schedule);
