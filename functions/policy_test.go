@@ -278,7 +278,10 @@ func (a *account) lookAfterTokens(connection string) {
 	c, err := a.store.Connection(a.Context(), connection)
 	a.must(c, err)
 	c.TokenLife.LastUsedAt, c.TokenLife.ExpiresAt = time.Now().AddDate(0, 0, -8), time.Now().AddDate(0, 0, 5)
-	a.must(nil, a.store.UpdateConnection(a.Context(), c, nil))
+	known, err := a.store.SignIn(a.Context(), c.Fingerprint)
+	a.must(known, err)
+	known.Session.SignedInAt = c.TokenLife.LastUsedAt
+	a.must(nil, a.store.UpdateConnection(a.Context(), c, &known.Session))
 	before := len(a.mails("ops@example.com"))
 	a.invoke("care", a.event("care-day.json"))
 	a.invoke("care", a.event("care-day.json"))

@@ -76,8 +76,9 @@ func (e emulator) start(ctx context.Context, python string, port int) (string, e
 		"PATH="+os.Getenv("PATH"), "HOME="+e.dir, "TMPDIR="+temp,
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT="+address[strings.LastIndex(address, ":")+1:],
 		"MINISTACK_REGION="+region, "IOT_MTLS_ENABLED=0",
-		"AUTH=true",              // functions may do what their roles allow, and no more
-		"CLOUDTRAIL_RECORDING=1", // all calls are kept, for tests to read
+		"AUTH=true",                           // functions may do what their roles allow, and no more
+		"CLOUDTRAIL_RECORDING=1",              // all calls are kept, for tests to read
+		"MINISTACK_COGNITO_PRETOKEN_STRICT=1", // who is not admitted gets no token
 	)
 	if err := cmd.Start(); err != nil {
 		return "", err

@@ -48,8 +48,9 @@ async def app(scope, receive, send):
 
 gateway.app = app
 
-# Users of a pool are not known to MiniStack's CloudFormation, which refuses a
-# template that has one. They are made as Cognito's API makes them.
+# Users and identity providers of a pool are not known to MiniStack's
+# CloudFormation, which refuses a template that has one. They are made as
+# Cognito's API makes them.
 
 
 def resource(make, name):
@@ -64,6 +65,7 @@ def resource(make, name):
 
 provisioners._RESOURCE_HANDLERS |= {
     "AWS::Cognito::UserPoolUser": resource(cognito._admin_create_user, "Username"),
+    "AWS::Cognito::UserPoolIdentityProvider": resource(cognito._create_identity_provider, "ProviderName"),
     "AWS::Cognito::UserPoolUserToGroupAttachment": resource(cognito._admin_add_user_to_group, "GroupName"),
 }
 

@@ -138,8 +138,10 @@ func (s stack) up(ctx context.Context) (err error) {
 	if err := os.WriteFile(s.factsFile(), b, 0o600); err != nil {
 		return err
 	}
-	fmt.Printf("api: %s\nuser: %s\npassword: %s\nlog: %s\naws: %s\ntoken: %s\n", facts.API, facts.User, facts.Password, facts.Log,
-		strings.Join(clients(endpoint), " "), facts.Token)
+	// The sign-in page's address is one of AWS's: here the address brings the
+	// token.
+	fmt.Printf("api: %s\npage: %s/#token=%s\nuser: %s\npassword: %s\nlog: %s\naws: %s\ntoken: %s\n", facts.API, facts.API, facts.Token,
+		facts.User, facts.Password, facts.Log, strings.Join(clients(endpoint), " "), facts.Token)
 	if s.attached {
 		return untilEnd(ctx, os.Stdin)
 	}

@@ -28,6 +28,7 @@ Usage:
   vizpost demo     the whole thing on this machine, with a stand-in for Tableau
   vizpost serve    the real thing on this machine
   vizpost tableau  the stand-in for Tableau alone
+  vizpost recover  the credential of a connection that was deleted
 
 "vizpost COMMAND --help" shows a command's flags and settings.
 `
@@ -40,7 +41,7 @@ func main() {
 
 // execute runs one command and gives its exit status.
 func execute(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	commands := map[string]func(context.Context, command) error{"demo": demo, "serve": serve, "tableau": standIn}
+	commands := map[string]func(context.Context, command) error{"demo": demo, "serve": serve, "tableau": standIn, "recover": restore}
 	name := ""
 	if len(args) > 0 {
 		name = args[0]

@@ -240,7 +240,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 	s.forget(id)
 	// Also of a connection that is gone already: it finishes a deletion that
 	// broke off here.
-	if err := s.Vault.RemoveSecret(context.WithoutCancel(ctx), vaultOwner(id)); err != nil {
+	if err := s.Vault.RemoveSecret(context.WithoutCancel(ctx), VaultOwner(id)); err != nil {
 		return fmt.Errorf("removing the connection's secret: %w", err)
 	}
 	return deleteErr

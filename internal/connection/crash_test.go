@@ -1,82 +1,17 @@
 package connection_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
-	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/storetest"
 )
 
-var errCrash = errors.New("the store failed")
-
-// failing is a store and vault whose n-th write fails.
-type failing struct {
-	*local.Store
-	after   bool // the write took effect all the same: only its answer is lost
-	forever bool // as after a crash, no later write comes through
-	left    atomic.Int64
-}
-
-func (f *failing) write(do func() error) error {
-	switch left := f.left.Add(-1); {
-	case left > 0, left < 0 && !f.forever:
-		return do()
-	case left == 0 && f.after:
-		return errors.Join(errCrash, do())
-	}
-	return errCrash
-}
-
-func (f *failing) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
-	return f.write(func() error { return f.Store.CreateConnection(ctx, c, session, events...) })
-}
-
-func (f *failing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
-	return f.write(func() error { return f.Store.UpdateConnection(ctx, c, session, events...) })
-}
-
-func (f *failing) DeleteConnection(ctx context.Context, id string, rev int64, events ...connection.Event) error {
-	return f.write(func() error { return f.Store.DeleteConnection(ctx, id, rev, events...) })
-}
-
-func (f *failing) LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (in connection.SignIn, err error) {
-	err = f.write(func() error { in, err = f.Store.LeaseSignIn(ctx, fingerprint, holder, now, until); return err })
-	return in, err
-}
-
-func (f *failing) StoreSession(ctx context.Context, fingerprint string, fence int64, session connection.Session) error {
-	return f.write(func() error { return f.Store.StoreSession(ctx, fingerprint, fence, session) })
-}
-
-func (f *failing) ReleaseSignIn(ctx context.Context, fingerprint string, fence int64, counted bool) error {
-	return f.write(func() error { return f.Store.ReleaseSignIn(ctx, fingerprint, fence, counted) })
-}
-
-func (f *failing) CountAttempt(ctx context.Context, key string, now, since time.Time, limit int) error {
-	return f.write(func() error { return f.Store.CountAttempt(ctx, key, now, since, limit) })
-}
-
-func (f *failing) ForgetAttempt(ctx context.Context, key string) error {
-	return f.write(func() error { return f.Store.ForgetAttempt(ctx, key) })
-}
-
-func (f *failing) PutSecret(ctx context.Context, owner, version string, value []byte) error {
-	return f.write(func() error { return f.Store.PutSecret(ctx, owner, version, value) })
-}
-
-func (f *failing) DropSecret(ctx context.Context, owner, version string) error {
-	return f.write(func() error { return f.Store.DropSecret(ctx, owner, version) })
-}
-
-func (f *failing) RemoveSecret(ctx context.Context, owner string) error {
-	return f.write(func() error { return f.Store.RemoveSecret(ctx, owner) })
-}
+var errCrash = storetest.ErrFailed
 
 // atEachWrite runs an operation again and again, each time in a new world and
 // with another write that fails, in each of the ways in which one can.
@@ -90,10 +25,10 @@ func atEachWrite(t *testing.T, prepare func(w *world), operation func(w *world, 
 			for n := int64(1); reached; n++ {
 				inBubble(t, func(w *world) {
 					prepare(w)
-					store := &failing{Store: w.store, after: mode.after, forever: mode.forever}
-					store.left.Store(n)
+					store := &storetest.Failing{Store: w.store, After: mode.after, Forever: mode.forever}
+					store.FailAt(n)
 					err := operation(w, w.process(store, store))
-					reached = store.left.Load() <= 0
+					reached = store.Failed()
 					if !reached && err != nil {
 						w.Fatalf("without a failing write: %v", err)
 					}

@@ -60,8 +60,15 @@ func decodeSealed(b []byte) (sealed, error) {
 	}, nil
 }
 
-// vaultOwner names a connection's secret in the vault.
-func vaultOwner(connectionID string) string { return "connection/" + connectionID }
+// VaultOwner names a connection's secret in the vault.
+func VaultOwner(connectionID string) string { return "connection/" + connectionID }
+
+// DecodeCredential reads a value of the vault, for an operator who recovers the
+// secret of a deleted connection.
+func DecodeCredential(value []byte) (tableau.Credential, error) {
+	s, err := decodeSealed(value)
+	return s.Credential, err
+}
 
 // fingerprint identifies a credential without revealing it. That of a token is
 // derived from its secret alone, so that the same token is known again wherever

@@ -174,7 +174,7 @@ func (s *Service) store(ctx context.Context, t trial, c Connection, write func(c
 		return tooSlow(err)
 	}
 	ctx = context.WithoutCancel(ctx) // from here on it is ours to finish
-	if err := s.Vault.PutSecret(ctx, vaultOwner(c.ID), c.CredentialVersion, value); err != nil {
+	if err := s.Vault.PutSecret(ctx, VaultOwner(c.ID), c.CredentialVersion, value); err != nil {
 		s.drop(ctx, c.ID, c.CredentialVersion)
 		s.abandon(ctx, t)
 		return fmt.Errorf("storing the credential: %w", err)
@@ -198,7 +198,7 @@ func (s *Service) store(ctx context.Context, t trial, c Connection, write func(c
 
 // drop removes a version of a credential that no connection names.
 func (s *Service) drop(ctx context.Context, id, version string) {
-	if err := s.Vault.DropSecret(ctx, vaultOwner(id), version); err != nil {
+	if err := s.Vault.DropSecret(ctx, VaultOwner(id), version); err != nil {
 		s.Log.Warn("a credential that is not used was not dropped", "connection", id, "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package connection_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/content"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/storetest"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
@@ -94,5 +96,104 @@ func TestPreview(t *testing.T) {
 		}
 		w.wantProblem(w.Preview(w.Context(), c.ID, "none", &picture), problem.NotFound, problem.CodeNotFound)
 		w.wantProblem(w.Preview(w.Context(), "none", views[0].ID, &picture), problem.NotFound, problem.CodeNotFound)
+	})
+}
+
+// What the user of a connection can see is read anew, with one list however many
+// views there are.
+func TestSeeViews(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		all, err := w.Views(w.Context(), c.ID, "")
+		w.succeed(err)
+		var wanted []connection.Wanted
+		for _, v := range all {
+			wanted = append(wanted, connection.Wanted{ContentURL: v.ContentURL, ViewID: v.ID})
+		}
+		look := func() (visible int) {
+			w.Helper()
+			w.tableau.ResetStats()
+			seen, err := w.SeeViews(w.Context(), c.ID, wanted)
+			w.succeed(err)
+			if len(seen) != len(wanted) {
+				w.Fatalf("got %d answers to %d views", len(seen), len(wanted))
+			}
+			for _, s := range seen {
+				if s.Visible {
+					visible++
+				} else if !strings.Contains(s.Message, w.stored(c.ID).Identity.UserName) {
+					w.Errorf("got %q, want who cannot see it", s.Message)
+				}
+			}
+			if got := w.tableau.Stats().Calls; got["views"] != 1 || len(got) != 1 {
+				w.Errorf("got calls %v, want one reading of the list, not that of minutes ago", got)
+			}
+			return visible
+		}
+		if got := look(); got != len(all) {
+			w.Errorf("got %d of %d views to be seen", got, len(all))
+		}
+		credential := w.newToken(tableautest.SecondUser, "viewer")
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential, AcceptIdentityChange: true})
+		w.succeed(err)
+		if got := look(); got == 0 || got >= len(all) {
+			w.Errorf("got %d of %d views to be seen by a viewer", got, len(all))
+		}
+
+		// A list that does not come in time is not that the credential fails.
+		w.fault(tableautest.Fault{Kind: tableautest.FaultHang, Route: "views", Times: -1})
+		ctx, cancel := context.WithTimeout(w.Context(), 25*time.Second)
+		defer cancel()
+		_, err = w.SeeViews(ctx, c.ID, wanted)
+		if p := w.wantProblem(err, problem.Timeout, problem.CodeTableauTimeout); !strings.Contains(p.Message, "The connection works") {
+			w.Errorf("got %q, want that the connection works", p.Message)
+		}
+		if got := w.stored(c.ID).State; got != connection.Connected {
+			w.Errorf("got the connection %s, want it connected", got)
+		}
+		_, err = w.SeeViews(w.Context(), "none", wanted)
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+		seen, err := w.SeeViews(w.Context(), c.ID, nil)
+		if len(seen) != 0 || err != nil {
+			w.Errorf("got %v, error %v of no views", seen, err)
+		}
+	})
+}
+
+// A keepalive that stopped before it was noted with the connection is noted
+// later, and not made once more.
+func TestKeepAliveIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		time.Sleep(8 * day)
+		store := &storetest.Failing{Store: w.store, Forever: true}
+		store.FailAt(3) // after the lease and the session
+		w.tableau.ResetStats()
+		if err := w.process(store, w.store).KeepAlive(w.Context(), c.ID); err == nil {
+			w.Fatal("nothing failed")
+		}
+		w.wantSignIns(1, 0)
+		at := time.Now().UTC()
+		time.Sleep(time.Hour)
+		w.succeed(w.KeepAlive(w.Context(), c.ID))
+		w.wantSignIns(0, 0)
+		if got := w.stored(c.ID).TokenLife.LastUsedAt; !got.Equal(at) {
+			w.Errorf("got the last sign-in at %v, want %v", got, at)
+		}
+	})
+}
+
+// A workbook is seen where one of its views is.
+func TestSeeWorkbooks(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		seen, err := w.SeeViews(w.Context(), c.ID, []connection.Wanted{{WorkbookURL: "Superstore"}, {WorkbookURL: "NoSuchWorkbook"}})
+		w.succeed(err)
+		if len(seen) != 2 || !seen[0].Visible || seen[1].Visible || !strings.Contains(seen[1].Message, "cannot see this workbook") {
+			w.Errorf("got %+v, want the first alone to be seen", seen)
+		}
 	})
 }

@@ -32,11 +32,17 @@ type checker struct {
 
 func newChecker(t *testing.T) *checker {
 	t.Helper()
+	return checkerIn(browser(t, 1280, 860), t)
+}
+
+// checkerIn looks at what an open tab shows.
+func checkerIn(ctx context.Context, t *testing.T) *checker {
+	t.Helper()
 	source, err := os.ReadFile(axe)
 	if err != nil {
 		t.Fatalf("there is no accessibility checker: run these tests by make e2e, which installs it (%v)", err)
 	}
-	return &checker{t: t, ctx: browser(t, 1280, 860), source: string(source)}
+	return &checker{t: t, ctx: ctx, source: string(source)}
 }
 
 func (c *checker) check(name string, actions ...action) {

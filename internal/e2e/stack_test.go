@@ -16,7 +16,7 @@ import (
 // by the account's schedules, queue and functions, with what their roles allow.
 func TestDeployed(t *testing.T) {
 	slack := newSlackReceiver(t)
-	a := deploy(t, "WebhookOrigins="+slack.url)
+	a := deploy(t, "WebhookOrigins="+slack.url, "SlackClientId=1234567890.1234567890123", "SlackClientSecret=notasecret", "SlackTeamId=T0EXAMPLE")
 	t.Parallel() // from here on: building takes the whole machine, and browsers are not to wait for it
 
 	t.Run("from the schedule to the recipients", func(t *testing.T) { testSchedule(t, a, slack) })
@@ -35,6 +35,14 @@ func testSchedule(t *testing.T, a account, slack *slackReceiver) {
 	stranger := *vizpost
 	stranger.token = ""
 	stranger.call(http.StatusUnauthorized, "GET", "/v1/connections", nil)
+	// The user pool has asked the function admission for the name.
+	if me := vizpost.call(http.StatusOK, "GET", "/v1/me", nil); me.text("name") != "admin@example.com" || me.text("role") != "admin" {
+		t.Errorf("the API says that the one signed in is %v", me)
+	}
+	how := object(vizpost.call(http.StatusOK, "GET", "/config.json", nil)["sign_in"].(map[string]any))
+	if how.text("type") != "cognito" || how.text("client_id") != a.resource(t, "SignInClient") || !strings.HasPrefix(how.text("domain"), "https://") {
+		t.Errorf("the page is told to sign in by %v", how)
+	}
 
 	connection := vizpost.call(http.StatusCreated, "POST", "/v1/connections", object{
 		"name": "Sales", "server_url": tableau["url"], "site": tableau["site"], "auth": tableau.password(),

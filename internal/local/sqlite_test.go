@@ -102,6 +102,11 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return openStore(t, databasePath(t)) })
 }
 
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	storetest.Credentials(t, func(t *testing.T) storetest.Store { return openStore(t, databasePath(t)) })
+}
+
 func TestOpenStoreMakesPrivateFiles(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data", "of vizpost?#%41")

@@ -165,6 +165,55 @@ func (s *Store) RemoveSecret(ctx context.Context, owner string) error {
 	})
 }
 
+// RemovedSecret is the secret of something that was deleted.
+type RemovedSecret struct {
+	Owner     string // such as "connection/01K…"
+	RemovedAt time.Time
+}
+
+// RemovedSecrets lists the secrets that can be recovered, the last removed
+// first.
+func (s *Store) RemovedSecrets(ctx context.Context) (removed []RemovedSecret, err error) {
+	const what = "listing removed secrets"
+	rows, err := s.read.QueryContext(ctx, `SELECT owner, max(removed_at) AS at FROM secrets
+		WHERE removed_at IS NOT NULL GROUP BY owner ORDER BY at DESC, owner`)
+	if err != nil {
+		return nil, storeError(what, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r RemovedSecret
+		var at int64
+		if err := rows.Scan(&r.Owner, &at); err != nil {
+			return nil, storeError(what, err)
+		}
+		r.RemovedAt = fromMicros(at)
+		removed = append(removed, r)
+	}
+	return removed, rows.Err()
+}
+
+// RecoverSecret reads the version of a removed secret that was stored last,
+// for an operator who deleted too much. It stays removed. NotFound when there is
+// none, or no longer.
+func (s *Store) RecoverSecret(ctx context.Context, owner string) ([]byte, error) {
+	var version string
+	var sealed []byte
+	err := s.read.QueryRowContext(ctx, `SELECT version, sealed FROM secrets WHERE owner = ? AND removed_at IS NOT NULL
+		ORDER BY created_at DESC, version DESC LIMIT 1`, owner).Scan(&version, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, problem.New(problem.NotFound, problem.CodeNotFound, "There is no removed secret of this name, or it is not kept any more.")
+	}
+	if err != nil {
+		return nil, storeError("reading a removed secret", err)
+	}
+	value, err := s.vault.open(owner, version, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening a sealed secret: %w", err)
+	}
+	return value, nil
+}
+
 // PurgeRemovedSecrets forgets for good the secrets that were removed before a
 // time.
 func (s *Store) PurgeRemovedSecrets(ctx context.Context, before time.Time) error {

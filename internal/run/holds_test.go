@@ -68,6 +68,18 @@ func TestRejectedCredentialHoldsRuns(t *testing.T) {
 			}
 			w.wantMail(policy+"@example.com", want.mails)
 		}
+		for _, r := range w.runsOf("latest") {
+			if r.HeldAt.IsZero() || r.ReleasedAt.Before(r.HeldAt) {
+				w.Errorf("got a run held at %v and released at %v, want both times", r.HeldAt, r.ReleasedAt)
+			}
+		}
+		told := w.historyOf("c")
+		if got := strings.Join(actionsOf(told), " "); got != "runs_released mended credential_changed broke created" {
+			w.Errorf("got the history %s, want what broke, what mended it and what was released", got)
+		}
+		if got := told[0]; len(got.Runs) != 17 || got.Person != "" || got.Summary != "17 runs that were held are released." || got.Runs[0].ReportName == "" || got.Runs[0].ScheduledFor.IsZero() {
+			w.Errorf("got %+v, want all of the 17 runs", got)
+		}
 		latest := w.runsOf("latest")
 		last := w.wantRun(latest[4].ID, run.Delivered, "5 occurrences")
 		if last.StandsFor != 5 {
@@ -346,9 +358,43 @@ func TestYearOfCare(t *testing.T) {
 				w.Errorf("got warning %q, want %q", subjects[i], fmt.Sprintf(want, when))
 			}
 		}
+		told := map[string]int{}
+		for _, a := range actionsOf(w.historyOf("c")) {
+			told[a]++
+		}
+		if told["warned"] != 4 || told["kept_alive"] < 40 || told["kept_alive"] > 56 || told["created"] != 1 || len(told) != 3 {
+			w.Errorf("got the history %v, want each warning once and each sign-in for the token's sake", told)
+		}
 		time.Sleep(2 * day)
 		w.live(0)
 		w.wantIdle()
+	})
+}
+
+// The end that a person entered is corrected: what was said of the wrong one
+// does not keep people from being warned of the right one.
+func TestWarningsFollowTheEnteredEnd(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c, err := w.connections.Get(w.Context(), "c")
+		w.succeed(err)
+		for i, test := range []struct {
+			ends  time.Duration
+			mails int
+		}{{5 * day, 1}, {40 * day, 1}, {6 * day, 2}, {6 * day, 2}} {
+			c.TokenLife.ExpiresAt, c.TokenLife.Source = time.Now().Add(test.ends), connection.ExpiryEntered
+			w.succeed(w.store.UpdateConnection(w.Context(), c, nil))
+			for range 2 {
+				w.succeed(w.care.Run(w.Context()))
+				w.live(0)
+			}
+			w.wantMail(ops, test.mails)
+			if got := strings.Count(strings.Join(actionsOf(w.historyOf("c")), " "), "warned"); got != test.mails {
+				w.Errorf("step %d: got %d warnings in the history, want %d", i, got, test.mails)
+			}
+			c, err = w.connections.Get(w.Context(), "c")
+			w.succeed(err)
+		}
 	})
 }
 
@@ -399,4 +445,55 @@ func TestCareProbesBrokenConnections(t *testing.T) {
 // newCredential enters a new token.
 func (w *world) newCredential() connection.Edit {
 	return connection.Edit{Credential: w.newToken("new")}
+}
+
+func (w *world) historyOf(id string) []connection.Event {
+	w.Helper()
+	events, _, err := w.connections.History(w.Context(), id, "", 100)
+	w.succeed(err)
+	return events
+}
+
+func actionsOf(events []connection.Event) []string {
+	var actions []string
+	for _, e := range events {
+		actions = append(actions, string(e.Action))
+	}
+	return actions
+}
+
+// A view whose data source Tableau cannot sign in to does not heal by itself:
+// the run fails at once, and the report's people learn how to embed the
+// credentials.
+func TestDataSourceWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]tableautest.Fault{
+		"an image": {Code: 400074, Detail: "There was a problem querying the image for view 'x'. (0x5CE10192 : ExportViewException: Error: data sources not connected)"},
+		"data":     {Code: 400081, Detail: "com.tableau.FederatedDataSourceException: connection failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r")
+				fault.Kind, fault.Route, fault.Times = tableautest.FaultError, "export", -1
+				w.fault(fault)
+				id := w.start("r")
+				w.work()
+				w.wantRun(id, run.Failed, "Edit Connection")
+				if got := w.tableau.Stats().Calls["export-data"]; got > 1 {
+					w.Errorf("got %d exports, want one: it does not heal by itself", got)
+				}
+				w.live(time.Hour)
+				if notice := w.wantMail(owner, 1)[0]; !strings.Contains(notice.Text, "embedded in the connection") {
+					w.Errorf("got notice %q, want how to embed credentials", notice.Text)
+				}
+				w.wantMail(ops, 0) // the connection is well
+				c, err := w.connections.Get(w.Context(), "c")
+				w.succeed(err)
+				if c.State != connection.Connected {
+					w.Errorf("got the connection %s, want it connected", c.State)
+				}
+			})
+		})
+	}
 }

@@ -24,6 +24,7 @@ func runChecks() []check {
 		{"the list of a report has its runs alone", runListOfReport},
 		{"the list of states has those alone", runListOfStates},
 		{"the list of a report and states has both", runListOfReportAndStates},
+		{"the list of a connection's runs in several states", runListOfConnectionAndStates},
 		{"held runs are their site's, the oldest first", runsHeld},
 	}
 }
@@ -265,6 +266,21 @@ func runListOfReportAndStates(t *testing.T, s Store) {
 		storeRun(t, s, delivered)
 		r := newRun(id, "site")
 		r.ReportID, r.State = "report", filter.States[n%2]
+		n++
+		return r
+	})
+}
+
+func runListOfConnectionAndStates(t *testing.T, s Store) {
+	filter := run.Filter{ConnectionID: "connection", States: []run.State{run.Queued, run.Held}}
+	var name names
+	n := 0
+	checkRunList(t, s, filter, func(id string) run.Run {
+		another := newRun("0"+name.next(), "site")
+		another.State = run.Held
+		storeRun(t, s, another)
+		r := newRun(id, "site")
+		r.ConnectionID, r.State = "connection", filter.States[n%2]
 		n++
 		return r
 	})

@@ -293,6 +293,7 @@ func attemptChecks() []check {
 		{"attempts are limited within a window", attemptLimit},
 		{"attempts at once do not pass the limit", attemptRace},
 		{"an attempt can be taken back", attemptForget},
+		{"attempts are counted for a day", attemptCount},
 	}
 }
 
@@ -348,4 +349,24 @@ func attemptForget(t *testing.T, s Store) {
 	succeed(t, count(now.Add(65*time.Second))) // the first has left the window
 	wantKind(t, count(now.Add(66*time.Second)), problem.TooMany)
 	wantKind(t, s.CountAttempt(t.Context(), "bob", now, now.Add(-time.Minute), 1), problem.TooMany)
+}
+
+func attemptCount(t *testing.T, s Store) {
+	now := start()
+	want := func(since time.Time, want int) {
+		t.Helper()
+		same(t, must[int](t)(s.Attempts(t.Context(), "ada", since)), want)
+	}
+	want(now.Add(-24*time.Hour), 0)
+	for i := range 4 {
+		at := now.Add(time.Duration(i) * 7 * time.Hour)
+		succeed(t, s.CountAttempt(t.Context(), "ada", at, at.Add(-10*time.Minute), 5))
+	}
+	succeed(t, s.CountAttempt(t.Context(), "bob", now, now.Add(-time.Minute), 5))
+	want(now.Add(-3*time.Hour), 4)
+	want(now, 4)
+	want(now.Add(time.Second), 3)
+	want(now.Add(20*time.Hour), 1)
+	succeed(t, s.ForgetAttempt(t.Context(), "ada"))
+	want(now, 3)
 }

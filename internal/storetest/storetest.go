@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		checks []check
 	}{
 		{"Connections", connectionChecks()},
+		{"History", historyChecks()},
 		{"SignIns", signInChecks()},
 		{"Attempts", attemptChecks()},
 		{"Vault", vaultChecks()},

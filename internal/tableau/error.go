@@ -129,7 +129,7 @@ var messages = map[Cause]string{
 	TooManyRequests:       "Tableau is busy with too many requests at once. vizpost tries again later.",
 	RenderFailed:          "Tableau could not render the view. Open it in Tableau and check that it loads without an error; if it does, try again.",
 	NoData:                "The view has no data to export. Check its filters.",
-	DataSourceCredentials: "Tableau cannot sign in to the view's data source. Open the workbook's data sources in Tableau and embed working credentials.",
+	DataSourceCredentials: "Tableau cannot sign in to a data source of the view, since no working credentials are embedded in it. In Tableau open the workbook and its tab Data Sources (or the published data source), choose Edit Connection of each connection that asks for a password, and set the password to be embedded in the connection; where it signs in with OAuth, embed saved credentials. Then run the report again.",
 	ServerError:           "Tableau had an internal error or was interrupted. Try again later; if it stays so, tell the Tableau administrator.",
 	Unreachable:           "The Tableau server cannot be reached. Check the server address, and that the server runs and can be reached from where vizpost runs.",
 	Timeout:               "Tableau did not answer in time. Try again; if a view takes this long in the browser too, ask its author to make it faster.",

@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/vizpost/vizpost/internal/aws/awstest"
 	"github.com/vizpost/vizpost/internal/aws/dynamo"
@@ -87,11 +89,30 @@ type whole struct {
 	*secrets.Vault
 }
 
+// strict refuses a value for a secret that was removed, as AWS does and moto
+// does not.
+type strict struct{ *secretsmanager.Client }
+
+func (c strict) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
+	known, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: in.SecretId})
+	if err == nil && known.DeletedDate != nil {
+		return nil, &types.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
+	}
+	return c.Client.PutSecretValue(ctx, in, o...)
+}
+
+func openWhole(t *testing.T) storetest.Store {
+	store, _ := openThrough(t, newContentious)
+	prefix := strings.NewReplacer(" ", "-", ":", "-", ",", "-", "'", "-").Replace(t.Name())
+	return whole{store, &secrets.Vault{Client: strict{secretsmanager.NewFromConfig(awstest.Start(t))}, Prefix: prefix}}
+}
+
 func TestStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Store {
-		store, _ := openThrough(t, newContentious)
-		prefix := strings.NewReplacer(" ", "-", ":", "-", ",", "-", "'", "-").Replace(t.Name())
-		return whole{store, &secrets.Vault{Client: secretsmanager.NewFromConfig(awstest.Start(t)), Prefix: prefix}}
-	})
+	storetest.Run(t, openWhole)
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	storetest.Credentials(t, openWhole)
 }

@@ -1,6 +1,6 @@
 // Calls of the HTTP API. Who is signed in is signin.js's matter; every call
 // carries its access token in a header, and there are no cookies.
-import { accessToken } from "/signin.js";
+import { accessToken, ended, renew } from "/signin.js";
 
 // signedOut is told to the window when the API no longer takes the sign-in.
 export const signedOut = "vizpost:signed-out";
@@ -22,10 +22,9 @@ export class Problem extends Error {
 // newKey names one intent: a POST that is sent again with it is done once.
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
-async function call(method, path, { body, headers = {}, signal } = {}) {
-  let answer;
+async function send(method, path, { body, headers = {}, signal } = {}) {
   try {
-    answer = await fetch(path, {
+    return await fetch(path, {
       method,
       signal,
       cache: "no-store",
@@ -40,9 +39,14 @@ async function call(method, path, { body, headers = {}, signal } = {}) {
     if (signal?.aborted) throw failure;
     throw new Problem(0, { code: "no_answer", detail: "vizpost does not answer. Check that it is still running and that you are online, then try again." });
   }
+}
+
+async function call(method, path, options) {
+  let answer = await send(method, path, options);
+  if (answer.status === 401 && (await renew())) answer = await send(method, path, options);
   if (answer.ok) return answer;
   const problem = new Problem(answer.status, await answer.json().catch(() => ({})));
-  if (answer.status === 401) dispatchEvent(new CustomEvent(signedOut, { detail: problem.detail }));
+  if (answer.status === 401) dispatchEvent(new CustomEvent(signedOut, { detail: ended(problem) }));
   throw problem;
 }
 

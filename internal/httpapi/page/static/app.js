@@ -2,7 +2,7 @@
 // shown there.
 import { render } from "/vendor/preact.mjs";
 import { signedOut } from "/api.js";
-import { SignIn, begin, forget } from "/signin.js";
+import { SignIn, begin, forget, leave as signOut } from "/signin.js";
 import { Live, Page, html, useEffect, useState } from "/ui.js";
 import { Start } from "/start.js";
 import { Settings } from "/settings.js";
@@ -78,7 +78,7 @@ function App({ signedInAtFirst }) {
     return html`<${SignIn} why=${why} done=${() => { setWhy(""); setSignedIn(true); }} /><${Live} />`;
   }
   const leave = async () => {
-    await forget();
+    await signOut();
     setWhy("");
     setSignedIn(false);
   };

@@ -85,8 +85,8 @@ function Row({ report, can, destinations, reload }) {
       <p class="quiet">${report.content.slice(0, 3).map((c, i) => html`<span key=${i}>${i > 0 && ", "}${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span></span>`)}${report.content.length > 3 && ` and ${report.content.length - 3} more`}</p></div>
     <div class="when"><p>${report.schedule ? capital(report.schedule.description) : "Only when asked"}</p><p class="quiet"><${Next} report=${report} /></p></div>
     <p class="to quiet"><span class="visually-hidden">To </span>${recipients(report, destinations)}</p>
-    <div class="last">${last ? html`<a href=${`#/runs/${last.id}`}><span class="visually-hidden">Last run: </span>
-      <${State} states=${runStates} state=${last.state} /><span class="quiet">${away(last.finished_at || last.scheduled_for)}</span></a>` : html`<span class="quiet">Never run</span>`}</div>
+    <div class="last">${last ? html`<a href=${`#/runs/${last.id}`}><span class="visually-hidden">Last run: </span><${State} states=${runStates} state=${last.state} />
+      <span class="quiet">${away(last.finished_at || last.scheduled_for)}</span></a>` : html`<span class="quiet">Never run</span>`}</div>
     ${can("editor") && html`<div class="actions">
       <${Button} small busy=${busy === "run"} onClick=${run} aria-label=${`Run now: ${report.name}`}>Run now<//>
       <button type="button" class="icon-button" disabled=${busy === "turn"} aria-label=${`${report.enabled ? "Pause" : "Resume"} ${report.name}`} title=${report.enabled ? "Pause" : "Resume"} onClick=${turn}><${Icon} name=${report.enabled ? "pause" : "play"} /></button>
