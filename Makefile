@@ -5,6 +5,9 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# Named here since make expands prerequisites where it reads them.
+AXE := build/axe/node_modules/axe-core/axe.min.js
+
 # The browser tests are a target of their own: they need a browser.
 E2E      := ./internal/e2e/...
 PACKAGES  = $(shell $(GO) list ./... | grep -v /internal/e2e)
@@ -107,7 +110,6 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; }
 
 # The accessibility checker of the page's tests. It is not part of vizpost.
-AXE := build/axe/node_modules/axe-core/axe.min.js
 $(AXE):
 	@command -v npm >/dev/null || { \
 		echo "installing npm"; \
