@@ -111,6 +111,8 @@ func TestValidate(t *testing.T) {
 		{"age", tableau.ExportRequest{Format: tableau.PDF, MaxAge: -1}, []string{"max_age_minutes"}},
 		{"language", tableau.ExportRequest{Format: tableau.PDF, Language: "de&x=1"}, []string{"language"}},
 		{"no field", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("", "x")}, []string{"filters"}},
+		{"a long field", tableau.ExportRequest{Format: tableau.PDF, Filters: filters(strings.Repeat("ü", 201), "x")}, []string{"filters"}},
+		{"a parameter without a name", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("Parameters.", "x")}, []string{"filters"}},
 		{"no value", tableau.ExportRequest{Format: tableau.PDF, Filters: []tableau.Filter{{Field: "x"}}}, []string{"filters"}},
 		{"an empty value among others", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("x", "a||b")}, []string{"filters"}},
 		{"a field twice", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("x", "a", "x", "b")}, []string{"filters"}},
@@ -147,6 +149,11 @@ func TestValidate(t *testing.T) {
 	for _, size := range []string{"A3", "a4", "A5", "b4", "B5", "Executive", "folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid", "unspecified"} {
 		if err := (tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: size}}).Validate(); err != nil {
 			t.Errorf("page size %s: %v", size, err)
+		}
+	}
+	for _, field := range []string{strings.Repeat("ü", 200), strings.Repeat("売", 200), "Parameters.P", "Parameters"} {
+		if err := (tableau.ExportRequest{Format: tableau.PDF, Filters: filters(field, "x")}).Validate(); err != nil {
+			t.Errorf("field %s: %v", field, err)
 		}
 	}
 }
