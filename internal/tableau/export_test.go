@@ -107,6 +107,8 @@ func TestValidate(t *testing.T) {
 		{"one side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 100}}, []string{"image"}},
 		{"negative side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: -1, Height: 5}}, []string{"image"}},
 		{"huge side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 5, Height: 10_001}}, []string{"image"}},
+		{"too many pixels", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}}, []string{"image"}},
+		{"too many pixels in high resolution", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{HighResolution: true, Width: 5000, Height: 5000}}, []string{"image"}},
 		{"page", tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: "A44", Orientation: "sideways"}}, []string{"pdf.page_size", "pdf.orientation"}},
 		{"age", tableau.ExportRequest{Format: tableau.PDF, MaxAge: -1}, []string{"max_age_minutes"}},
 		{"language", tableau.ExportRequest{Format: tableau.PDF, Language: "de&x=1"}, []string{"language"}},
@@ -149,6 +151,16 @@ func TestValidate(t *testing.T) {
 	for _, size := range []string{"A3", "a4", "A5", "b4", "B5", "Executive", "folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid", "unspecified"} {
 		if err := (tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: size}}).Validate(); err != nil {
 			t.Errorf("page size %s: %v", size, err)
+		}
+	}
+	for _, ask := range []tableau.ExportRequest{
+		{Format: tableau.PNG, Image: tableau.ImageOptions{HighResolution: true, Width: 4000, Height: 4000}},
+		{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 8000, Height: 8000}},
+		{Format: tableau.PDF, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}},
+		{Format: tableau.SVG, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}},
+	} {
+		if err := ask.Validate(); err != nil {
+			t.Errorf("%+v: %v", ask.Image, err)
 		}
 	}
 	for _, field := range []string{strings.Repeat("ü", 200), strings.Repeat("売", 200), "Parameters.P", "Parameters"} {
