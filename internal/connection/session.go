@@ -206,8 +206,8 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 	return l, nil
 }
 
-// signInFailed notes a refusal, which is never tried again by itself since nine
-// of them lock the account, and ends the lease if it is known that no session
+// signInFailed notes a refusal, after which only the daily probe tries again by
+// itself since nine of them lock the account, and ends the lease if it is known that no session
 // was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
