@@ -148,6 +148,7 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 	if err != nil {
 		return Connection{}, err
 	}
+	in.ServerURL = secured(in.ServerURL, old.ServerURL)
 	if in.ServerURL != old.ServerURL || !strings.EqualFold(in.Site, old.Site) {
 		return Connection{}, problem.InvalidField("auth", "Enter the credential together with another server or site: a stored secret is never sent to a new address.")
 	}

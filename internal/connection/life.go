@@ -12,10 +12,21 @@ const (
 	// is made for its own sake: half of what Tableau allows.
 	keepAliveAfter = 7 * 24 * time.Hour
 
-	// A rejected credential is tried once a day, since an administrator may
-	// have mended it in Tableau.
-	rejectedProbe = 24 * time.Hour
+	// A refused credential is tried once a day, since an administrator may have
+	// mended it in Tableau; later only once a month, since each refusal counts
+	// towards the nine that lock the account.
+	refusedProbe     = 24 * time.Hour
+	lateRefusedProbe = 30 * 24 * time.Hour
+	dailyProbes      = 4
 )
+
+// refusedPause is how long to wait after a number of probes that were refused.
+func refusedPause(probes int) time.Duration {
+	if probes < dailyProbes {
+		return refusedProbe
+	}
+	return lateRefusedProbe
+}
 
 // unreachableProbes are the pauses between tries of a server that does not
 // answer; the last one goes on.

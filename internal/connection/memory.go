@@ -124,7 +124,7 @@ func (s *Service) secretGone(ctx context.Context, c Connection) error {
 			return false, nil
 		}
 		now := s.Now()
-		c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, secretMissing(*c, now), 0, now.Add(rejectedProbe)
+		c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, secretMissing(*c, now), 0, now.Add(refusedPause(0))
 		events := []Event{s.noteBroke(ctx, c)}
 		broken = *c
 		return true, events

@@ -61,6 +61,70 @@ func TestCreate(t *testing.T) {
 	})
 }
 
+// What is stored is the address at which the credential was taken, so that
+// nobody sees http:// of a server that is called by https://.
+func TestHTTPEnteredForHTTPSServer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		entered := "http://tableau.test/#/site/" + w.tableau.Site()
+		in := w.settings()
+		in.ServerURL = entered
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		if c.ServerURL != serverURL {
+			w.Errorf("got server %q, want %q", c.ServerURL, serverURL)
+		}
+		history, _, err := w.History(w.Context(), "c", "", 10)
+		w.succeed(err)
+		if text := fmt.Sprintf("%+v", history); strings.Contains(text, "http://") {
+			w.Errorf("got history %s, want no http://", text)
+		}
+
+		// It is the same server when it is entered in this way again.
+		name := "Renamed"
+		c, err = w.Edit(w.Context(), "c", connection.Edit{Name: &name, ServerURL: &entered})
+		w.succeed(err)
+		if c.ServerURL != serverURL {
+			w.Errorf("got server %q after an edit, want %q", c.ServerURL, serverURL)
+		}
+		w.tableau.ResetStats()
+		credential := w.token()
+		c, err = w.Edit(w.Context(), "c", connection.Edit{ServerURL: &entered, Credential: &credential})
+		w.succeed(err)
+		if c.ServerURL != serverURL {
+			w.Errorf("got server %q after the same token again, want %q", c.ServerURL, serverURL)
+		}
+		w.wantSignIns(0, 0)
+		w.succeed(w.Do(w.Context(), "c", look))
+		w.wantSignIns(0, 0)
+
+		elsewhere := "http://elsewhere.test"
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ServerURL: &elsewhere})
+		w.wantFields(err, "auth")
+	})
+}
+
+// Plain http that the administrator allows is stored as such, and https:// of
+// such a server is another address.
+func TestPlainHTTPStays(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.Dial = func(server string) (*tableau.Client, error) {
+			return tableau.NewClient(server, tableau.Options{Transport: w.network, Now: time.Now, AllowPlainHTTP: func(string) bool { return true }})
+		}
+		in := w.settings()
+		in.ServerURL = "http://tableau.test"
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		if c.ServerURL != in.ServerURL {
+			w.Errorf("got server %q, want %q", c.ServerURL, in.ServerURL)
+		}
+		secure := serverURL
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ServerURL: &secure})
+		w.wantFields(err, "auth")
+	})
+}
+
 func TestCreateSameRequestTwice(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

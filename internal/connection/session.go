@@ -206,8 +206,8 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 	return l, nil
 }
 
-// signInFailed notes a refusal, which is never tried again by itself since nine
-// of them lock the account, and ends the lease if it is known that no session
+// signInFailed notes a refusal, after which only the daily probe tries again by
+// itself since nine of them lock the account, and ends the lease if it is known that no session
 // was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
@@ -221,7 +221,7 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 				why.Since = c.Problem.Since // it has not worked in between
 				c.Problem = why
 			} else {
-				c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, now.Add(rejectedProbe)
+				c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, now.Add(refusedPause(0))
 				events = append(events, s.noteBroke(ctx, c))
 			}
 			broken = *c

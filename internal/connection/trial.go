@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/vizpost/vizpost/internal/problem"
@@ -156,11 +157,27 @@ func (s *Service) learn(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
+	t.connection.ServerURL = secured(t.connection.ServerURL, t.session.ServerURL)
 	t.connection.Identity = Identity{SiteID: t.session.SiteID, UserID: t.session.UserID, UserName: user.Name}
 	t.connection.Server = Server{ProductVersion: t.session.ProductVersion, RESTAPIVersion: t.session.APIVersion}
 	t.record.ConnectionID, t.record.CredentialVersion = t.connection.ID, t.connection.CredentialVersion
 	t.record, err = t.credential.sealSession(t.session, t.record, s.Random)
 	return err
+}
+
+// secured gives the address of a server that is known by https:// where http://
+// was entered for it. Of another host it stays as entered: what a load balancer
+// or Tableau Cloud redirects to may change.
+func secured(entered, known string) string {
+	from, err := url.Parse(entered)
+	if err != nil || from.Scheme != "http" {
+		return entered
+	}
+	to, err := url.Parse(known)
+	if err != nil || to.Scheme != "https" || !strings.EqualFold(from.Hostname(), to.Hostname()) {
+		return entered
+	}
+	return known
 }
 
 // store keeps a trial's credential and then the connection that names it, in

@@ -64,7 +64,7 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 		c.Probes++
 		pause := unreachableProbe(c.Probes)
 		if hasCause(tryErr, tableau.CredentialsRejected) {
-			pause = rejectedProbe
+			pause = refusedPause(c.Probes)
 		}
 		c.ProbeAt = s.Now().Add(pause)
 		return true, nil

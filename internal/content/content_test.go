@@ -65,6 +65,8 @@ func TestCheckAccepts(t *testing.T) {
 		{"png with text after the end mark", content.PNG, append(chart(8, 8).encode(t), "more"...), content.Facts{Width: 8, Height: 8}},
 		{"pdf", content.PDF, pdfFile(3), content.Facts{Pages: 3}},
 		{"pdf with object streams", content.PDF, packedPDF(t, 700, someText), content.Facts{Pages: 700}},
+		{"pdf that is encrypted", content.PDF, encryptedPDF(false), content.Facts{Pages: 1}},
+		{"pdf that is encrypted, with a cross-reference stream", content.PDF, encryptedPDF(true), content.Facts{Pages: 1}},
 		{"pdf with bytes before its header", content.PDF, append([]byte("\r\n\r\n"), pdfFile(1)...), content.Facts{Pages: 1}},
 		{"pdf with bytes after its end mark", content.PDF, append(pdfFile(1), strings.Repeat("\x00", 900)...), content.Facts{Pages: 1}},
 		{"pdf with a page across windows", content.PDF, pdfAcrossWindows(), content.Facts{Pages: 400}},

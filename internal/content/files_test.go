@@ -211,6 +211,20 @@ const someText = "BT /F1 12 Tf (Sales) Tj ET"
 // cross-reference table, and the text on every page.
 func pdfFile(pages int) []byte { return pdfWith(pages, "<</Length 9>>", someText) }
 
+// encryptedPDF is a PDF whose painting nobody can read without decrypting it.
+func encryptedPDF(stream bool) []byte {
+	file := pdfWith(1, "<</Length 9>>", "\x8F\x12\xC3 \x07\xE0", "<</Filter/Standard/V 1/R 2>>")
+	if !stream {
+		return bytes.Replace(file, []byte("/Root 1 0 R >>"), []byte("/Root 1 0 R\n/Encrypt 5 0 R >>"), 1)
+	}
+	// What such a stream holds is not looked at, only that it is longer than the
+	// end of a file that is.
+	whole := bytes.LastIndex(file, []byte("xref\n0"))
+	file = append(bytes.Clone(file[:whole]), "6 0 obj\n<</Type/XRef/Root 1 0 R/Encrypt 5 0 R/Size 7/W[1 2 1]/Length 5000>>\nstream\n"...)
+	file = append(file, strings.Repeat("\x01", 5000)+"\nendstream\nendobj\n"...)
+	return fmt.Appendf(file, "startxref\n%d\n%%%%EOF\n", whole)
+}
+
 // pdfWith is a PDF whose pages share one content stream.
 func pdfWith(pages int, dictionary, painting string, more ...string) []byte {
 	var b bytes.Buffer

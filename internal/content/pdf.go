@@ -28,6 +28,7 @@ var (
 	pdfVersion   = regexp.MustCompile(`%PDF-\d\.\d`)
 	pdfStartXref = regexp.MustCompile(`startxref\s+(\d{1,15})\s+%%EOF`)
 	pdfSection   = regexp.MustCompile(`^\s*(xref\s|\d+\s+\d+\s+obj)`)
+	pdfEncrypt   = regexp.MustCompile(`/Encrypt\s+\d+\s+\d+\s+R\b`)
 	pdfObject    = regexp.MustCompile(`^\s*\d+\s+\d+\s+obj\b`)
 	pdfStream    = regexp.MustCompile(`>>\s*stream(\r\n|\n|\r)`)
 )
@@ -57,8 +58,10 @@ func checkPDF(s *source) (Facts, error) {
 	if err := file.scan(); err != nil {
 		return Facts{Pages: file.pages}, err
 	}
-	facts := Facts{Pages: file.pages, Blank: !file.painting.shows()}
-	switch err := s.pdfTrailer(int64(start[0])); {
+	encrypted, err := s.pdfTrailer(int64(start[0]))
+	// What is encrypted cannot be read, so it may paint something.
+	facts := Facts{Pages: file.pages, Blank: !encrypted && !file.painting.shows()}
+	switch {
 	case err != nil:
 		return Facts{Pages: file.pages}, err
 	case facts.Pages == 0:
@@ -69,51 +72,55 @@ func checkPDF(s *source) (Facts, error) {
 	return facts, nil
 }
 
-// pdfTrailer checks the end of a file whose header begins at an offset.
-func (s *source) pdfTrailer(header int64) error {
+// pdfTrailer checks the end of a file whose header begins at an offset, and says
+// whether the file is encrypted.
+func (s *source) pdfTrailer(header int64) (encrypted bool, err error) {
 	size, err := s.size()
 	if err != nil {
-		return err
+		return false, err
 	}
 	tail := make([]byte, min(pdfTrailerWithin, size))
 	if _, err := s.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return false, err
 	}
 	end := bytes.LastIndex(tail, []byte(pdfEnd))
 	if end < 0 {
-		return &Error{Reason: Truncated, Detail: "the end mark is missing"}
+		return false, &Error{Reason: Truncated, Detail: "the end mark is missing"}
 	}
 	if pdfObject.Match(tail[end+len(pdfEnd):]) {
 		// The file goes on after its end mark with what changes it.
-		return &Error{Reason: Truncated, Detail: "the last part of the file breaks off"}
+		return false, &Error{Reason: Truncated, Detail: "the last part of the file breaks off"}
 	}
 	pointers := pdfStartXref.FindAllSubmatch(tail, -1)
 	if len(pointers) == 0 {
-		return damaged("the trailer does not point to a cross-reference section")
+		return false, damaged("the trailer does not point to a cross-reference section")
 	}
 	offset, err := strconv.ParseInt(string(pointers[len(pointers)-1][1]), 10, 64)
 	if err != nil {
-		return damaged("the trailer does not point to a cross-reference section")
+		return false, damaged("the trailer does not point to a cross-reference section")
 	}
 	// Offsets count from the header, which may have bytes before it.
-	if !s.hasSection(offset) && !s.hasSection(offset+header) {
-		return damaged("there is no cross-reference section where the trailer says")
+	for _, at := range []int64{offset, offset + header} {
+		if section := s.pdfSection(at); section != nil {
+			// The trailer, or the dictionary of a cross-reference stream.
+			return pdfEncrypt.Match(tail) || pdfEncrypt.Match(section), nil
+		}
 	}
-	return nil
+	return false, damaged("there is no cross-reference section where the trailer says")
 }
 
-// hasSection reports whether a cross-reference table or stream begins at an
-// offset.
-func (s *source) hasSection(offset int64) bool {
+// pdfSection gives the beginning of the cross-reference table or stream at an
+// offset, nil if none begins there.
+func (s *source) pdfSection(offset int64) []byte {
 	if offset <= 0 {
-		return false
+		return nil
 	}
-	start := make([]byte, 64)
+	start := make([]byte, pdfDictionary)
 	n, err := s.ReadAt(start, offset)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false
+	if err != nil && !errors.Is(err, io.EOF) || !pdfSection.Match(start[:n]) {
+		return nil
 	}
-	return pdfSection.Match(start[:n])
+	return start[:n]
 }
 
 // pdfFile is a PDF while it is read.

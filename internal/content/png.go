@@ -11,12 +11,12 @@ import (
 	"io"
 )
 
+// MaxPixels is the most that a PNG may have. It is above what Tableau renders (a
+// dashboard of 4000 by 4000 in high resolution), and bounds the time of a check.
+const MaxPixels = 64 << 20
+
 const (
 	pngSignature = "\x89PNG\r\n\x1a\n"
-
-	// maxPixels is far above what Tableau renders (a dashboard of 4000 by 4000
-	// in high resolution); it bounds the time of a check.
-	maxPixels = 64 << 20
 
 	// maxSide bounds the memory of a check: a row has at most 8 bytes a pixel,
 	// and two are held.
@@ -44,7 +44,7 @@ func readPNG(r io.Reader) (Facts, error) {
 		return Facts{}, err
 	}
 	facts := Facts{Width: header.width, Height: header.height}
-	if header.width > maxSide || header.height > maxSide || header.width*header.height > maxPixels {
+	if header.width > maxSide || header.height > maxSide || header.width*header.height > MaxPixels {
 		return facts, &Error{Reason: TooLarge, Detail: fmt.Sprintf("%d by %d pixels", header.width, header.height)}
 	}
 

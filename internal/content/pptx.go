@@ -77,7 +77,7 @@ func (d deckPictures) allBlank() bool { return d.blank > 0 && d.other == 0 }
 // unpack unpacks a picture and looks at it on the way.
 func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 	// One that shows something is enough.
-	if d.other > 0 || d.pixels > maxPixels || !strings.EqualFold(path.Ext(entry.Name), ".png") {
+	if d.other > 0 || d.pixels > MaxPixels || !strings.EqualFold(path.Ext(entry.Name), ".png") {
 		d.other++
 		return archive.unpack(entry, io.Discard)
 	}

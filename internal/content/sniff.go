@@ -22,6 +22,14 @@ func SniffError(head []byte) (Reason, bool) {
 	return "", false
 }
 
+// SniffSVG reports whether a file begins as an SVG document does, or ends before
+// its first element, which may be long comments in front of one. The first 512
+// bytes are enough.
+func SniffSVG(head []byte) bool {
+	found := sniff(head)
+	return found == sniffedSVG || found == sniffedMarkup
+}
+
 type sniffed int
 
 const (

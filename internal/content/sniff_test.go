@@ -90,3 +90,19 @@ func TestSniffErrorPassesFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestSniffSVG(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[string]bool{
+		`<svg xmlns="http://www.w3.org/2000/svg"/>`:                         true,
+		"\uFEFF\n<s:svg xmlns:s=\"http://www.w3.org/2000/svg\">":            true,
+		"<?xml version=\"1.0\"?>\n<!DOCTYPE svg PUBLIC \"x\" \"y\">\n<svg ": true,
+		"<?xml version=\"1.0\"?><!-- " + strings.Repeat("licence ", 100):    true,
+		"": false, "x<svg/>": false, "<svgs/>": false, "<html><svg/></html>": false,
+		"\x89PNG\r\n\x1a\n": false, tableauXML: false, "<!DOCTYPE html><!-- ": false,
+	} {
+		if got := content.SniffSVG([]byte(head)); got != want {
+			t.Errorf("SniffSVG(%q) = %t, want %t", head, got, want)
+		}
+	}
+}

@@ -86,12 +86,14 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 // tryOften makes tries until one succeeds or the rest is in vain, with pauses
 // in between.
 func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
-	for try := 1; ; try++ {
+	tries := tries{}
+	for {
 		err := once()
 		if err == nil {
 			return nil
 		}
-		pause, verdict := d.judge(ctx, r, err, try)
+		tries.add(err)
+		pause, verdict := d.judge(ctx, r, err, tries)
 		if verdict != nil {
 			return verdict
 		}
@@ -99,6 +101,30 @@ func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
 			return err
 		}
 	}
+}
+
+// tries are those that have failed so far, and of them those whose failure is
+// worth a single further try: a rendering that fails right after Tableau was
+// busy has not had it yet.
+type tries struct{ all, narrow int }
+
+func (t *tries) add(err error) {
+	t.all++
+	var (
+		refused *content.Error
+		failed  *tableau.Error
+	)
+	if errors.As(err, &refused) && !passing(refused) || errors.As(err, &failed) && failed.RetryOnce {
+		t.narrow++
+	}
+}
+
+// backoff is the pause after them: 2, 8, 32 s.
+func (t tries) backoff() time.Duration { return 2 * time.Second << (2 * (t.all - 1)) }
+
+// passing reports whether a file was refused for what may pass.
+func passing(refused *content.Error) bool {
+	return refused.Reason == content.Truncated || refused.Reason == content.HTML || refused.Reason == content.TableauError
 }
 
 // openAt gives the address at which a person opens what was exported; "" where
@@ -228,8 +254,7 @@ func exportRequest(c report.Content) tableau.ExportRequest {
 
 // judge says what a failed try means: a pause before the next one, or the
 // error that ends the run's present try.
-func (d *drain) judge(ctx context.Context, r Run, err error, try int) (time.Duration, error) {
-	backoff := 2 * time.Second << (2 * (try - 1)) // 2, 8, 32 s
+func (d *drain) judge(ctx context.Context, r Run, err error, tries tries) (time.Duration, error) {
 	var (
 		broken  *connection.BrokenError
 		busy    *connection.BusyError
@@ -242,16 +267,15 @@ func (d *drain) judge(ctx context.Context, r Run, err error, try int) (time.Dura
 	case errors.As(err, &busy):
 		return 0, &laterError{message: busy.Message, after: busy.After, err: err}
 	case errors.As(err, &refused):
-		passing := refused.Reason == content.Truncated || refused.Reason == content.HTML || refused.Reason == content.TableauError
 		switch {
-		case try < maxTries && (passing || try == 1):
-			return backoff, nil
-		case passing:
+		case !passing(refused) && tries.narrow > 1:
+			return 0, &neverError{message: refused.Message(), err: err}
+		case tries.all >= maxTries:
 			return 0, &laterError{message: refused.Message(), err: err}
 		}
-		return 0, &neverError{message: refused.Message(), err: err}
+		return tries.backoff(), nil
 	case errors.As(err, &failed):
-		return d.judgeTableau(ctx, r, failed, try, backoff)
+		return d.judgeTableau(ctx, r, failed, tries)
 	case problem.Is(err, problem.NotFound):
 		return 0, &neverError{message: "Its connection was deleted.", err: err}
 	case problem.Is(err, problem.Invalid): // it cannot be asked for
@@ -260,13 +284,10 @@ func (d *drain) judge(ctx context.Context, r Run, err error, try int) (time.Dura
 	return 0, err
 }
 
-func (d *drain) judgeTableau(ctx context.Context, r Run, err *tableau.Error, try int, backoff time.Duration) (time.Duration, error) {
-	tries := maxTries
-	if err.RetryOnce {
-		tries = 2
-	}
+func (d *drain) judgeTableau(ctx context.Context, r Run, err *tableau.Error, tries tries) (time.Duration, error) {
+	last := tries.all >= maxTries
 	switch {
-	case unreachable(err) && (try >= tries || !err.Retry):
+	case unreachable(err) && (last || !err.Retry):
 		c, stateErr := d.Connections.Unreachable(ctx, r.ConnectionID, err)
 		if stateErr != nil {
 			return 0, errors.Join(stateErr, err)
@@ -275,16 +296,16 @@ func (d *drain) judgeTableau(ctx context.Context, r Run, err *tableau.Error, try
 			return 0, &laterError{message: err.Message(), err: err}
 		}
 		return 0, errors.Join(&connection.BrokenError{Connection: c}, err)
-	case err.Cause == tableau.SessionEnded && try < tries:
-		return backoff, nil
+	case err.Cause == tableau.SessionEnded && !last:
+		return tries.backoff(), nil
 	case err.Cause == tableau.SessionEnded:
 		return 0, &laterError{message: err.Message(), err: err}
-	case !err.Retry, err.RetryOnce && try >= tries:
+	case !err.Retry, err.RetryOnce && tries.narrow > 1:
 		return 0, &neverError{message: err.Message(), err: err}
-	case try >= tries, err.RetryAfter > longestPause:
+	case last, err.RetryAfter > longestPause:
 		return 0, &laterError{message: err.Message(), after: err.RetryAfter, err: err}
 	}
-	return max(backoff, err.RetryAfter), nil
+	return max(tries.backoff(), err.RetryAfter), nil
 }
 
 // unreachable reports whether a failure is of the server as a whole.

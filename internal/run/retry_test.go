@@ -56,6 +56,44 @@ func TestPassingFailuresAreTriedAgainInPlace(t *testing.T) {
 	}
 }
 
+// A failure that is worth one more try gets it, whatever failed before it.
+func TestOneMoreTryAfterAnotherFailure(t *testing.T) {
+	t.Parallel()
+	busy := tableautest.Fault{Kind: tableautest.FaultTooMany, Route: "export"}
+	render := tableautest.Fault{Kind: tableautest.FaultError, Code: 400074, Route: "export"}
+	blank := tableautest.Fault{Kind: tableautest.FaultBlank, Route: "export"}
+	for name, test := range map[string]struct {
+		faults []tableautest.Fault
+		state  run.State
+		reason string
+		calls  int
+	}{
+		"busy, then a rendering":       {[]tableautest.Fault{busy, render}, run.Delivered, "", 3},
+		"busy, then blank":             {[]tableautest.Fault{busy, blank}, run.Delivered, "", 3},
+		"busy twice, then a rendering": {[]tableautest.Fault{busy, busy, render}, run.Queued, "render", 3},
+		"busy twice, then blank":       {[]tableautest.Fault{busy, busy, blank}, run.Queued, "empty", 3},
+		"a rendering, busy, and again": {[]tableautest.Fault{render, busy, render}, run.Failed, "render", 3},
+		"a rendering, then blank":      {[]tableautest.Fault{render, blank}, run.Failed, "empty", 2},
+		"a rendering that fails twice": {[]tableautest.Fault{render, render}, run.Failed, "render", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r")
+				id := w.start("r")
+				for _, f := range test.faults {
+					w.fault(f)
+				}
+				w.work()
+				w.wantRun(id, test.state, test.reason)
+				if got := w.tableau.Stats().Calls["data"]; got != test.calls {
+					w.Errorf("got %d exports, want %d", got, test.calls)
+				}
+			})
+		})
+	}
+}
+
 // What does not pass within the run is tried again after 1, 5, 15 and then each
 // 30 minutes, until the deadline; then the report's people hear of it, once.
 func TestFailuresThatStay(t *testing.T) {

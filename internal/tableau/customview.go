@@ -54,7 +54,7 @@ func (c *Client) CustomViews(ctx context.Context, s Session, viewID string) ([]C
 	if !s.has(listCustomViews) {
 		return nil, listCustomViews.refusal(opCustomViews, s)
 	}
-	return pages(func(page int) ([]CustomView, pagination, error) {
+	return pages(opCustomViews, func(page int) ([]CustomView, pagination, error) {
 		query := url.Values{
 			"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)},
 			"filter": {"viewId:eq:" + viewID},

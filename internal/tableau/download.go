@@ -1,15 +1,12 @@
 package tableau
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/content"
@@ -56,10 +53,10 @@ func (c *Client) download(ctx context.Context, r request, d download, w io.Write
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return ExportInfo{}, bodyError(ctx, r.op, resp, err)
 	}
-	if isErrorBody(resp, head) && !(d.format == SVG && isSVG(head)) {
+	if isErrorBody(resp, head) && !(d.format == SVG && content.SniffSVG(head)) {
 		return ExportInfo{}, c.errorBody(ctx, r, resp, head)
 	}
-	if d.format == SVG && n > 0 && !isSVG(head) {
+	if d.format == SVG && n > 0 && !content.SniffSVG(head) {
 		return ExportInfo{}, &Error{Op: r.op, Status: resp.StatusCode, Cause: NotSupported,
 			hint: "Tableau sent another image in place of an svg, as servers before Tableau 2026.2 do. Choose png."}
 	}
@@ -80,35 +77,6 @@ func isErrorBody(resp *http.Response, head []byte) bool {
 	_, found := content.SniffError(head)
 	return found
 }
-
-// isSVG reports whether a file begins as an SVG does: with the element svg,
-// after an XML declaration, comments and a document type.
-func isSVG(head []byte) bool {
-	head = trimStart(head)
-	d := xml.NewDecoder(bytes.NewReader(head))
-	d.Strict = false
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	for {
-		start := d.InputOffset()
-		token, err := d.RawToken()
-		if err != nil {
-			// The root with all of its attributes may be longer than the head.
-			return rootPattern.Match(trimStart(head[start:]))
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			return t.Name.Local == "svg"
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 {
-				return false
-			}
-		case xml.EndElement:
-			return false
-		}
-	}
-}
-
-var rootPattern = regexp.MustCompile(`^<([A-Za-z]+:)?svg[\s/>]`)
 
 func (c *Client) errorBody(ctx context.Context, r request, resp *http.Response, head []byte) *Error {
 	rest, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody-sniffBytes))

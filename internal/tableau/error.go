@@ -37,10 +37,10 @@ const (
 	ExportDisabled        Cause = "export_disabled"         // 403068, 403072, 403075, 403134, 403157 …: switched off by an administrator
 	NotSupported          Cause = "not_supported"           // 404001, 404003, 404008, or a server older than what is asked for
 	TooManyRequests       Cause = "too_many_requests"       // 429
-	RenderFailed          Cause = "render_failed"           // 400074, 400080, 400081, 400082, 400101, 400126: worth one more try
+	RenderFailed          Cause = "render_failed"           // 400048, 400052, 400074, 400080, 400081, 400082, 400101, 400126: worth one more try
 	NoData                Cause = "no_data"                 // 400083, 400130: the view is empty
 	DataSourceCredentials Cause = "data_source_credentials" // Tableau cannot sign in to the view's own data source
-	ServerError           Cause = "server_error"            // 5xx, or a connection that Tableau dropped before it answered
+	ServerError           Cause = "server_error"            // 5xx, a connection that Tableau dropped before it answered, or 400023, 400050, 400053, 400128: worth one more try
 	Unreachable           Cause = "unreachable"             // no such host, refused, or no connection in time
 	Timeout               Cause = "timeout"                 // connected, but no whole answer in time
 	Interrupted           Cause = "interrupted"             // the caller cancelled the call

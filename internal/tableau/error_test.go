@@ -181,6 +181,7 @@ func TestExportOfSVG(t *testing.T) {
 		"as xml":            {"application/xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`, ""},
 		"a prefix":          {"image/svg+xml", `<s:svg xmlns:s="http://www.w3.org/2000/svg"/>`, ""},
 		"a long root":       {"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg" style="` + strings.Repeat("a:b;", 500) + `"/>`, ""},
+		"a long prolog":     {"image/svg+xml", "<?xml version='1.0'?><!-- " + strings.Repeat("licence ", 100) + "--><svg xmlns='http://www.w3.org/2000/svg'/>", ""},
 		"a png":             {"image/png", "\x89PNG\r\n\x1a\n....", tableau.NotSupported},
 		"a page with svg":   {"text/html", `<!doctype html><html><body><svg/></body></html>`, tableau.NotTableau},
 		"a page as svg":     {"image/svg+xml", `<html><svg/></html>`, tableau.NotTableau},

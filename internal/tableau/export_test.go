@@ -107,10 +107,14 @@ func TestValidate(t *testing.T) {
 		{"one side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 100}}, []string{"image"}},
 		{"negative side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: -1, Height: 5}}, []string{"image"}},
 		{"huge side", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 5, Height: 10_001}}, []string{"image"}},
+		{"too many pixels", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}}, []string{"image"}},
+		{"too many pixels in high resolution", tableau.ExportRequest{Format: tableau.PNG, Image: tableau.ImageOptions{HighResolution: true, Width: 5000, Height: 5000}}, []string{"image"}},
 		{"page", tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: "A44", Orientation: "sideways"}}, []string{"pdf.page_size", "pdf.orientation"}},
 		{"age", tableau.ExportRequest{Format: tableau.PDF, MaxAge: -1}, []string{"max_age_minutes"}},
 		{"language", tableau.ExportRequest{Format: tableau.PDF, Language: "de&x=1"}, []string{"language"}},
 		{"no field", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("", "x")}, []string{"filters"}},
+		{"a long field", tableau.ExportRequest{Format: tableau.PDF, Filters: filters(strings.Repeat("ü", 201), "x")}, []string{"filters"}},
+		{"a parameter without a name", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("Parameters.", "x")}, []string{"filters"}},
 		{"no value", tableau.ExportRequest{Format: tableau.PDF, Filters: []tableau.Filter{{Field: "x"}}}, []string{"filters"}},
 		{"an empty value among others", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("x", "a||b")}, []string{"filters"}},
 		{"a field twice", tableau.ExportRequest{Format: tableau.PDF, Filters: filters("x", "a", "x", "b")}, []string{"filters"}},
@@ -147,6 +151,21 @@ func TestValidate(t *testing.T) {
 	for _, size := range []string{"A3", "a4", "A5", "b4", "B5", "Executive", "folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid", "unspecified"} {
 		if err := (tableau.ExportRequest{Format: tableau.PDF, PDF: tableau.PDFOptions{PageSize: size}}).Validate(); err != nil {
 			t.Errorf("page size %s: %v", size, err)
+		}
+	}
+	for _, ask := range []tableau.ExportRequest{
+		{Format: tableau.PNG, Image: tableau.ImageOptions{HighResolution: true, Width: 4000, Height: 4000}},
+		{Format: tableau.PNG, Image: tableau.ImageOptions{Width: 8000, Height: 8000}},
+		{Format: tableau.PDF, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}},
+		{Format: tableau.SVG, Image: tableau.ImageOptions{Width: 10_000, Height: 10_000}},
+	} {
+		if err := ask.Validate(); err != nil {
+			t.Errorf("%+v: %v", ask.Image, err)
+		}
+	}
+	for _, field := range []string{strings.Repeat("ü", 200), strings.Repeat("売", 200), "Parameters.P", "Parameters"} {
+		if err := (tableau.ExportRequest{Format: tableau.PDF, Filters: filters(field, "x")}).Validate(); err != nil {
+			t.Errorf("field %s: %v", field, err)
 		}
 	}
 }

@@ -31,10 +31,11 @@ const (
 	maxCombinations    = 100
 	maxFilterQuery     = 6000 // bytes, encoded; gateways refuse addresses above 8 KB
 	maxFilterFields    = 50
+	maxFieldName       = 200 // characters
 	filterQueryKey     = "vf_"
 	filterSeparator    = ","
 	escapedSeparator   = `\,`
-	filterFieldMessage = "Name a field's caption as the view shows it, of at most 200 characters."
+	filterFieldMessage = "Name a field's caption as the view shows it, of at most 200 characters; of a parameter, Parameters. and its name."
 )
 
 // validateFilters notes what cannot be sent.
@@ -46,7 +47,7 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 	seen := make(map[string]bool, len(filters))
 	combinations := 1
 	for _, f := range filters {
-		if f.Field == "" || len(f.Field) > 200 || !isLine(f.Field) {
+		if f.Field == "" || f.Field == parameterPrefix || utf8.RuneCountInString(f.Field) > maxFieldName || !isLine(f.Field) {
 			wrong.Add("filters", filterFieldMessage)
 			continue
 		}

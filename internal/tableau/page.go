@@ -20,8 +20,8 @@ func (p pagination) isLast(page, received int) bool {
 	return total < 0 || received == 0 || page*size >= total
 }
 
-// pages reads all pages of a list.
-func pages[T any](read func(page int) ([]T, pagination, error)) ([]T, error) {
+// pages reads all pages of the list that a call is for.
+func pages[T any](op string, read func(page int) ([]T, pagination, error)) ([]T, error) {
 	var all []T
 	for page := 1; page <= maxPages; page++ {
 		items, p, err := read(page)
@@ -36,7 +36,7 @@ func pages[T any](read func(page int) ([]T, pagination, error)) ([]T, error) {
 			return all, nil
 		}
 	}
-	return nil, &Error{Op: opViews, Cause: TooLarge, Detail: fmt.Sprintf("more than %d pages", maxPages)}
+	return nil, &Error{Op: op, Cause: TooLarge, Detail: fmt.Sprintf("more than %d pages", maxPages)}
 }
 
 // codeBeyondLastPage answers a page that does not exist (any more).

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vizpost/vizpost/internal/content"
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
@@ -47,6 +48,16 @@ type ImageOptions struct {
 }
 
 func (o ImageOptions) sized() bool { return o.Width != 0 || o.Height != 0 }
+
+// pixels is how many a picture of the size that is asked for has. The sides are
+// at most maxImageSide, or they are refused for that.
+func (o ImageOptions) pixels() int {
+	n := min(o.Width, maxImageSide) * min(o.Height, maxImageSide)
+	if o.HighResolution {
+		n *= 4
+	}
+	return n
+}
 
 // PDFOptions are the options of a PDF.
 type PDFOptions struct {
@@ -163,6 +174,8 @@ func (r ExportRequest) validateFit(wrong *problem.Fields) {
 		switch {
 		case r.Format != PNG && r.Format != SVG && r.Format != PDF:
 			wrong.Add("image", "Width and height belong to the formats png, svg and pdf.")
+		case r.Format == PNG && r.Image.pixels() > content.MaxPixels:
+			wrong.Add("image", "A picture of this size has more than %d million pixels, which vizpost does not take. High resolution has four for each. Give a smaller width and height.", content.MaxPixels/1_000_000)
 		case what == aCustomView && r.Format != PDF:
 			wrong.Add("image", "Tableau has no width and height for the image of a custom view, only for its pdf. Leave them out.")
 		}

@@ -286,3 +286,20 @@ func TestStandInFindsAndLists(t *testing.T) {
 		t.Errorf("on a Tableau Server: %v", err)
 	}
 }
+
+// A list that never ends is given up, and the error says which list it was.
+func TestEndlessLists(t *testing.T) {
+	t.Parallel()
+	server := newFake().
+		on("GET /api/3.27/sites/site-1/workbooks", answer(200, "application/json", `{"pagination":{"pageSize":"1","totalAvailable":"999999999"},"workbooks":{"workbook":[{"id":"w"}]}}`)).
+		on("GET /api/3.27/sites/site-1/customviews", answer(200, "application/json", `{"pagination":{"pageSize":"1","totalAvailable":"999999999"},"customViews":{"customView":[{"id":"c"}]}}`))
+	c := client(t, base, tableau.Options{Transport: server})
+	_, err := c.Workbooks(t.Context(), session(base))
+	if e := asError(t, err); e.Cause != tableau.TooLarge || e.Op != "list workbooks" {
+		t.Errorf("got %v, want the workbooks to be too many", e)
+	}
+	_, err = c.CustomViews(t.Context(), session(base), "v")
+	if e := asError(t, err); e.Cause != tableau.TooLarge || e.Op != "list custom views" {
+		t.Errorf("got %v, want the custom views to be too many", e)
+	}
+}

@@ -53,9 +53,13 @@
 //	401001 at sign-in                    never again: repeated tries lock the account
 //	401000, 401002                       sign in anew, once, then again
 //	429                                  later, after RetryAfter where it is set
-//	5xx, broken connections, timeouts    later
-//	failed renderings (400074, 400080,
-//	400081, 400082, 400101, 400126)      once
+//	5xx, broken connections, timeouts,
+//	answers that break off, and pages
+//	of a gateway during a session        later
+//	failed renderings and look-ups
+//	(400023, 400048, 400050, 400052,
+//	400053, 400074, 400080, 400081,
+//	400082, 400101, 400126, 400128)      once
 //	all others                           not without a change
 //
 // Arguments that are wrong are a problem.Error with the names of the fields.

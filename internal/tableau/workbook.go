@@ -27,7 +27,7 @@ type Workbook struct {
 // Workbooks lists the workbooks that the user may see: one request for each
 // thousand. Source: Tableau REST API reference, "Query Workbooks for Site".
 func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
-	return pages(func(page int) ([]Workbook, pagination, error) {
+	return pages(opWorkbooks, func(page int) ([]Workbook, pagination, error) {
 		query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)}}
 		var a answer
 		err := c.call(ctx, request{op: opWorkbooks, method: http.MethodGet, url: s.site() + "/workbooks?" + query.Encode(), token: s.Token}, &a)

@@ -53,8 +53,10 @@ export function ConnectionDialog({ connection: given, close }) {
   const atCredential = ["credentials_rejected", "token_in_use", "identity_change"].includes(problem?.code);
   const asksIdentity = problem?.code === "identity_change";
 
+  // A day that was entered for the token before says nothing of a new one.
+  const endsOn = form.expires_on !== start.expires_on && form.expires_on;
   const auth = () => token
-    ? { method: form.method, token_name: form.token_name.trim(), token_secret: form.token_secret.trim(), ...(form.expires_on && { expires_on: form.expires_on }) }
+    ? { method: form.method, token_name: form.token_name.trim(), token_secret: form.token_secret.trim(), ...(endsOn && { expires_on: endsOn }) }
     : { method: form.method, username: form.username.trim(), password: form.password };
 
   // missing finds what cannot be sent at all.
