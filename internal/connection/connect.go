@@ -26,7 +26,7 @@ func (s *Service) Create(ctx context.Context, id string, in Settings) (Connectio
 		ID: id, Name: in.Name, ServerURL: in.ServerURL, Site: in.Site, Notify: in.Notify,
 		State: Connected, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 
 	c := old.Clone()
 	c.Name, c.ServerURL, c.Site, c.Notify = in.Name, in.ServerURL, in.Site, in.Notify
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, old, c, in.Credential)
 	if err != nil {
 		return Connection{}, err
 	}

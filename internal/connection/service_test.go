@@ -303,6 +303,60 @@ func TestSwitchMethodKeepsConnection(t *testing.T) {
 	})
 }
 
+// The token that a connection has is entered again with another server, site or
+// name: these are tried, and not taken for the ones with which it works.
+func TestEditTriesKnownTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	otherSite, otherServer, unsafe, down := "nosuch", "https://other.test", "http://tableau.test", "https://down.test"
+	misspelt := func(c tableau.Credential) tableau.Credential { c.TokenName = "misspelt"; return c }
+	for _, test := range []struct {
+		name    string
+		edit    connection.Edit
+		refused string // code; "" when it works
+		cause   string
+		signIns int
+	}{
+		{"another site", connection.Edit{Site: &otherSite}, problem.CodeCredentialsRejected, "mistyped", 0},
+		{"another server that is down", connection.Edit{ServerURL: &down}, problem.CodeTableauUnreachable, "server_down", 0},
+		{"another server", connection.Edit{ServerURL: &otherServer}, "", "", 1},
+		{"another scheme", connection.Edit{ServerURL: &unsafe}, "", "", 1},
+		{"another name", connection.Edit{}, problem.CodeCredentialsRejected, "mistyped", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				before := w.connect()
+				w.wantSignIns(1, 0)
+				w.network.unreachable.Store(&down)
+				edit, credential := test.edit, w.token()
+				if edit.Site == nil && edit.ServerURL == nil {
+					credential = misspelt(credential)
+				}
+				edit.Credential = &credential
+				after, err := w.Edit(w.Context(), before.ID, edit)
+				if test.refused == "" {
+					w.succeed(err)
+					if after.ServerURL != *edit.ServerURL || after.Site != before.Site {
+						w.Errorf("got %s, site %q, want %s, site %q", after.ServerURL, after.Site, *edit.ServerURL, before.Site)
+					}
+				} else {
+					p := w.wantProblem(err, problem.Invalid, test.refused)
+					if len(p.Causes) == 0 || p.Causes[0].Code != test.cause {
+						w.Errorf("got causes %+v, want %s first", p.Causes, test.cause)
+					}
+					if diff := cmp.Diff(before, w.stored(before.ID)); diff != "" {
+						w.Errorf("the connection changed (-want +got):\n%s", diff)
+					}
+				}
+				if got := w.tableau.Stats().SignIns; got != test.signIns {
+					w.Errorf("got %d sign-ins, want %d", got, test.signIns)
+				}
+				w.succeed(w.Do(w.Context(), before.ID, look))
+			})
+		})
+	}
+}
+
 func TestIdentityChange(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -173,7 +173,7 @@ func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, er
 	case !problem.Is(err, problem.NotFound):
 		return TestResult{}, fmt.Errorf("looking for the token's connection: %w", err)
 	}
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {
 		return TestResult{}, err
 	}
