@@ -228,6 +228,11 @@ func TestUsedElsewhereTellsTheRemedy(t *testing.T) {
 		p := w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
 		if got := codes(p.Causes); got != connection.CodeTokenUsedElsewhere {
 			w.Errorf("got causes %s, want that it is used elsewhere", got)
+		} else if !strings.HasSuffix(p.Message, p.Causes[0].Remedy) {
+			w.Errorf("got %q, want the remedy in it", p.Message)
+		}
+		if e := w.wantLast(c.ID, connection.Tested, ""); strings.Contains(e.Summary, "account settings") {
+			w.Errorf("the history says %q, want it without the remedy", e.Summary)
 		}
 		w.wantWords(p.Causes)
 	})

@@ -316,7 +316,7 @@ func TestEditTriesKnownTokenElsewhere(t *testing.T) {
 		cause   string
 		signIns int
 	}{
-		{"another site", connection.Edit{Site: &otherSite}, problem.CodeCredentialsRejected, "mistyped", 0},
+		{"another site", connection.Edit{Site: &otherSite}, problem.CodeCredentialsRejected, "wrong_site", 0},
 		{"another server that is down", connection.Edit{ServerURL: &down}, problem.CodeTableauUnreachable, "server_down", 0},
 		{"another server", connection.Edit{ServerURL: &otherServer}, "", "", 1},
 		{"another scheme", connection.Edit{ServerURL: &unsafe}, "", "", 1},
@@ -341,6 +341,9 @@ func TestEditTriesKnownTokenElsewhere(t *testing.T) {
 					}
 				} else {
 					p := w.wantProblem(err, problem.Invalid, test.refused)
+					if test.cause == "wrong_site" && (len(p.Fields) != 1 || p.Fields[0].Name != "site") {
+						w.Errorf("got fields %+v, want the site", p.Fields)
+					}
 					if len(p.Causes) == 0 || p.Causes[0].Code != test.cause {
 						w.Errorf("got causes %+v, want %s first", p.Causes, test.cause)
 					}

@@ -73,7 +73,11 @@ func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau
 	})
 	if err != nil {
 		s.abandon(ctx, t)
-		return trial{}, s.answer(ctx, err, c)
+		var worked Connection
+		if stored.Fingerprint == fp && stored.Auth == c.Auth && stored.State.Works() && !sameUse(stored, c) {
+			worked = stored
+		}
+		return trial{}, s.answer(ctx, err, c, worked)
 	}
 	return t, nil
 }

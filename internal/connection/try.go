@@ -31,9 +31,9 @@ func (s *Service) Test(ctx context.Context, id string) (TestResult, error) {
 		err = attempt(ctx)
 	}
 	if err != nil {
-		err = s.answer(ctx, err, c)
+		err = s.answer(ctx, err, c, Connection{})
 		known, _ := problem.From(err)
-		s.noteOnly(ctx, id, Tested, "The test failed: "+known.Message)
+		s.noteOnly(ctx, id, Tested, "The test failed: "+brief(known))
 		return TestResult{}, err
 	}
 	s.noteOnly(ctx, id, Tested, "The test succeeded.")
