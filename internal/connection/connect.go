@@ -99,6 +99,12 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 		s.abandon(ctx, t)
 		return Connection{}, fmt.Errorf("preparing to release held runs: %w", err)
 	}
+	// Tableau may have taken long. To put a secret for a connection that was
+	// deleted meanwhile would take the place of the one that can be recovered.
+	if err := s.unedited(ctx, old); err != nil {
+		s.abandon(ctx, t)
+		return Connection{}, err
+	}
 	if err := s.store(ctx, t, c, func(ctx context.Context, c Connection, session *Session) error {
 		return s.replace(ctx, old, c, session)
 	}); err != nil {

@@ -495,6 +495,46 @@ func TestDelete(t *testing.T) {
 	})
 }
 
+// While a person's new credential is tried, another person deletes the
+// connection: its secret is the one that can be recovered.
+func TestDeleteOvertakesAnEdit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		credential := w.newToken("", "new")
+		vault := &watchedVault{Vault: w.store}
+		editor := w.process(w.store, vault)
+		w.onRoute("/auth/signin", func() {
+			w.onRoute("", nil)
+			w.succeed(w.Delete(w.Context(), c.ID, 0))
+		})
+		_, err := editor.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+		// In Secrets Manager, to put a version is to restore the secret.
+		if vault.puts != 0 {
+			w.Errorf("got %d secrets put for a connection that is gone, want none", vault.puts)
+		}
+		value, err := w.store.RecoverSecret(w.Context(), connection.VaultOwner(c.ID))
+		w.succeed(err)
+		got, err := connection.DecodeCredential(value)
+		w.succeed(err)
+		if want := w.token(); got.TokenName != want.TokenName || got.Secret.Reveal() != want.Secret.Reveal() {
+			w.Errorf("got the token %q recovered, want %q", got.TokenName, want.TokenName)
+		}
+	})
+}
+
+// watchedVault counts what is put into a vault.
+type watchedVault struct {
+	connection.Vault
+	puts int
+}
+
+func (v *watchedVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	v.puts++
+	return v.Vault.PutSecret(ctx, owner, version, value)
+}
+
 func TestTestRestores(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
