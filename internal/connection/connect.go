@@ -71,6 +71,9 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 		in.Site = old.Site
 	}
 	if e.ExpiresAt != nil {
+		if !e.ExpiresAt.IsZero() && in.Credential.Method != tableau.PersonalAccessToken {
+			return Connection{}, noEnd()
+		}
 		if err := s.checkEnd("auth.expires_on", *e.ExpiresAt); err != nil {
 			return Connection{}, err
 		}
@@ -200,11 +203,15 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 func checkEntered(c Connection) error {
 	switch {
 	case c.Auth.Method != tableau.PersonalAccessToken:
-		return problem.InvalidField("token_expires_on", "Only a personal access token has an end. Leave this out.")
+		return noEnd()
 	case c.TokenLife.Source == ExpiryTableau:
 		return problem.InvalidField("token_expires_on", fmt.Sprintf("Tableau itself says that this token ends on %s. Leave this out.", day(c.TokenLife.ExpiresAt)))
 	}
 	return nil
+}
+
+func noEnd() error {
+	return problem.InvalidField("token_expires_on", "Only a personal access token has an end. Leave this out.")
 }
 
 // checkEnd refuses a day that has passed as the end of a token that works.

@@ -194,6 +194,8 @@ func TestEnteredExpiry(t *testing.T) {
 
 		// A password has none.
 		password := w.password()
+		_, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &password, ExpiresAt: &end})
+		w.wantFields(err, "token_expires_on")
 		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &password, ExpiresAt: &none})
 		w.succeed(err)
 		wantEnd(c, time.Time{}, connection.ExpiryUnknown)
