@@ -56,7 +56,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	if e.Credential == nil {
 		return s.editPlain(ctx, old, e)
 	}
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	if e.ServerURL != nil && e.Site == nil {
@@ -148,7 +148,7 @@ func (s *Service) replace(ctx context.Context, old, c Connection, session *Sessi
 
 // editPlain changes what needs no sign-in.
 func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connection, error) {
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	set(&in.Site, e.Site)

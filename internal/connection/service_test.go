@@ -303,6 +303,29 @@ func TestSwitchMethodKeepsConnection(t *testing.T) {
 	})
 }
 
+// What is wrong with the form of a request is told together with all else, each
+// field once.
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.wantSignIns(1, 0)
+		form := problem.Fields{{Name: "auth.token_secret", Message: "This is missing."}}
+		credential := tableau.Credential{Method: tableau.PersonalAccessToken}
+		in := connection.Settings{ServerURL: serverURL, Site: "a/b", Notify: []string{"x"}, Credential: credential, Wrong: form}
+		_, createErr := w.Create(w.Context(), w.newID(), in)
+		_, testErr := w.TestSettings(w.Context(), in)
+		name := ""
+		_, editErr := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, Site: &in.Site, Notify: &in.Notify, Credential: &credential, Wrong: form})
+		for _, err := range []error{createErr, testErr, editErr} {
+			w.wantFields(err, "auth.token_secret", "name", "site", "notify[0]")
+		}
+		_, err := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, Wrong: problem.Fields{{Name: "token_expires_on"}}})
+		w.wantFields(err, "token_expires_on", "name")
+		w.wantSignIns(0, 0)
+	})
+}
+
 // The token that a connection has is entered again with another server, site or
 // name: these are tried, and not taken for the ones with which it works.
 func TestEditTriesKnownTokenElsewhere(t *testing.T) {
