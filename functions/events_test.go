@@ -123,8 +123,7 @@ func TestEventFiles(t *testing.T) {
 	// A token that has not signed in for eight days.
 	kept, err = a.store.Connection(t.Context(), connection)
 	a.must(kept, err)
-	kept.TokenLife.LastUsedAt = time.Now().AddDate(0, 0, -8)
-	a.must(nil, a.store.UpdateConnection(t.Context(), kept, nil))
+	a.unusedForDays(kept, 8)
 	signIns := a.tableau.Stats().SignIns
 	a.invoke("care", event("care-day.json"))
 	a.work()

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
@@ -277,11 +278,8 @@ func (a *account) lookAfterTokens(connection string) {
 	a.Helper()
 	c, err := a.store.Connection(a.Context(), connection)
 	a.must(c, err)
-	c.TokenLife.LastUsedAt, c.TokenLife.ExpiresAt = time.Now().AddDate(0, 0, -8), time.Now().AddDate(0, 0, 5)
-	known, err := a.store.SignIn(a.Context(), c.Fingerprint)
-	a.must(known, err)
-	known.Session.SignedInAt = c.TokenLife.LastUsedAt
-	a.must(nil, a.store.UpdateConnection(a.Context(), c, &known.Session))
+	c.TokenLife.ExpiresAt = time.Now().AddDate(0, 0, 5)
+	a.unusedForDays(c, 8)
 	before := len(a.mails("ops@example.com"))
 	a.invoke("care", a.event("care-day.json"))
 	a.invoke("care", a.event("care-day.json"))
@@ -289,6 +287,16 @@ func (a *account) lookAfterTokens(connection string) {
 	if got := len(a.mails("ops@example.com")); got != before+1 {
 		a.Errorf("got %d warnings, want one", got-before)
 	}
+}
+
+// unusedForDays stores a connection whose token has not signed in for days.
+func (a *account) unusedForDays(c connection.Connection, days int) {
+	a.Helper()
+	known, err := a.store.SignIn(a.Context(), c.Fingerprint)
+	a.must(known, err)
+	c.TokenLife.LastUsedAt = time.Now().AddDate(0, 0, -days)
+	known.Session.SignedInAt = c.TokenLife.LastUsedAt
+	a.must(nil, a.store.UpdateConnection(a.Context(), c, &known.Session))
 }
 
 // restoreSecret enters a credential where an operator has removed the secret.

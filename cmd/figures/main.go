@@ -128,7 +128,9 @@ type bench struct {
 // is not counted as vizpost's.
 type tableauServer struct {
 	url, site, tokenName, tokenSecret string
-	stop                              func() error
+
+	transport http.RoundTripper // to call it with; nil means the usual one
+	stop      func() error
 }
 
 // standIn starts the stand-in and waits until it answers.
@@ -182,7 +184,7 @@ func (s tableauServer) control(ctx context.Context, method, path string, body, a
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: 10 * time.Second, Transport: s.transport}
 	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("asking the stand-in: %w", err)

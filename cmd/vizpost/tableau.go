@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/standalone"
@@ -46,6 +47,7 @@ func standIn(ctx context.Context, c command) error {
 	version := f.String("api-version", "3.29", "REST API version of the server")
 	latency := f.Duration("latency", 0, "how long each export takes")
 	cloud := f.Bool("cloud", false, "be a Tableau Cloud rather than a Tableau Server")
+	certificate := f.String("https", "", "serve https, with a new certificate that is written to this `file`; name it in VIZPOST_CA_BUNDLE")
 	if err := c.parse(f); err != nil {
 		return err
 	}
@@ -60,9 +62,16 @@ func standIn(ctx context.Context, c command) error {
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w; choose another with --addr", *addr, err)
 	}
+	address := pageURL(listener.Addr())
+	if *certificate != "" {
+		if listener, err = withCertificate(listener, *certificate); err != nil {
+			return err
+		}
+		address = "https" + strings.TrimPrefix(address, "http")
+	}
 	name, tokenSecret := server.PAT()
 	user, password := server.Password()
 	c.printf("url: %s\nsite: %s\ntoken name: %s\ntoken secret: %s\nuser: %s\npassword: %s\n",
-		pageURL(listener.Addr()), server.Site(), name, tokenSecret, user, password)
+		address, server.Site(), name, tokenSecret, user, password)
 	return standalone.Serve(ctx, listener, server)
 }

@@ -37,7 +37,7 @@ func TestSwitchToToken(t *testing.T) {
 		t.Errorf("the connection signs in with %v, want the token %q", auth, name)
 	}
 
-	do(ctx, t, "a7-run", press("Reports"), press("Morning numbers"), press("Run now"), says("Delivered"), chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
+	do(ctx, t, "a7-run", press("Reports"), press("Morning numbers"), says("It has not run yet"), press("Run now"), says("Delivered"), chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
 	if got := len(s.mails()); got != 1 {
 		t.Errorf("%d mails in the outbox, want 1", got)
 	}
@@ -124,7 +124,7 @@ func TestAnotherUsersToken(t *testing.T) {
 
 	// The token that ana's connection had is free now; rui's belongs to this one.
 	do(ctx, t, "d4-in-use", press("Add connection"), fill("Name", "Second"), fill("Server", s.tableau["url"]), fill("Site", s.tableau["site"]),
-		fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Another connection has this token"), says("Sales"))
+		fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Another connection has this token"), says("Open that connection"))
 }
 
 // TestDeleteConnection: the reports that would break are named, and keep the

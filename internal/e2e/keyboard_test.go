@@ -73,8 +73,12 @@ func TestKeyboardOnly(t *testing.T) {
 
 	// The focus stays inside: round and round, in both directions.
 	inside := map[string]bool{}
-	for range 40 {
-		k.press(kb.Tab)
+	for i := range 60 {
+		if i < 40 {
+			k.press(kb.Tab)
+		} else {
+			k.back()
+		}
 		if out := ask(ctx, t, chromedp.Evaluate[bool](`!document.querySelector("dialog").contains(document.activeElement)`)); out {
 			t.Fatalf("Tab leaves the dialog, to %q", focused(ctx, t))
 		}

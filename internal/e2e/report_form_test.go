@@ -107,8 +107,11 @@ func TestFormSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("the focus is on %q, want the first field that is wrong", name)
 	}
 
+	// What is mended is no longer marked; the rest stays.
+	do(ctx, t, "reports-20-mended", chromedp.SendKeys(labelled("Name"), "N"), chromedp.WaitNotPresent(`//form//*[contains(., "Give the report a name.")]`), seen("Give at least one recipient."))
+
 	// Of a report that exists: what only some need opens when it is wrong.
-	do(ctx, t, "reports-21-wrong", at("/reports/"+id+"?edit"), chromedp.WaitVisible(`//h1[contains(., "Edit Morning numbers")]`),
+	do(ctx, t, "reports-21-wrong", at("/reports/"+id+"?edit"), press("Leave"), chromedp.WaitVisible(`//h1[contains(., "Edit Morning numbers")]`),
 		choose("Repeats", "custom"), write(labelled("Cron expression"), "0 9 31 2 *"),
 		seen("This never comes due"),
 		chromedp.Click(button("Add filter")), chromedp.SendKeys(labelled("Field"), "Region"),
@@ -125,6 +128,10 @@ func TestFormSaysWhatIsWrong(t *testing.T) {
 	if diff := cmp.Diff([]string{"content[0].filters", "content[0].image", "schedule.cron", "destinations[0].to"}, wrong); diff != "" {
 		t.Errorf("the fields that are marked (-want +got):\n%s", diff)
 	}
+
+	// What is taken away leaves the focus where one goes on.
+	do(ctx, t, "reports-21-removed", press("Remove the filter Region"), settles(`document.activeElement.dataset.field === "content[0].filters"`),
+		chromedp.WaitNotPresent(`//form//*[contains(., "A filter has no value.")]`))
 
 	// What is not saved is not lost by a click.
 	do(ctx, t, "reports-22-leave", chromedp.Click(`//nav//a[contains(., "Reports")]`), chromedp.WaitVisible(`//dialog[contains(., "Leave without saving?")]`))
@@ -187,6 +194,26 @@ func TestFailedRun(t *testing.T) {
 	}
 }
 
+// TestHeldRun shows a run that waits for its connection, and what became of it.
+func TestHeldRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	connection := s.connect()
+	id := s.report(connection, "Morning numbers", "png")
+	s.control("/-/enable-mfa", object{})
+	c := newChecker(t)
+	ctx := c.ctx
+	noExceptions(ctx, t)
+	do(ctx, t, "reports-80-held", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id), press("Run now"),
+		chromedp.WaitVisible(`//*[@aria-label="Progress"]//*[. = "Held"]`), says("delivered once the connection works"))
+	c.check("reports-80-held")
+	do(ctx, t, "reports-81-report", at("/reports/"+id), seen("Its runs wait until it works again."), chromedp.WaitVisible(chromedp.CSS(`.run-row .state.held`)))
+	c.check("reports-81-report")
+	name, secret := s.newToken(s.tableau["user"], "anew")
+	s.call(http.StatusOK, "PATCH", "/v1/connections/"+connection, object{"auth": object{"method": "personal_access_token", "token_name": name, "token_secret": secret}})
+	do(ctx, t, "reports-82-released", chromedp.Click(chromedp.CSS(`.run-row a`)), says("Delivered"), seen("released"))
+}
+
 // TestSlackInTheForm keeps a webhook from within the form. Its address is sent
 // and is not seen again.
 func TestSlackInTheForm(t *testing.T) {
@@ -201,9 +228,18 @@ func TestSlackInTheForm(t *testing.T) {
 		chromedp.SendKeys(`//dialog//input[@type="password"]`, "https://example.com/services/x"), chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(`//dialog//input[@aria-invalid="true"]`))
 	c.check("reports-50-webhook")
+	if behind := ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("form.report-form article [aria-invalid=true]").length`)); behind > 0 {
+		t.Error("the report behind the dialog was sent too")
+	}
 	do(ctx, t, "reports-51-kept", write(`//dialog//input[@type="password"]`, "https://hooks.slack.com/services/T0/B0/canary"), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(`//dialog`),
 		chromedp.WaitVisible(`//article[@aria-label="Slack"]//select[option[contains(., "#sales")]]`))
 	c.check("reports-52-kept")
+	if report := s.call(http.StatusOK, "GET", "/v1/reports/"+id, nil); report["version"] != 1.0 {
+		t.Errorf("the report has version %v: keeping the webhook saved it too", report["version"])
+	}
+	if marked := ask(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("form [aria-invalid=true]").length`)); marked > 0 {
+		t.Errorf("%d fields are marked wrong, and nothing was saved", marked)
+	}
 	page := ask(ctx, t, chromedp.Evaluate[string](`document.documentElement.outerHTML + [...document.querySelectorAll("input")].map((i) => i.value).join()`))
 	if strings.Contains(page, "canary") {
 		t.Error("the webhook's address is still in the page")

@@ -45,14 +45,14 @@ func (b *bucket) Link(_ context.Context, f run.File) (string, error) {
 	return b.URL + "/" + f.Object + "?X-Amz-Signature=x", nil
 }
 
-const salesCSV = "Region,Sales\r\nWest,1\r\n"
+const exportedText = "Region,Sales\r\nWest,1\r\n"
 
 // oneFile is the service of runs, with a file that no export has to be waited
 // for.
 type oneFile struct{ *run.Service }
 
 func (oneFile) File(context.Context, string, string) (run.File, error) {
-	return run.File{ID: "f", Object: "runs/r/f.csv", Name: "Sales.csv", ContentType: "text/csv", Size: int64(len(salesCSV))}, nil
+	return run.File{ID: "f", Object: "runs/r/f.csv", Name: "Sales.csv", ContentType: "text/csv", Size: int64(len(exportedText))}, nil
 }
 
 func newCloud(t *testing.T, providers ...string) *cloud {
@@ -73,7 +73,7 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 		if r.Header.Get("Origin") == c.address { // as the template has it
 			w.Header().Set("Access-Control-Allow-Origin", c.address)
 		}
-		_, _ = io.WriteString(w, salesCSV)
+		_, _ = io.WriteString(w, exportedText)
 	}))
 	t.Cleanup(c.bucket.Close)
 	signIn := httpapi.SignIn{Domain: c.pool.URL, Issuer: poolIssuer, ClientID: poolClient, Providers: providers}
@@ -207,7 +207,7 @@ func TestFilesComeFromTheBucket(t *testing.T) {
 	ctx := c.open(1200, 800)
 	do(ctx, t, "cognito-file", chromedp.Navigate(c.address+"/"), chromedp.Click(signInButton), chromedp.WaitVisible(signedIn))
 	got := evaluate(ctx, t, `import("/api.js").then((api) => api.blob("/v1/runs/r/files/f")).then((b) => b.text()).catch((p) => p.message)`)
-	if got != salesCSV {
+	if got != exportedText {
 		t.Errorf("the page gets %q, want the file", got)
 	}
 	select {

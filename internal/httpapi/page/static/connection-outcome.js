@@ -43,17 +43,21 @@ const leads = {
   tableau_timeout: "Tableau did not answer in time",
 };
 
+const owner = / \((01[0-9A-Z]{24})\)/; // the id of the connection that has the token
+
 // Trouble is the problem as a whole, above the form. It takes the focus where
 // no field is to blame.
 export function Trouble({ problem }) {
   if (!problem || !problem.message || (problem.code === "invalid" && problem.fields.length > 0)) return null;
   const held = problem.code === "identity_change" || problem.code === "stopped";
   // The likely cause is listed below, and what to send is for callers of the API.
-  const text = problem.message.replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "");
+  const text = problem.message.replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "").replace(owner, "");
+  const owned = problem.code === "token_in_use" && owner.exec(problem.message);
   const lead = leads[problem.code];
   return html`<${Notice} tone=${held ? "held" : "bad"} title=${lead || text} tabindex="-1">
     ${lead && html`<p>${text}</p>`}
     ${problem.more && html`<p>${problem.more}</p>`}
+    ${owned && html`<p><a href=${`#/settings/connections/${owned[1]}`}>Open that connection</a>.</p>`}
     ${problem.code === "stale_version" && html`<p>Close this and open it again to see what it is now.</p>`}
     ${problem.code === "identity_change" && html`<p>If this is the user that you mean, go on with “Use this user anyway”.</p>`}
     <${Causes} causes=${problem.causes} shown=${1} />

@@ -1,8 +1,8 @@
 // What a report exports: its views, each with its format, filters and options.
 import { formats, nameOf, newContent, newFilter, pageSizes, replaced } from "/report-draft.js";
-import { Check, Chips, Choice, Pills, Template, Text, splitLines, useWrong } from "/report-fields.js";
+import { Check, Chips, Choice, Pills, Template, Text, focusField, splitLines, useWrong } from "/report-fields.js";
 import { features } from "/features.js";
-import { Button, Disclosure, Icon, html, useEffect, useState } from "/ui.js";
+import { Button, Disclosure, Icon, html, useEffect, useRef, useState } from "/ui.js";
 import { Thumb, previewPath, usePictures } from "/thumbs.js";
 import { ViewPicker } from "/view-picker.js";
 
@@ -24,7 +24,7 @@ export function ContentEditor({ connection, value, change }) {
   return html`<div class="contents">
     ${value.map((c, i) => html`<${Content} key=${c.key} path=${`content[${i}]`} connection=${connection} pictures=${pictures} able=${able} value=${c}
       change=${(more) => change(value.map((old) => (old.key === c.key ? { ...old, ...more } : old)))}
-      replace=${() => setPicking(c.key)} remove=${() => change(value.filter((old) => old.key !== c.key))} />`)}
+      replace=${() => setPicking(c.key)} remove=${() => { change(value.filter((old) => old.key !== c.key)); focusField("content"); }} />`)}
     <div class=${value.length === 0 ? "pick-first" : ""}>
       ${value.length === 0 && html`<p class="quiet">${connection ? "Choose one or more views. They go out together, in one message." : "Choose a connection first."}</p>`}
       <${Button} icon="plus" onClick=${() => setPicking("more")} disabled=${!connection} data-field="content" aria-invalid=${wrong ? "true" : undefined}
@@ -87,14 +87,18 @@ const order = ["pdf", "png", "svg", "csv", "xlsx", "pptx"];
 
 function Filters({ path, value, change }) {
   const wrong = useWrong(path);
-  const add = (kind) => change([...value, newFilter(kind)]);
+  const box = useRef(null);
+  const add = (kind) => {
+    change([...value, newFilter(kind)]);
+    requestAnimationFrame(() => [...box.current.querySelectorAll(".filter")].at(-1)?.querySelector("input").focus());
+  };
   const set = (row, more) => change(value.map((old) => (old.key === row.key ? { ...old, ...more } : old)));
-  return html`<fieldset class="filters"><legend>Filters <span class="optional">optional</span></legend>
+  return html`<fieldset class="filters" ref=${box}><legend>Filters <span class="optional">optional</span></legend>
     ${value.length === 0 ? html`<p class="hint">Everything that the view shows is exported.</p>` : value.map((row) => html`<div class="filter" key=${row.key}>
       <${Text} label=${row.kind === "parameter" ? "Parameter" : "Field"} value=${row.field} change=${(field) => set(row, { field })} placeholder=${row.kind === "parameter" ? "Its name" : "Region"} autocomplete="off" />
       <${Chips} label=${row.kind === "parameter" ? "Value" : "Values"} values=${row.values} change=${(values) => set(row, { values: row.kind === "parameter" ? values.slice(-1) : values })}
         split=${splitLines} commas=${false} placeholder=${row.kind === "parameter" ? "One value" : "West, then Enter"} />
-      <button type="button" class="icon-button" aria-label=${`Remove the filter ${row.field || ""}`} onClick=${() => change(value.filter((old) => old.key !== row.key))}><${Icon} name="trash" /></button>
+      <button type="button" class="icon-button" aria-label=${`Remove the filter ${row.field || ""}`} onClick=${() => { change(value.filter((old) => old.key !== row.key)); focusField(path); }}><${Icon} name="trash" /></button>
     </div>`)}
     ${value.length > 0 && html`<p class="hint">Write the field as the view shows it: Tableau ignores a name that it does not know. Press Enter after each value.</p>`}
     <div class="actions">

@@ -2,7 +2,7 @@
 import { get, post } from "/api.js";
 import { DestinationDialog } from "/destinations.js";
 import { newEmail, newSlack } from "/report-draft.js";
-import { At, Check, Chips, Template, useWrong } from "/report-fields.js";
+import { At, Check, Chips, Template, focusField, useWrong } from "/report-fields.js";
 import { Button, Disclosure, Failure, Icon, Notice, html, toast, useState } from "/ui.js";
 
 export function DestinationsEditor({ value, change, kept, reload }) {
@@ -28,7 +28,7 @@ export function DestinationsEditor({ value, change, kept, reload }) {
     ${value.map((d, i) => html`<article class="content" key=${d.key} aria-label=${d.type === "slack" ? "Slack" : "Email"}>
       <header class="content-head">
         <span class="kind"><${Icon} name=${d.type === "slack" ? "slack" : "mail"} /></span><h3 class="grow">${d.type === "slack" ? "Slack" : "Email"}</h3>
-        <button type="button" class="icon-button" aria-label=${d.type === "slack" ? "Remove this Slack destination" : "Remove this email"} onClick=${() => change(value.filter((old) => old.key !== d.key))}><${Icon} name="trash" /></button>
+        <button type="button" class="icon-button" aria-label=${d.type === "slack" ? "Remove this Slack destination" : "Remove this email"} onClick=${() => { change(value.filter((old) => old.key !== d.key)); focusField("destinations"); }}><${Icon} name="trash" /></button>
       </header>
       ${d.type === "slack" ? html`<${Slack} path=${`destinations[${i}]`} value=${d} change=${(more) => set(d.key, more)} kept=${kept} reload=${reload} add=${() => setAdding(d.key)} />`
         : html`<${Email} path=${`destinations[${i}]`} value=${d} change=${(more) => set(d.key, more)} />`}

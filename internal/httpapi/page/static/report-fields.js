@@ -71,6 +71,10 @@ export function Pills({ label, value, change, options, path }) {
   </fieldset>`;
 }
 
+// focusField moves the focus to a control, once it is shown: where something
+// was taken away, the focus would be nowhere.
+export const focusField = (path) => requestAnimationFrame(() => document.querySelector(`[data-field="${CSS.escape(path)}"]`)?.focus());
+
 // splitAddresses takes apart what is pasted: addresses between commas,
 // semicolons, spaces or line breaks, also as "Ana Silva <ana@example.com>".
 export function splitAddresses(text) {
@@ -101,9 +105,8 @@ export function Chips({ path, label, hint, optional, values, change, split = spl
   };
   const pressed = (event) => {
     if (event.key === "Enter" || (commas && (event.key === "," || event.key === ";"))) {
-      if (event.key === "Enter" && !typed.trim()) return;
-      event.preventDefault();
-      add(typed);
+      event.preventDefault(); // and does not send the form
+      if (typed.trim()) add(typed);
     } else if (event.key === "Backspace" && !typed && values.length > 0) {
       event.preventDefault();
       drop(values.length - 1);

@@ -39,7 +39,14 @@ function Form({ id, report, connections, destinations, query, reload }) {
   const before = JSON.stringify(toRequest(first.current));
   const request = toRequest(draft);
   const dirty = JSON.stringify(request) !== before;
-  const set = (more) => setDraft((d) => ({ ...d, ...more }));
+  // What is changed is no longer said to be wrong, until it is saved again.
+  const mend = (is) => setWrong((w) => (Object.keys(w.shown).some(is)
+    ? { ...w, shown: Object.fromEntries(Object.entries(w.shown).filter(([path]) => !is(path))) } : w));
+  const set = (more) => {
+    setDraft((d) => ({ ...d, ...more }));
+    mend((path) => path in more || ("schedule" in more && path.startsWith("schedule.")) || Object.entries(more).some(([name, list]) => path.startsWith(`${name}[`) && moved(draft[name], list, path)));
+  };
+  const typed = ({ target }) => target.dataset.field && mend((path) => path === target.dataset.field);
   const connection = connections.find((c) => c.id === draft.connection_id);
 
   const refuse = (fields, failure = null) => {
@@ -59,6 +66,7 @@ function Form({ id, report, connections, destinations, query, reload }) {
   };
 
   const save = async (event, overwrite = false) => {
+    if (event && event.target !== form.current) return; // of a dialog's own form, within this one
     event?.preventDefault();
     if (busy) return;
     const lacking = missing(draft.schedule);
@@ -96,7 +104,7 @@ function Form({ id, report, connections, destinations, query, reload }) {
   const stale = problem?.status === 412;
   return html`<${WrongFields} wrong=${wrong}>
     <${LeaveGuard} when=${dirty && !done} />
-    <form class="report-form" ref=${form} onSubmit=${save} novalidate aria-label=${id ? "Edit the report" : "New report"}>
+    <form class="report-form" ref=${form} onSubmit=${save} onInput=${typed} onChange=${typed} novalidate aria-label=${id ? "Edit the report" : "New report"}>
       <${Part} title="Report">
         <${Text} path="name" label="Name" value=${draft.name} change=${(name) => set({ name })} placeholder="Morning numbers" autocomplete="off" data-first />
         <${Choice} path="connection_id" label="Connection" value=${draft.connection_id} change=${(connection_id) => set({ connection_id })}
@@ -126,6 +134,13 @@ function Form({ id, report, connections, destinations, query, reload }) {
       </footer>
     </form>
   <//>`;
+}
+
+// moved tells whether what is said of a part of a list no longer holds: another
+// part stands in its place, or its filters were changed.
+function moved(before, after, path) {
+  const [, i, rest] = /\[(\d+)\]\.?(.*)/.exec(path);
+  return before.length !== after.length || (rest === "filters" && before[i].filters !== after[i].filters);
 }
 
 function Part({ title, lead, children }) {

@@ -66,7 +66,6 @@ function Told({ run }) {
   const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
   return html`<${Notice} tone=${tone} title=${run.reason}
     actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>Mend the connection<//>`}>
-    ${run.state === "held" && html`It goes on by itself once the connection works again.`}
     ${run.state === "queued" && run.not_before && html`It is tried again <${When} at=${run.not_before} far />.`}<//>`;
 }
 

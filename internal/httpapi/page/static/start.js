@@ -11,6 +11,8 @@ import { Button, Failure, Icon, Loading, Page, Section, html, useLoad, useRef, u
 import { many, open } from "/words.js";
 
 const pages = 5; // of 100 runs, read back into the day
+const calm = 12_000; // milliseconds between two readings
+const busy = 2_000; // while something runs
 
 const midnight = () => new Date().setHours(0, 0, 0, 0);
 
@@ -32,20 +34,37 @@ async function readDay(known) {
     .sort((a, b) => new Date(a.scheduled_for) - new Date(b.scheduled_for));
 }
 
-async function readAll(known) {
-  const [connections, reports, runs, failed, destinations] = await Promise.all([
-    all("/v1/connections", "connections"), all("/v1/reports?last_run=true", "reports"), readDay(known),
+// readAll reads the runs each time, which is what moves while something runs;
+// the rest again after a while, when a run ended or came to be held, and when
+// memory forgets it.
+async function readAll(memory) {
+  const runs = await readDay(memory.runs);
+  const ends = runs.map((r) => (open(r) && r.state !== "held" ? "" : r.state)).join();
+  if (!memory.rest || ends !== memory.ends || Date.now() - memory.readAt >= calm) {
+    Object.assign(memory, { rest: await readRest(), ends, readAt: Date.now() });
+  }
+  const delivered = memory.rest.delivered || runs.some((r) => r.state === "delivered");
+  return { ...memory.rest, runs, delivered };
+}
+
+async function readRest() {
+  const [connections, reports, failed, destinations] = await Promise.all([
+    all("/v1/connections", "connections"), all("/v1/reports?last_run=true", "reports"),
     get("/v1/runs?state=failed,partly_delivered&limit=50"), all("/v1/destinations", "destinations"),
   ]);
-  const delivered = runs.some((r) => r.state === "delivered") || reports.some((r) => r.last_run?.state === "delivered")
+  const delivered = reports.some((r) => r.last_run?.state === "delivered")
     || (reports.length > 0 && (await get("/v1/runs?state=delivered&limit=1")).runs.length > 0);
-  return { connections, reports, runs, failed: failed.runs, destinations, delivered };
+  return { connections, reports, failed: failed.runs, destinations, delivered };
 }
 
 export function Start() {
   const { me, can } = useMe();
-  const known = useRef(new Map()).current;
-  const { data, problem, reload } = useLoad(() => readAll(known), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? 2000 : 12_000) });
+  const memory = useRef({ runs: new Map() }).current;
+  const { data, problem, reload: read } = useLoad(() => readAll(memory), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? busy : calm) });
+  const reload = () => {
+    memory.rest = null;
+    return read();
+  };
   const [editing, setEditing] = useState(null); // a connection, or "new"
   useTick();
   // What the dialog was opened from may be gone once that is read.

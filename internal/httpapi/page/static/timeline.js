@@ -95,13 +95,13 @@ function Day({ runs, next }) {
     if (!places.has(place) || grave.indexOf(tone) > grave.indexOf(places.get(place).tone)) places.set(place, { at: run.scheduled_for, tone });
   }
   const dots = [...places.values()].sort((a, b) => grave.indexOf(a.tone) - grave.indexOf(b.tone));
-  return h("div", { class: "day", "aria-hidden": "true" },
-    h("svg", { class: "day-line", width: "100%", height: 28 },
-      h("line", { x1: "0%", x2: "100%", y1: 14, y2: 14, class: "day-axis" }),
-      h("line", { x1: "0%", x2: x(Date.now()), y1: 14, y2: 14, class: "day-gone" }),
-      hours.slice(1, -1).map((at) => h("line", { key: at, x1: x(at), x2: x(at), y1: 9, y2: 19, class: "day-tick" })),
-      next.filter((r) => today(r.next_run_at)).map((r) => h("circle", { key: r.id, cx: x(r.next_run_at), cy: 14, r: 4.5, class: "day-next" })),
-      dots.map((d) => h("circle", { key: d.at, cx: x(d.at), cy: 14, r: 5, class: `day-dot ${d.tone}` })),
-      h("line", { x1: x(Date.now()), x2: x(Date.now()), y1: 2, y2: 26, class: "day-now" })),
-    h("div", { class: "day-hours" }, hours.map((at, i) => h("span", { key: at }, i === hours.length - 1 ? "24:00" : clock.format(at)))));
+  const anchor = (i) => (i === 0 ? "start" : i === hours.length - 1 ? "end" : "middle");
+  return h("svg", { class: "day", width: "100%", height: 46, "aria-hidden": "true" },
+    h("line", { x1: "0%", x2: "100%", y1: 14, y2: 14, class: "day-axis" }),
+    h("line", { x1: "0%", x2: x(Date.now()), y1: 14, y2: 14, class: "day-gone" }),
+    hours.slice(1, -1).map((at) => h("line", { key: at, x1: x(at), x2: x(at), y1: 9, y2: 19, class: "day-tick" })),
+    hours.map((at, i) => h("text", { key: at, x: x(at), y: 42, "text-anchor": anchor(i), class: "day-hour" }, i === hours.length - 1 ? "24:00" : clock.format(at))),
+    next.filter((r) => today(r.next_run_at)).map((r) => h("circle", { key: r.id, cx: x(r.next_run_at), cy: 14, r: 4.5, class: "day-next" })),
+    dots.map((d) => h("circle", { key: d.at, cx: x(d.at), cy: 14, r: 5, class: `day-dot ${d.tone}` })),
+    h("line", { x1: x(Date.now()), x2: x(Date.now()), y1: 2, y2: 26, class: "day-now" }));
 }
