@@ -40,7 +40,7 @@ func (s *Service) Create(ctx context.Context, id string, in Settings) (Connectio
 	}); err != nil {
 		return Connection{}, err
 	}
-	return s.Store.Connection(ctx, id)
+	return s.Store.Connection(context.WithoutCancel(ctx), id) // it is stored, also if the time is up
 }
 
 // Edit changes a connection. A new credential, server or site is tried first;
@@ -115,7 +115,8 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	}
 	s.forget(id)
 	// The new credential is in force: what follows is tidying up, and does not
-	// turn a success into a failure.
+	// turn a success into a failure, nor is it left undone when the time is up.
+	ctx = context.WithoutCancel(ctx)
 	s.drop(ctx, id, old.CredentialVersion)
 	s.release(ctx, old)
 	return s.Store.Connection(ctx, id)

@@ -686,6 +686,44 @@ func TestTimeIsUpBeforeTheWrite(t *testing.T) {
 	})
 }
 
+// Once the write has begun, it is a success that is told, and all that follows
+// is done, also if the time is up meanwhile.
+func TestTimeIsUpDuringTheWrite(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		vault := &cancellingVault{Vault: w.store}
+		s := w.process(w.store, vault)
+		ctx, cancel := context.WithCancel(w.Context())
+		vault.cancel = cancel
+		c, err := s.Create(ctx, "c", w.settings())
+		w.succeed(err)
+
+		ctx, cancel = context.WithCancel(w.Context())
+		vault.cancel = cancel
+		credential := w.newToken("", "new")
+		changed, err := s.Edit(ctx, "c", connection.Edit{Credential: &credential})
+		w.succeed(err)
+		if changed.Auth.TokenName != "new" || changed.CredentialVersion == c.CredentialVersion {
+			w.Errorf("got %+v, want the new credential", changed)
+		}
+		w.wantOneSecret("c", changed.CredentialVersion)
+		if got := w.holds.released; !slices.Equal(got, []string{"c"}) {
+			w.Errorf("got releases %q, want one", got)
+		}
+	})
+}
+
+// cancellingVault ends the caller's time while a secret is put.
+type cancellingVault struct {
+	connection.Vault
+	cancel func()
+}
+
+func (v *cancellingVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	v.cancel()
+	return v.Vault.PutSecret(ctx, owner, version, value)
+}
+
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
