@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
@@ -11,22 +12,23 @@ import (
 )
 
 // answer makes of what went wrong in a try of a credential the problem that its
-// user gets.
-func (s *Service) answer(ctx context.Context, err error, c Connection) error {
+// user gets; worked is where the same credential works, if it was entered for
+// elsewhere.
+func (s *Service) answer(ctx context.Context, err error, c, worked Connection) error {
 	var known *problem.Error
 	var t *tableau.Error
 	if errors.As(err, &known) || !errors.As(err, &t) {
 		return answerUse(err)
 	}
-	refusals := 0
+	past := past{worked: worked}
 	if t.Cause == tableau.CredentialsRejected {
 		var countErr error
-		refusals, countErr = s.Store.Attempts(context.WithoutCancel(ctx), attemptKey(c), s.Now().Add(-24*time.Hour))
+		past.refusals, countErr = s.Store.Attempts(context.WithoutCancel(ctx), attemptKey(c), s.Now().Add(-24*time.Hour))
 		if countErr != nil {
 			s.Log.Warn("the refusals of a credential were not counted", "error", countErr)
 		}
 	}
-	return asProblem(t, c, s.Now(), refusals)
+	return asProblem(t, c, s.Now(), past)
 }
 
 // answerUse makes of what went wrong in the use of a connection the problem
@@ -36,7 +38,11 @@ func answerUse(err error) error {
 	var broken *BrokenError
 	switch {
 	case errors.As(err, &busy):
-		return &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: busy.Message, Causes: told(busy.Causes), After: busy.After, Err: err}
+		p := &problem.Error{Kind: problem.TooMany, Code: problem.CodeTooMany, Message: busy.Message, Causes: told(busy.Causes), After: busy.After, Err: err}
+		if len(p.Causes) > 0 {
+			p.Message += " " + p.Causes[0].Remedy
+		}
+		return p
 	case errors.As(err, &broken):
 		return brokenProblem(broken)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -85,6 +91,14 @@ func identityChange(old, c Connection) *problem.Error {
 	return &problem.Error{Kind: problem.Conflict, Code: problem.CodeIdentityChange,
 		Message: what + " Its reports would show what this user may see, and views that are not there would fail. " +
 			"Nothing was changed. If this is meant, send accept_identity_change: true with the same request."}
+}
+
+// brief gives a problem's message without the remedy at its end, for the history.
+func brief(p *problem.Error) string {
+	if len(p.Causes) == 0 {
+		return p.Message
+	}
+	return strings.TrimSuffix(p.Message, " "+p.Causes[0].Remedy)
 }
 
 // told gives causes as a problem tells them.

@@ -26,7 +26,7 @@ func (s *Service) Create(ctx context.Context, id string, in Settings) (Connectio
 		ID: id, Name: in.Name, ServerURL: in.ServerURL, Site: in.Site, Notify: in.Notify,
 		State: Connected, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -40,7 +40,7 @@ func (s *Service) Create(ctx context.Context, id string, in Settings) (Connectio
 	}); err != nil {
 		return Connection{}, err
 	}
-	return s.Store.Connection(ctx, id)
+	return s.Store.Connection(context.WithoutCancel(ctx), id) // it is stored, also if the time is up
 }
 
 // Edit changes a connection. A new credential, server or site is tried first;
@@ -56,7 +56,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	if e.Credential == nil {
 		return s.editPlain(ctx, old, e)
 	}
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	if e.ServerURL != nil && e.Site == nil {
@@ -71,6 +71,9 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 		in.Site = old.Site
 	}
 	if e.ExpiresAt != nil {
+		if !e.ExpiresAt.IsZero() && in.Credential.Method != tableau.PersonalAccessToken {
+			return Connection{}, noEnd()
+		}
 		if err := s.checkEnd("auth.expires_on", *e.ExpiresAt); err != nil {
 			return Connection{}, err
 		}
@@ -78,7 +81,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 
 	c := old.Clone()
 	c.Name, c.ServerURL, c.Site, c.Notify = in.Name, in.ServerURL, in.Site, in.Notify
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, old, c, in.Credential)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -99,6 +102,12 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 		s.abandon(ctx, t)
 		return Connection{}, fmt.Errorf("preparing to release held runs: %w", err)
 	}
+	// Tableau may have taken long. To put a secret for a connection that was
+	// deleted meanwhile would take the place of the one that can be recovered.
+	if err := s.unedited(ctx, old); err != nil {
+		s.abandon(ctx, t)
+		return Connection{}, err
+	}
 	if err := s.store(ctx, t, c, func(ctx context.Context, c Connection, session *Session) error {
 		return s.replace(ctx, old, c, session)
 	}); err != nil {
@@ -106,7 +115,8 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	}
 	s.forget(id)
 	// The new credential is in force: what follows is tidying up, and does not
-	// turn a success into a failure.
+	// turn a success into a failure, nor is it left undone when the time is up.
+	ctx = context.WithoutCancel(ctx)
 	s.drop(ctx, id, old.CredentialVersion)
 	s.release(ctx, old)
 	return s.Store.Connection(ctx, id)
@@ -139,7 +149,7 @@ func (s *Service) replace(ctx context.Context, old, c Connection, session *Sessi
 
 // editPlain changes what needs no sign-in.
 func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connection, error) {
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	set(&in.Site, e.Site)
@@ -195,11 +205,15 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 func checkEntered(c Connection) error {
 	switch {
 	case c.Auth.Method != tableau.PersonalAccessToken:
-		return problem.InvalidField("token_expires_on", "Only a personal access token has an end. Leave this out.")
+		return noEnd()
 	case c.TokenLife.Source == ExpiryTableau:
 		return problem.InvalidField("token_expires_on", fmt.Sprintf("Tableau itself says that this token ends on %s. Leave this out.", day(c.TokenLife.ExpiresAt)))
 	}
 	return nil
+}
+
+func noEnd() error {
+	return problem.InvalidField("token_expires_on", "Only a personal access token has an end. Leave this out.")
 }
 
 // checkEnd refuses a day that has passed as the end of a token that works.

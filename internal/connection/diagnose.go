@@ -43,23 +43,32 @@ const (
 // base, "Your account is temporarily locked").
 const lockedAfter = 9
 
+// past is what is known of a credential that is refused.
+type past struct {
+	refusals int        // within a day
+	worked   Connection // where the same token works, if it was entered for elsewhere
+}
+
 // rejected explains why Tableau refuses a credential. Tableau answers every
 // cause with the same 401001, so what is known of the credential's past ranks
-// them; refusals is how often it was refused within a day. Sources: Tableau
+// them; past is what is known beside the connection. Sources: Tableau
 // REST API reference, Sign In; Tableau knowledge base 001496614; the help pages
 // on personal access tokens.
-func rejected(c Connection, now time.Time, refusals int) *Problem {
+func rejected(c Connection, now time.Time, past past) *Problem {
 	p := &Problem{Code: problem.CodeCredentialsRejected, Since: now}
 	if c.Auth.Method == tableau.PersonalAccessToken {
 		p.Message = fmt.Sprintf("Tableau refuses the personal access token %q.", c.Auth.TokenName)
 		p.Causes = tokenCauses(c, now)
-		if refusals >= lockedAfter {
+		if past.worked.Fingerprint != "" {
+			p.Causes = movedFirst(p.Causes, past.worked, c)
+		}
+		if past.refusals >= lockedAfter {
 			p.Causes = slices.Insert(p.Causes, 1, lockedOut())
 		}
 	} else {
 		p.Message = fmt.Sprintf("Tableau refuses the password of %q.", c.Auth.Username)
 		p.Causes = passwordCauses(c)
-		if refusals >= lockedAfter {
+		if past.refusals >= lockedAfter {
 			p.Causes = slices.DeleteFunc(p.Causes, func(c Cause) bool { return c.Code == causeLockedOut })
 			p.Causes = slices.Insert(p.Causes, 0, lockedOut())
 		}
@@ -105,6 +114,17 @@ func tokenCauses(c Connection, now time.Time) []Cause {
 				", enter that as the server, together with the credential."})
 	}
 	return causes
+}
+
+// movedFirst puts what was changed before all else: as the token works where it
+// was, it is not mistyped.
+func movedFirst(causes []Cause, worked, c Connection) []Cause {
+	first := wrongSite(c, "The token works on "+worked.ServerURL+", "+siteName(worked.Site)+", and belongs to that site alone.")
+	if worked.ServerURL != c.ServerURL && onCloud(c.ServerURL) {
+		first = wrongPod(c.ServerURL)
+	}
+	causes = slices.DeleteFunc(causes, func(c Cause) bool { return c.Code == first.Code || c.Code == causeMistyped })
+	return slices.Insert(causes, 0, first)
 }
 
 func passwordCauses(c Connection) []Cause {
@@ -224,12 +244,12 @@ func secretMissing(c Connection, now time.Time) *Problem {
 }
 
 // asProblem turns what Tableau said about settings that somebody just entered
-// into the answer they get; refusals is how often it refused them within a day.
-func asProblem(t *tableau.Error, trial Connection, now time.Time, refusals int) error {
+// into the answer they get.
+func asProblem(t *tableau.Error, trial Connection, now time.Time, past past) error {
 	p := &problem.Error{Kind: problem.Invalid, Code: "tableau_refused", Message: t.Message(), Err: t}
 	switch t.Cause {
 	case tableau.CredentialsRejected:
-		why := rejected(trial, now, refusals)
+		why := rejected(trial, now, past)
 		likely := why.Causes[0]
 		p.Code, p.Causes = problem.CodeCredentialsRejected, told(why.Causes)
 		p.Message = why.Message + " Most likely: " + likely.Message + " " + likely.Remedy

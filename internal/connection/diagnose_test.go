@@ -141,6 +141,28 @@ func TestWhyACredentialDiedOnTableauCloud(t *testing.T) {
 	}
 }
 
+// A token that works on one pod is refused on another: it is the address.
+func TestKnownTokenOnAnotherPod(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		in.ServerURL = pod
+		_, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin", Times: -1})
+		other, credential := "https://prod-useast-b.online.tableau.com", w.token()
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ServerURL: &other, Credential: &credential})
+		p := w.wantProblem(err, problem.Invalid, problem.CodeCredentialsRejected)
+		if got, want := codes(p.Causes), "wrong_pod wrong_site expired revoked mfa_enabled"; got != want {
+			w.Errorf("got causes %s, want %s", got, want)
+		}
+		if len(p.Fields) != 1 || p.Fields[0].Name != "server_url" {
+			w.Errorf("got fields %+v, want the server's address", p.Fields)
+		}
+		w.wantWords(p.Causes)
+	})
+}
+
 // Whoever tries a wrong password again and again is told of the lock-out: from
 // nine refusals on as the likeliest cause, and when vizpost itself refuses.
 func TestLockedOut(t *testing.T) {
@@ -228,6 +250,11 @@ func TestUsedElsewhereTellsTheRemedy(t *testing.T) {
 		p := w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
 		if got := codes(p.Causes); got != connection.CodeTokenUsedElsewhere {
 			w.Errorf("got causes %s, want that it is used elsewhere", got)
+		} else if !strings.HasSuffix(p.Message, p.Causes[0].Remedy) {
+			w.Errorf("got %q, want the remedy in it", p.Message)
+		}
+		if e := w.wantLast(c.ID, connection.Tested, ""); strings.Contains(e.Summary, "account settings") {
+			w.Errorf("the history says %q, want it without the remedy", e.Summary)
 		}
 		w.wantWords(p.Causes)
 	})

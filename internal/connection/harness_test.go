@@ -245,6 +245,8 @@ type network struct {
 	down   atomic.Bool
 	before atomic.Pointer[func(*http.Request)] // called before each request
 
+	unreachable atomic.Pointer[string] // address of a server that is not there
+
 	// silent is a Tableau that does not tell a token's end, as older servers.
 	silent atomic.Bool
 }
@@ -252,7 +254,8 @@ type network struct {
 var tokensEnd = regexp.MustCompile(`"estimatedTimeToExpiration":"[^"]*",?|estimatedTimeToExpiration="[^"]*"`)
 
 func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
-	if n.down.Load() {
+	gone := n.unreachable.Load()
+	if n.down.Load() || gone != nil && strings.HasSuffix(*gone, "://"+r.URL.Host) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	}
 	if before := n.before.Load(); before != nil {

@@ -80,10 +80,10 @@ var warnDays = [...]int{1, 7, 14, 30}
 // Warn gives the warning that is due for the connection's token: that of the
 // nearest threshold already crossed. The second result is false when there is
 // none, or the token has ended already: then the next run finds out and says
-// so.
+// so; nor of a token that Tableau refuses, of which people were told.
 func (c Connection) Warn(now time.Time) (Warning, bool) {
 	end := c.TokenLife.ExpiresAt
-	if c.Auth.Method != tableau.PersonalAccessToken || end.IsZero() || !now.Before(end) {
+	if c.Auth.Method != tableau.PersonalAccessToken || end.IsZero() || !now.Before(end) || c.State == NeedsCredentials {
 		return Warning{}, false
 	}
 	for _, days := range warnDays {

@@ -44,6 +44,15 @@ func TestWarn(t *testing.T) {
 		if ok && (!strings.Contains(got.Text, `"vizpost"`) || !strings.Contains(got.Text, c.TokenLife.ExpiresAt.Format("2 January 2006 at 15:04"))) {
 			t.Errorf("got text %q, want it to name the token and its end", got.Text)
 		}
+		c.State = connection.Unreachable
+		if _, still := c.Warn(now); still != ok {
+			t.Errorf("%v before the end, got a warning: %v while the server is not reached, want %v", test.left, still, ok)
+		}
+		c.State = connection.NeedsCredentials // its people know already that it needs a new one
+		if _, ok := c.Warn(now); ok {
+			t.Errorf("%v before the end, got a warning of a token that Tableau refuses", test.left)
+		}
+		c.State = connection.Connected
 		c.Auth.Method = tableau.UsernamePassword
 		if _, ok := c.Warn(now); ok {
 			t.Error("got a warning of a password")
@@ -194,6 +203,8 @@ func TestEnteredExpiry(t *testing.T) {
 
 		// A password has none.
 		password := w.password()
+		_, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &password, ExpiresAt: &end})
+		w.wantFields(err, "token_expires_on")
 		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &password, ExpiresAt: &none})
 		w.succeed(err)
 		wantEnd(c, time.Time{}, connection.ExpiryUnknown)

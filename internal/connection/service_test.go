@@ -367,6 +367,86 @@ func TestSwitchMethodKeepsConnection(t *testing.T) {
 	})
 }
 
+// What is wrong with the form of a request is told together with all else, each
+// field once.
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.wantSignIns(1, 0)
+		form := problem.Fields{{Name: "auth.token_secret", Message: "This is missing."}}
+		credential := tableau.Credential{Method: tableau.PersonalAccessToken}
+		in := connection.Settings{ServerURL: serverURL, Site: "a/b", Notify: []string{"x"}, Credential: credential, Wrong: form}
+		_, createErr := w.Create(w.Context(), w.newID(), in)
+		_, testErr := w.TestSettings(w.Context(), in)
+		name := ""
+		_, editErr := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, Site: &in.Site, Notify: &in.Notify, Credential: &credential, Wrong: form})
+		for _, err := range []error{createErr, testErr, editErr} {
+			w.wantFields(err, "auth.token_secret", "name", "site", "notify[0]")
+		}
+		_, err := w.Edit(w.Context(), c.ID, connection.Edit{Name: &name, Wrong: problem.Fields{{Name: "token_expires_on"}}})
+		w.wantFields(err, "token_expires_on", "name")
+		w.wantSignIns(0, 0)
+	})
+}
+
+// The token that a connection has is entered again with another server, site or
+// name: these are tried, and not taken for the ones with which it works.
+func TestEditTriesKnownTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	otherSite, otherServer, unsafe, down := "nosuch", "https://other.test", "http://tableau.test", "https://down.test"
+	misspelt := func(c tableau.Credential) tableau.Credential { c.TokenName = "misspelt"; return c }
+	for _, test := range []struct {
+		name    string
+		edit    connection.Edit
+		refused string // code; "" when it works
+		cause   string
+		signIns int
+	}{
+		{"another site", connection.Edit{Site: &otherSite}, problem.CodeCredentialsRejected, "wrong_site", 0},
+		{"another server that is down", connection.Edit{ServerURL: &down}, problem.CodeTableauUnreachable, "server_down", 0},
+		{"another server", connection.Edit{ServerURL: &otherServer}, "", "", 1},
+		{"another scheme", connection.Edit{ServerURL: &unsafe}, "", "", 1},
+		{"another name", connection.Edit{}, problem.CodeCredentialsRejected, "mistyped", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				before := w.connect()
+				w.wantSignIns(1, 0)
+				w.network.unreachable.Store(&down)
+				edit, credential := test.edit, w.token()
+				if edit.Site == nil && edit.ServerURL == nil {
+					credential = misspelt(credential)
+				}
+				edit.Credential = &credential
+				after, err := w.Edit(w.Context(), before.ID, edit)
+				if test.refused == "" {
+					w.succeed(err)
+					if after.ServerURL != *edit.ServerURL || after.Site != before.Site {
+						w.Errorf("got %s, site %q, want %s, site %q", after.ServerURL, after.Site, *edit.ServerURL, before.Site)
+					}
+				} else {
+					p := w.wantProblem(err, problem.Invalid, test.refused)
+					if test.cause == "wrong_site" && (len(p.Fields) != 1 || p.Fields[0].Name != "site") {
+						w.Errorf("got fields %+v, want the site", p.Fields)
+					}
+					if len(p.Causes) == 0 || p.Causes[0].Code != test.cause {
+						w.Errorf("got causes %+v, want %s first", p.Causes, test.cause)
+					}
+					if diff := cmp.Diff(before, w.stored(before.ID)); diff != "" {
+						w.Errorf("the connection changed (-want +got):\n%s", diff)
+					}
+				}
+				if got := w.tableau.Stats().SignIns; got != test.signIns {
+					w.Errorf("got %d sign-ins, want %d", got, test.signIns)
+				}
+				w.succeed(w.Do(w.Context(), before.ID, look))
+			})
+		})
+	}
+}
+
 func TestIdentityChange(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -502,6 +582,46 @@ func TestDelete(t *testing.T) {
 	})
 }
 
+// While a person's new credential is tried, another person deletes the
+// connection: its secret is the one that can be recovered.
+func TestDeleteOvertakesAnEdit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		credential := w.newToken("", "new")
+		vault := &watchedVault{Vault: w.store}
+		editor := w.process(w.store, vault)
+		w.onRoute("/auth/signin", func() {
+			w.onRoute("", nil)
+			w.succeed(w.Delete(w.Context(), c.ID, 0))
+		})
+		_, err := editor.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+		// In Secrets Manager, to put a version is to restore the secret.
+		if vault.puts != 0 {
+			w.Errorf("got %d secrets put for a connection that is gone, want none", vault.puts)
+		}
+		value, err := w.store.RecoverSecret(w.Context(), connection.VaultOwner(c.ID))
+		w.succeed(err)
+		got, err := connection.DecodeCredential(value)
+		w.succeed(err)
+		if want := w.token(); got.TokenName != want.TokenName || got.Secret.Reveal() != want.Secret.Reveal() {
+			w.Errorf("got the token %q recovered, want %q", got.TokenName, want.TokenName)
+		}
+	})
+}
+
+// watchedVault counts what is put into a vault.
+type watchedVault struct {
+	connection.Vault
+	puts int
+}
+
+func (v *watchedVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	v.puts++
+	return v.Vault.PutSecret(ctx, owner, version, value)
+}
+
 func TestTestRestores(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -628,6 +748,44 @@ func TestTimeIsUpBeforeTheWrite(t *testing.T) {
 		}
 		w.connect()
 	})
+}
+
+// Once the write has begun, it is a success that is told, and all that follows
+// is done, also if the time is up meanwhile.
+func TestTimeIsUpDuringTheWrite(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		vault := &cancellingVault{Vault: w.store}
+		s := w.process(w.store, vault)
+		ctx, cancel := context.WithCancel(w.Context())
+		vault.cancel = cancel
+		c, err := s.Create(ctx, "c", w.settings())
+		w.succeed(err)
+
+		ctx, cancel = context.WithCancel(w.Context())
+		vault.cancel = cancel
+		credential := w.newToken("", "new")
+		changed, err := s.Edit(ctx, "c", connection.Edit{Credential: &credential})
+		w.succeed(err)
+		if changed.Auth.TokenName != "new" || changed.CredentialVersion == c.CredentialVersion {
+			w.Errorf("got %+v, want the new credential", changed)
+		}
+		w.wantOneSecret("c", changed.CredentialVersion)
+		if got := w.holds.released; !slices.Equal(got, []string{"c"}) {
+			w.Errorf("got releases %q, want one", got)
+		}
+	})
+}
+
+// cancellingVault ends the caller's time while a secret is put.
+type cancellingVault struct {
+	connection.Vault
+	cancel func()
+}
+
+func (v *cancellingVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	v.cancel()
+	return v.Vault.PutSecret(ctx, owner, version, value)
 }
 
 type readerFunc func(p []byte) (int, error)

@@ -216,7 +216,7 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 		changeErr := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 			var events []Event
 			now := s.Now()
-			why := rejected(*c, now, 0)
+			why := rejected(*c, now, past{})
 			if c.State == NeedsCredentials {
 				why.Since = c.Problem.Since // it has not worked in between
 				c.Problem = why

@@ -23,6 +23,8 @@ type Settings struct {
 	Credential tableau.Credential
 	Notify     []string
 	ExpiresAt  time.Time // end of the token as a person entered it; zero when unknown
+
+	Wrong problem.Fields // what is wrong already, to be told together with all else
 }
 
 // Edit says what to change; what is nil stays.
@@ -36,12 +38,14 @@ type Edit struct {
 
 	AcceptIdentityChange bool  // another user or site than before is meant
 	IfVersion            int64 // the version that is edited; 0 for whichever there is
+
+	Wrong problem.Fields // what is wrong already, to be told together with all else
 }
 
 // check validates settings and puts them in their stored form. All wrong
 // fields are told at once, and no value is repeated.
 func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (Settings, error) {
-	var fields problem.Fields
+	fields := slices.Clone(in.Wrong)
 	in.Name = strings.TrimSpace(in.Name)
 	checkName(&fields, in.Name)
 
@@ -64,7 +68,8 @@ func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (
 	if in.Notify, err = Recipients(in.Notify); err != nil {
 		fields.AddErr("notify", err)
 	}
-	if withCredential {
+	formless := slices.ContainsFunc(in.Wrong, func(f problem.Field) bool { return strings.HasPrefix(f.Name, "auth") })
+	if withCredential && !formless {
 		checkCredential(&fields, in.Credential)
 	}
 	return in, fields.Err()

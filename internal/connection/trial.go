@@ -28,9 +28,10 @@ type trial struct {
 	unknown bool // whether one was made is not known
 }
 
-// try signs in with a credential for c, which need not be stored. When the
-// credential is the one that c has and its session lives, that is used.
-func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credential) (trial, error) {
+// try signs in with a credential for c, as it is to become; stored is what there
+// is of it so far, without a Rev when there is nothing. When the credential is
+// the one that it has, for the same site, and its session lives, that is used.
+func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau.Credential) (trial, error) {
 	version := s.NewID()
 	fp, err := fingerprint(entered, version)
 	if err != nil {
@@ -40,14 +41,13 @@ func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credent
 	if err != nil {
 		return trial{}, err
 	}
-	if err := s.unclaimed(ctx, fp, c); err != nil {
+	if err := s.unclaimed(ctx, fp, stored); err != nil {
 		return trial{}, err
 	}
-	stored := c // as it is known so far, to find its session
 	c.CredentialVersion, c.Fingerprint = version, fp
 	c.Auth = Auth{Method: entered.Method, TokenName: entered.TokenName, Username: entered.Username}
 	c.TokenLife = TokenLife{Source: ExpiryUnknown}
-	if stored.Fingerprint == fp {
+	if sameUse(stored, c) {
 		c.TokenLife = stored.TokenLife
 	}
 
@@ -74,9 +74,19 @@ func (s *Service) try(ctx context.Context, c Connection, entered tableau.Credent
 	})
 	if err != nil {
 		s.abandon(ctx, t)
-		return trial{}, s.answer(ctx, err, c)
+		var worked Connection
+		if stored.Fingerprint == fp && stored.Auth == c.Auth && stored.State.Works() && !sameUse(stored, c) {
+			worked = stored
+		}
+		return trial{}, s.answer(ctx, err, c, worked)
 	}
 	return t, nil
+}
+
+// sameUse reports whether a credential is entered once more, just as it worked:
+// what is known of it holds only then.
+func sameUse(stored, c Connection) bool {
+	return stored.Fingerprint == c.Fingerprint && stored.Auth == c.Auth && stored.ServerURL == c.ServerURL && strings.EqualFold(stored.Site, c.Site)
 }
 
 // unclaimed refuses a token that another connection has, and a new connection
@@ -115,7 +125,7 @@ func (s *Service) unedited(ctx context.Context, c Connection) error {
 // tryShared tries a credential through the session that it has already, and
 // reports whether that lives.
 func (s *Service) tryShared(ctx context.Context, t *trial, stored Connection, session Session) bool {
-	if stored.Fingerprint != t.connection.Fingerprint || stored.SiteKey() != t.connection.SiteKey() || stored.Auth != t.connection.Auth {
+	if !sameUse(stored, t.connection) {
 		return false
 	}
 	old, err := s.credential(ctx, stored)

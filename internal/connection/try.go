@@ -31,9 +31,9 @@ func (s *Service) Test(ctx context.Context, id string) (TestResult, error) {
 		err = attempt(ctx)
 	}
 	if err != nil {
-		err = s.answer(ctx, err, c)
+		err = s.answer(ctx, err, c, Connection{})
 		known, _ := problem.From(err)
-		s.noteOnly(ctx, id, Tested, "The test failed: "+known.Message)
+		s.noteOnly(ctx, id, Tested, "The test failed: "+brief(known))
 		return TestResult{}, err
 	}
 	s.noteOnly(ctx, id, Tested, "The test succeeded.")
@@ -173,7 +173,7 @@ func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, er
 	case !problem.Is(err, problem.NotFound):
 		return TestResult{}, fmt.Errorf("looking for the token's connection: %w", err)
 	}
-	t, err := s.try(ctx, c, in.Credential)
+	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {
 		return TestResult{}, err
 	}

@@ -214,14 +214,14 @@ func (in authInputJSON) credential(wrong *problem.Fields) (tableau.Credential, t
 	return c, expires
 }
 
-func (in connectionCreateJSON) settings() (connection.Settings, error) {
+func (in connectionCreateJSON) settings() connection.Settings {
 	var wrong problem.Fields
 	credential, expires := in.Auth.credential(&wrong)
 	return connection.Settings{Name: in.Name, ServerURL: in.ServerURL, Site: in.Site, Credential: credential,
-		Notify: in.Notify, ExpiresAt: expires}, wrong.Err()
+		Notify: in.Notify, ExpiresAt: expires, Wrong: wrong}
 }
 
-func (in connectionPatchJSON) edit() (connection.Edit, error) {
+func (in connectionPatchJSON) edit() connection.Edit {
 	var wrong problem.Fields
 	e := connection.Edit{
 		Name: in.Name.pointer("name", &wrong), ServerURL: in.ServerURL.pointer("server_url", &wrong),
@@ -245,5 +245,6 @@ func (in connectionPatchJSON) edit() (connection.Edit, error) {
 			e.ExpiresAt = &expires
 		}
 	}
-	return e, wrong.Err()
+	e.Wrong = wrong
+	return e
 }

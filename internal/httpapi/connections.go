@@ -42,10 +42,7 @@ func (a *api) registerConnections() {
 			Idempotent
 			Body connectionCreateJSON
 		}) (*made[connectionJSON], error) {
-			settings, err := in.Body.settings()
-			if err != nil {
-				return nil, err
-			}
+			settings := in.Body.settings()
 			c, err := create(ctx, a, "connection", in.Idempotent, in.Body,
 				func(id string) (connection.Connection, error) { return a.deps.Connections.Create(ctx, id, settings) },
 				func(id string) (connection.Connection, error) { return a.deps.Connections.Get(ctx, id) })
@@ -77,10 +74,8 @@ func (a *api) registerConnections() {
 			ByVersion
 			Body connectionPatchJSON
 		}) (*one[connectionJSON], error) {
-			edit, err := in.Body.edit()
-			if err != nil {
-				return nil, err
-			}
+			edit := in.Body.edit()
+			var err error
 			if edit.IfVersion, err = in.version(); err != nil {
 				return nil, err
 			}

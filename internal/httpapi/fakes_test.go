@@ -223,7 +223,7 @@ func (c *connections) Create(ctx context.Context, id string, in connection.Setti
 	if err := c.begin(ctx); err != nil {
 		return connection.Connection{}, err
 	}
-	var wrong problem.Fields
+	wrong := in.Wrong
 	if in.Name == "" {
 		wrong.Add("name", "is missing")
 	}
@@ -294,6 +294,9 @@ func (c *connections) Edit(ctx context.Context, id string, e connection.Edit) (c
 	if e.IfVersion != 0 && e.IfVersion != row.Version {
 		return row, problem.Changed("connection")
 	}
+	if err := e.Wrong.Err(); err != nil {
+		return row, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.Credential != nil {
@@ -334,6 +337,9 @@ func (c *connections) Delete(ctx context.Context, id string, ifVersion int64) er
 func (c *connections) TestSettings(ctx context.Context, in connection.Settings) (connection.TestResult, error) {
 	c.lastSet = in
 	if err := c.begin(ctx); err != nil {
+		return connection.TestResult{}, err
+	}
+	if err := in.Wrong.Err(); err != nil {
 		return connection.TestResult{}, err
 	}
 	return connection.TestResult{Identity: connection.Identity{UserName: "ana"}}, c.try(in.Credential)

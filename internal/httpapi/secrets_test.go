@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/vizpost/vizpost/internal/connection"
 )
 
 // TestSecretsNeverComeBack sends a secret beside each kind of mistake.
@@ -43,7 +45,7 @@ func TestSecretsNeverComeBack(t *testing.T) {
 		{name: "field of the other method", body: `{"name":"a","auth":{"method":"personal_access_token","token_name":"a","token_secret":"` + canary + `","password":"` + canary + `"}}`, status: 422, field: "auth.password"},
 		{name: "day that does not exist", body: `{"name":"a","auth":{"method":"personal_access_token","token_name":"a","token_secret":"` + canary + `","expires_on":"` + canary + `"}}`, status: 422, field: "auth.expires_on"},
 		{name: "rejected credential", body: `{"name":"a","server_url":"https://t.example.com","auth":{"method":"username_password","username":"` + canary + `","password":"wrong"}}`, status: 422},
-		{name: "null where there must be a value", method: http.MethodPatch, path: "/v1/connections/x", body: `{"name":null,"auth":` + auth + `}`, status: 422, field: "name"},
+		{name: "null where there must be a value", method: http.MethodPatch, path: "/v1/connections/known", body: `{"name":null,"auth":` + auth + `}`, status: 422, field: "name"},
 		{name: "edit of the wrong type", method: http.MethodPatch, path: "/v1/connections/x", body: `{"notify":"` + canary + `","auth":` + auth + `}`, status: 422, field: "notify"},
 		{name: "edit of what is missing", method: http.MethodPatch, path: "/v1/connections/x", body: `{"auth":` + auth + `}`, status: 404},
 		{name: "test of settings", path: "/v1/connections/test", body: `{"nome":"a","auth":` + auth + `}`, status: 422, field: "nome"},
@@ -63,6 +65,7 @@ func TestSecretsNeverComeBack(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			w.connections.rows["known"] = connection.Connection{ID: "known", Version: 1}
 			method, path := test.method, test.path
 			if method == "" {
 				method = http.MethodPost
