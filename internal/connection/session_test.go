@@ -552,6 +552,19 @@ func TestProbe(t *testing.T) {
 		if got := w.stored(c.ID); works || got.State != connection.NeedsCredentials || !got.ProbeAt.Equal(time.Now().Add(24*time.Hour)) {
 			w.Errorf("got %s, probe at %v, want a rejected credential that is probed in a day", got.State, got.ProbeAt)
 		}
+		// A connection that nobody mends does not lock its account.
+		failed := w.tableau.Stats().SignInsFailed
+		for range 30 {
+			time.Sleep(day)
+			if time.Now().Before(w.stored(c.ID).ProbeAt) {
+				continue
+			}
+			_, err := w.Probe(w.Context(), c.ID)
+			w.succeed(err)
+		}
+		if got := w.tableau.Stats().SignInsFailed - failed; got != 4 {
+			w.Errorf("got %d refusals in a month, want one on each of four days", got)
+		}
 		if len(w.holds.released) != 0 {
 			w.Error("the runs of a broken connection were released")
 		}
