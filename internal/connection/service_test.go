@@ -406,7 +406,7 @@ func TestEditTriesKnownTokenElsewhere(t *testing.T) {
 		{"another site", connection.Edit{Site: &otherSite}, problem.CodeCredentialsRejected, "wrong_site", 0},
 		{"another server that is down", connection.Edit{ServerURL: &down}, problem.CodeTableauUnreachable, "server_down", 0},
 		{"another server", connection.Edit{ServerURL: &otherServer}, "", "", 1},
-		{"another scheme", connection.Edit{ServerURL: &unsafe}, "", "", 1},
+		{"another scheme", connection.Edit{ServerURL: &unsafe}, "", "", 0},
 		{"another name", connection.Edit{}, problem.CodeCredentialsRejected, "mistyped", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -423,8 +423,10 @@ func TestEditTriesKnownTokenElsewhere(t *testing.T) {
 				after, err := w.Edit(w.Context(), before.ID, edit)
 				if test.refused == "" {
 					w.succeed(err)
-					if after.ServerURL != *edit.ServerURL || after.Site != before.Site {
-						w.Errorf("got %s, site %q, want %s, site %q", after.ServerURL, after.Site, *edit.ServerURL, before.Site)
+					// A server that speaks https is known by it.
+					want := strings.Replace(*edit.ServerURL, "http://", "https://", 1)
+					if after.ServerURL != want || after.Site != before.Site {
+						w.Errorf("got %s, site %q, want %s, site %q", after.ServerURL, after.Site, want, before.Site)
 					}
 				} else {
 					p := w.wantProblem(err, problem.Invalid, test.refused)

@@ -86,7 +86,8 @@ func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau
 // sameUse reports whether a credential is entered once more, just as it worked:
 // what is known of it holds only then.
 func sameUse(stored, c Connection) bool {
-	return stored.Fingerprint == c.Fingerprint && stored.Auth == c.Auth && stored.ServerURL == c.ServerURL && strings.EqualFold(stored.Site, c.Site)
+	return stored.Fingerprint == c.Fingerprint && stored.Auth == c.Auth &&
+		stored.ServerURL == secured(c.ServerURL, stored.ServerURL) && strings.EqualFold(stored.Site, c.Site)
 }
 
 // unclaimed refuses a token that another connection has, and a new connection
