@@ -2,31 +2,13 @@ package content
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"unicode/utf8"
 )
 
 // isText reports whether a text is UTF-8 without zero bytes.
-func isText(b []byte) bool {
-	if bytes.IndexByte(b, 0) >= 0 {
-		return false
-	}
-	// What is ASCII, as most is, is passed over quickly.
-	const tops = 0x80_80_80_80_80_80_80_80
-	at := 0
-	for ; at+64 <= len(b); at += 64 {
-		p := (*[64]byte)(b[at:])
-		if (binary.LittleEndian.Uint64(p[0:])|binary.LittleEndian.Uint64(p[8:])|
-			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:])|
-			binary.LittleEndian.Uint64(p[32:])|binary.LittleEndian.Uint64(p[40:])|
-			binary.LittleEndian.Uint64(p[48:])|binary.LittleEndian.Uint64(p[56:]))&tops != 0 {
-			break
-		}
-	}
-	return utf8.Valid(b[at:])
-}
+func isText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
 
 // wholeRunes cuts a rune that is not complete off the end of a text.
 func wholeRunes(text []byte) []byte {
