@@ -148,6 +148,8 @@ func firstAnswer(ctx context.Context, binary string, event []byte) (time.Duratio
 		"VIZPOST_APP_TABLE": "app", "VIZPOST_RUNS_TABLE": "runs", "VIZPOST_FILES_BUCKET": "files", "VIZPOST_SECRETS_PREFIX": "vizpost",
 		"VIZPOST_BELL_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/bells", "VIZPOST_MAIL_FROM": "reports@example.com",
 		"VIZPOST_CONFIGURATION_SET": "vizpost", "VIZPOST_PUBLIC_URL": "https://vizpost.example.com",
+		"VIZPOST_SIGN_IN_DOMAIN": "https://vizpost.auth.eu-central-1.amazoncognito.com", "VIZPOST_SIGN_IN_CLIENT": "client",
+		"VIZPOST_SIGN_IN_ISSUER": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example", "VIZPOST_SIGN_IN_PROVIDERS": "cognito",
 	}})
 	if err != nil {
 		return 0, err
