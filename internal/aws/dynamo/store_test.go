@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
@@ -71,11 +73,15 @@ func tables(t *testing.T, client *dynamodb.Client) (app, runs string) {
 	n := names.Add(1)
 	app, runs = fmt.Sprintf("app-%d", n), fmt.Sprintf("runs-%d", n)
 	for _, table := range []*dynamodb.CreateTableInput{dynamo.AppTable(app), dynamo.RunsTable(runs)} {
-		if _, err := client.CreateTable(t.Context(), table); err != nil {
+		// The name is this test's own: a table that is there was made by a try
+		// whose answer was lost, which the SDK repeats.
+		var there *dynamodbtypes.ResourceInUseException
+		if _, err := client.CreateTable(t.Context(), table); err != nil && !errors.As(err, &there) {
 			t.Fatalf("making a table: %v", err)
 		}
 		t.Cleanup(func() { // the test's context has ended
-			if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: table.TableName}); err != nil {
+			var gone *dynamodbtypes.ResourceNotFoundException
+			if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: table.TableName}); err != nil && !errors.As(err, &gone) {
 				t.Errorf("deleting a table: %v", err)
 			}
 		})
