@@ -206,9 +206,9 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 	return l, nil
 }
 
-// signInFailed notes a refusal, after which only the daily probe tries again by
-// itself since nine of them lock the account, and ends the lease if it is known that no session
-// was made.
+// signInFailed notes a refusal, after which only the rare probes try again by
+// themselves since nine refusals lock the account, and ends the lease if it is
+// known that no session was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
 	if hasCause(err, tableau.CredentialsRejected) {

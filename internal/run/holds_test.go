@@ -94,7 +94,7 @@ func TestRejectedCredentialHoldsRuns(t *testing.T) {
 	})
 }
 
-// A credential that was mended in Tableau is found by the daily probe.
+// A credential that was mended in Tableau is found by a probe.
 func TestProbeReleasesRuns(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
