@@ -51,8 +51,9 @@ func (e export) key() string {
 	for i, v := range e.views {
 		ids[i] = v.ID
 	}
-	// Quoted, since values can hold whatever separates them.
-	return fmt.Sprintf("%s %s %q %q %d %v %d %s %t",
+	// In the syntax of Go, since values can hold whatever separates them and a
+	// selection's own text leaves out which values go together.
+	return fmt.Sprintf("%s %s %#v %#v %d %v %d %s %t",
 		e.format, ids, e.query.Saved, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
 }
 

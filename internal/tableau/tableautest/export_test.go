@@ -385,6 +385,18 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// The same values in other tuples select other rows, though a picture's foot
+// names the same values.
+func TestCacheTellsTuplesApart(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	path := "/views/" + c.view("Superstore/sheets/SalesbyRegion") + "/data?vf_Category=Furniture,Technology,Technology&vf_Region=East,West,"
+	east := c.file(path+"East", typeCSV)
+	if twice := c.file(path+"West", typeCSV); bytes.Equal(east, twice) {
+		t.Errorf("without East's technology gives what was made with it:\n%s", twice)
+	}
+}
+
 func TestStats(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, tableautest.Options{}).signIn()
