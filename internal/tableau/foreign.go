@@ -73,13 +73,17 @@ func redirectHint(from, to *url.URL) string {
 	return fmt.Sprintf("This address leads on to %s. If that is the address of your Tableau server, enter it; if it is a sign-in page, ask the administrator for the address at which Tableau's REST API can be reached.", host)
 }
 
-var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.{1,500}?)</title>`)
+var titlePattern = regexp.MustCompile(`(?i)<title[^>]*>([^<]+)`)
 
-const maxTitle = 80 // bytes
+const (
+	maxPage  = 64 << 10 // bytes of a page that are searched
+	maxTitle = 80       // bytes
+)
 
 // pageHint is the message of a web page in place of an answer: whose it is, as
 // far as the page says.
 func pageHint(r request, resp *http.Response, body []byte) string {
+	body = body[:min(len(body), maxPage)]
 	who := ""
 	lower := strings.ToLower(string(body))
 	for _, p := range portals {

@@ -63,6 +63,18 @@ func TestForeignAnswersAreNamed(t *testing.T) {
 	}
 }
 
+// Only the beginning of a page is searched, since an answer may be of many
+// megabytes.
+func TestForeignAnswersAreReadToABound(t *testing.T) {
+	t.Parallel()
+	page := "<html>" + strings.Repeat("<title>", 100_000) + "<p>oktacdn.com</p>" + strings.Repeat(" ", 600) + "<title>Far down</title>"
+	server := newFake().on(viewsRoute, answer(200, "text/html", page))
+	_, err := client(t, base, tableau.Options{Transport: server}).Views(t.Context(), session(base), 1)
+	if e := asError(t, err); e.Cause != tableau.NotTableau || strings.Contains(e.Message(), "Far down") || strings.Contains(e.Message(), "Okta") {
+		t.Errorf("error = %v: %q, want the beginning of the page to count", e, e.Message())
+	}
+}
+
 // http:// that was typed for a server of https is corrected before anything
 // secret is sent.
 func TestSignInCorrectsTheScheme(t *testing.T) {
