@@ -333,6 +333,9 @@ func (c *Client) User(ctx context.Context, s Session, userID string) (User, erro
 	if err != nil {
 		return User{}, err
 	}
+	if a.User.ID == "" {
+		return User{}, &Error{Op: opUser, Status: http.StatusOK, Cause: Unknown}
+	}
 	return User{
 		ID:       string(a.User.ID),
 		Name:     string(a.User.Name),

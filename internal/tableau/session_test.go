@@ -410,6 +410,10 @@ func TestUser(t *testing.T) {
 	if _, err := c.User(t.Context(), session(base), "other"); asError(t, err).Cause != tableau.UserNotFound {
 		t.Errorf("error = %v", err)
 	}
+	server.on("GET /api/3.27/sites/site-1/users/odd", answerJSON(200, `{"user":{"name":"odd"}}`))
+	if got, err := c.User(t.Context(), session(base), "odd"); asError(t, err).Cause != tableau.Unknown {
+		t.Errorf("a user without an id: %+v, %v", got, err)
+	}
 }
 
 func TestNewClientUsesHTTPSForHTTP(t *testing.T) {
