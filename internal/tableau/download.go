@@ -43,7 +43,11 @@ func (c *Client) download(ctx context.Context, r request, d download, w io.Write
 	if !waiting.Stop() {
 		return ExportInfo{}, transportError(ctx, r.op, context.Cause(ctx))
 	}
+	unpack(resp)
 	if err := c.checkStatus(ctx, r, resp); err != nil {
+		return ExportInfo{}, err
+	}
+	if err := checkUnpacked(r, resp); err != nil {
 		return ExportInfo{}, err
 	}
 
