@@ -264,6 +264,8 @@ func TestForeignAnswers(t *testing.T) {
 		{"another pod", redirect(301, "https://20ay.online.tableau.com/api/x"), tableau.SessionEnded, true},
 		{"a proxy", answer(407, "text/html", htmlPage), tableau.NotTableau, false},
 		{"a redirect to nowhere", answer(302, "", ""), tableau.Unknown, false},
+		{"success without content", answer(204, "", ""), tableau.Unknown, true},
+		{"work that is still to be done", answer(202, "text/csv", "a,b\n"), tableau.Unknown, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

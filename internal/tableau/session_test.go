@@ -169,6 +169,10 @@ func TestServerInfo(t *testing.T) {
 		"another service":     answerJSON(200, `{"status":"ok"}`),
 		"no version":          answerJSON(200, `{"serverInfo":{"restApiVersion":"Unknown"}}`),
 		"proxy":               answer(407, "text/html", htmlPage),
+		"a gateway's sign-in": asksForSignIn,
+		"refused":             answer(403, "", ""),
+		"nothing there":       answerJSON(404, `{"message":"no route"}`),
+		"a request refused":   answer(400, "application/json", `{}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,6 +186,12 @@ func TestServerInfo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asksForSignIn answers as a gateway that has a sign-in of its own.
+func asksForSignIn(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Negotiate`)
+	w.WriteHeader(http.StatusUnauthorized)
 }
 
 func TestSignInFollowsRedirects(t *testing.T) {
@@ -299,6 +309,7 @@ func TestSignInFailures(t *testing.T) {
 		{"rejected, code as number", answerJSON(401, `{"error":{"code":401001}}`), tableau.CredentialsRejected, false},
 		{"rejected, xml", answer(401, "application/xml", `<tsResponse xmlns="http://tableau.com/api"><error code="401001"><summary>Signin Error</summary><detail/></error></tsResponse>`), tableau.CredentialsRejected, false},
 		{"a gateway's own 401", answer(401, "text/html", htmlPage), tableau.NotTableau, false},
+		{"a gateway's own 401 without a page", asksForSignIn, tableau.NotTableau, false},
 		{"empty body", failure(401, "401009", "Login error", ""), tableau.MalformedRequest, false},
 		{"malformed", failure(400, "400000", "Bad Request", "Payload is either malformed or incomplete"), tableau.MalformedRequest, false},
 		{"GET in place of POST", failure(405, "405000", "Method Not Allowed", ""), tableau.MalformedRequest, false},
@@ -380,6 +391,8 @@ func TestSignOut(t *testing.T) {
 		"done":          {answer(204, "", ""), ""},
 		"already ended": {failure(401, "401002", "Unauthorized Access", ""), ""},
 		"failed":        {failure(500, "500000", "Internal Server Error", ""), tableau.ServerError},
+		"answered":      {answer(200, "application/xml", `<tsResponse xmlns="http://tableau.com/api"/>`), ""},
+		"a page":        {html, tableau.NotTableau},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
