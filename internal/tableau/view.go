@@ -150,9 +150,9 @@ func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (Vi
 
 // filterViews reads the views of one filter expression.
 func (c *Client) filterViews(ctx context.Context, s Session, filter string) ([]View, error) {
-	query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "fields": {viewFields}, "filter": {filter}}
+	query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "fields": {viewFields}}
 	var a answer
-	err := c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
+	err := c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/views?" + query.Encode() + "&" + s.filterQuery(filter), token: s.Token}, &a)
 	return viewsOf(a.Views), err
 }
 
@@ -169,6 +169,16 @@ func (c *Client) viewsOfWorkbook(ctx context.Context, s Session, contentURL stri
 // and ampersands cannot, not even percent-encoded. Source: Tableau REST API
 // reference, "Filtering and sorting".
 func filterable(value string) bool { return !strings.ContainsAny(value, ",&[]") }
+
+// filterQuery writes a filter expression as a query. Servers before 2020.1 do not
+// find the parts of an expression whose colons are percent-encoded.
+func (s Session) filterQuery(filter string) string {
+	query := url.Values{"filter": {filter}}.Encode()
+	if compareVersions(s.APIVersion, encodedVersion) < 0 {
+		query = strings.NewReplacer("%3A", ":", "%2F", "/").Replace(query)
+	}
+	return query
+}
 
 // badFilter reports whether the server refused a filter, not the look-up as a
 // whole.

@@ -131,8 +131,7 @@ func (c *Client) findWorkbook(ctx context.Context, s Session, op, contentURL str
 			return workbook{}, workbookNotFound(op)
 		}
 		a = answer{}
-		query := url.Values{"filter": {"contentUrl:eq:" + contentURL}}
-		err = c.call(ctx, request{op: op, method: http.MethodGet, url: s.site() + "/workbooks?" + query.Encode(), token: s.Token}, &a)
+		err = c.call(ctx, request{op: op, method: http.MethodGet, url: s.site() + "/workbooks?" + s.filterQuery("contentUrl:eq:"+contentURL), token: s.Token}, &a)
 	}
 	if err != nil {
 		return workbook{}, err
