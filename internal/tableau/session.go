@@ -201,14 +201,14 @@ func (c *Client) SignIn(ctx context.Context, credential Credential, site string)
 	if err != nil {
 		return Session{}, err
 	}
-	if err := credential.supportedBy(info); err != nil {
+	version := speakVersion(info.RESTAPIVersion, c.options.APIVersion)
+	if err := credential.supportedBy(version); err != nil {
 		return Session{}, err
 	}
 	body, err := credential.body(site)
 	if err != nil {
 		return Session{}, fmt.Errorf("writing the sign-in request: %w", err)
 	}
-	version := speakVersion(info.RESTAPIVersion, c.options.APIVersion)
 	var a answer
 	base, err = c.follow(ctx, base, request{
 		op: opSignIn, method: http.MethodPost, body: body,
@@ -259,15 +259,17 @@ func (k Credential) validate() error {
 	return wrong.Err()
 }
 
-func (k Credential) supportedBy(info ServerInfo) error {
-	tooOld := func(hint string) error {
-		return &Error{Op: opSignIn, Cause: NotSupported, Detail: "server speaks REST API " + bounded(info.RESTAPIVersion, 16), hint: hint}
+// supportedBy gives the error of a credential that the version to speak does not
+// know.
+func (k Credential) supportedBy(version string) error {
+	tooOld := func(needed, hint string) error {
+		return &Error{Op: opSignIn, Cause: NotSupported, Detail: fmt.Sprintf("REST API %s, needs %s", bounded(version, 16), needed), hint: hint}
 	}
 	switch {
-	case compareVersions(info.RESTAPIVersion, oldestVersion) < 0:
-		return tooOld("This Tableau Server is too old: vizpost needs Tableau 10.5 or later.")
-	case k.Method == PersonalAccessToken && compareVersions(info.RESTAPIVersion, tokenVersion) < 0:
-		return tooOld("This Tableau Server is too old for personal access tokens, which came with Tableau 2019.4. Use a user name and password.")
+	case compareVersions(version, oldestVersion) < 0:
+		return tooOld(oldestVersion, "This Tableau Server is too old: vizpost needs Tableau 10.5 or later.")
+	case k.Method == PersonalAccessToken && compareVersions(version, tokenVersion) < 0:
+		return tooOld(tokenVersion, "This Tableau Server is too old for personal access tokens, which came with Tableau 2019.4. Use a user name and password.")
 	}
 	return nil
 }

@@ -102,6 +102,8 @@ func TestSignInNegotiatesTheVersion(t *testing.T) {
 		{"3.6", "", token, "3.6"},
 		{"3.5", "", token, ""},
 		{"3.5", "", password, "3.5"},
+		{"3.29", "3.5", token, ""},
+		{"3.29", "3.5", password, "3.5"},
 		{"2.8", "", password, "2.8"},
 		{"2.7", "", password, ""},
 		{"2.10", "", password, "2.10"},
@@ -295,6 +297,21 @@ func TestSignInDoesNotFollow(t *testing.T) {
 	})
 }
 
+func TestNewClientRefuses(t *testing.T) {
+	t.Parallel()
+	if _, err := tableau.NewClient("ftp://x", tableau.Options{Transport: newFake()}); !slices.Equal(fieldsOf(err), []string{"server_url"}) {
+		t.Errorf("an address that is none: %v", err)
+	}
+	if _, err := tableau.NewClient(base, tableau.Options{}); err == nil {
+		t.Error("no transport: it is taken")
+	}
+	for _, version := range []string{"latest", "3", "3.x", "-3.1", "3.12345", "2.7"} {
+		if _, err := tableau.NewClient(base, tableau.Options{Transport: newFake(), APIVersion: version}); err == nil {
+			t.Errorf("version %q is taken", version)
+		}
+	}
+}
+
 func TestSignInFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -444,21 +461,13 @@ func TestNewClientUsesHTTPSForHTTP(t *testing.T) {
 		{"http://tableau.example.com:8000/#/site/a", "https://tableau.example.com:8000", nil},
 		{"http://[fd00::1]", "https://[fd00::1]", nil},
 	} {
-		c, err := tableau.NewClient(tt.in, tableau.Options{AllowPlainHTTP: tt.allow})
+		c, err := tableau.NewClient(tt.in, tableau.Options{Transport: newFake(), AllowPlainHTTP: tt.allow})
 		if err != nil || c.ServerURL() != tt.want {
 			t.Errorf("NewClient(%q) calls %q, %v, want %q", tt.in, c.ServerURL(), err, tt.want)
 		}
 	}
 	if want := []string{"10.0.0.5", "tableau.example.com"}; !slices.Equal(asked, want) {
 		t.Errorf("asked about %q, want %q", asked, want)
-	}
-	if _, err := tableau.NewClient("https://tableau.example.com", tableau.Options{}); err != nil {
-		t.Errorf("https: %v", err)
-	}
-	for _, version := range []string{"latest", "3", "3.x", "-3.1", "3.12345"} {
-		if _, err := tableau.NewClient(base, tableau.Options{APIVersion: version}); err == nil {
-			t.Errorf("version %q is taken", version)
-		}
 	}
 }
 

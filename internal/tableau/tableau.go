@@ -79,6 +79,7 @@
 package tableau
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -143,8 +144,11 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 	if o.APIVersion == "" {
 		o.APIVersion = newestVersion
 	}
-	if _, _, ok := parseVersion(o.APIVersion); !ok {
-		return nil, fmt.Errorf("making a Tableau client: %q is no version of the REST API, such as %s", o.APIVersion, newestVersion)
+	if _, _, ok := parseVersion(o.APIVersion); !ok || compareVersions(o.APIVersion, oldestVersion) < 0 {
+		return nil, fmt.Errorf("making a Tableau client: %q is no version of the REST API from %s on, such as %s", o.APIVersion, oldestVersion, newestVersion)
+	}
+	if o.Transport == nil {
+		return nil, errors.New("making a Tableau client: it needs a Transport")
 	}
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = defaultCallTimeout
