@@ -113,7 +113,9 @@ var (
 // splitAddress takes an address apart. With wantServer it must name a server.
 // The second result says what is wrong, and is empty if nothing is.
 func splitAddress(s string, wantServer bool) (addressParts, string) {
-	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u200B\uFEFF", r) })
+	s = strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u201C\u201D\u2018\u2019\u200B\uFEFF", r)
+	})
 	switch {
 	case s == "" && wantServer:
 		return addressParts{}, msgEmptyServer
@@ -148,7 +150,11 @@ func splitAddress(s string, wantServer bool) (addressParts, string) {
 	}
 
 	// Tableau's pages have path and query in the fragment; a fragment of
-	// another form is the state of an embedded view.
+	// another form is the state of an embedded view. Some mail programs encode
+	// its sign.
+	if page, encoded := strings.CutPrefix(rest, "/%23/"); encoded {
+		rest = "/#/" + page
+	}
 	path, fragment, _ := strings.Cut(rest, "#")
 	if strings.HasPrefix(fragment, "/") {
 		path, _, _ = strings.Cut(fragment, "#")
@@ -298,6 +304,7 @@ func parseQuery(query string) (filters []Filter, format Format) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
 		key, value = unescapeQuery(key), unescapeQuery(value)
+		key = strings.TrimPrefix(key, filterQueryKey) // of an address of the REST API
 		if key == ":format" {
 			switch f := Format(strings.ToLower(value)); f {
 			case PNG, PDF, CSV, XLSX:

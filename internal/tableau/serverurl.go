@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"github.com/vizpost/vizpost/internal/problem"
 )
@@ -24,8 +27,8 @@ var hostPattern = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM_-]*[\pL\pN\pM])?(\.[\
 // NormalizeServerURL reads a server's address in any form that people paste:
 // with or without scheme, with a path or the whole address of a view. It gives
 // "https://host[:port]" (or http://, if that was written), without a default
-// port, and the site's slug when the address names one. The error is a
-// [*problem.Error] about the field "server_url".
+// port and with a host name in ASCII, and the site's slug when the address names
+// one. The error is a [*problem.Error] about the field "server_url".
 func NormalizeServerURL(s string) (server, site string, err error) {
 	parts, message := splitAddress(s, true)
 	if message != "" {
@@ -55,8 +58,11 @@ func cutServer(scheme, s string) (server, rest, message string) {
 			return "", "", msgBadServer
 		}
 		host = addr.String()
-	} else if !hostPattern.MatchString(host) || len(host) > 253 {
-		return "", "", msgBadServer
+	} else {
+		var ok bool
+		if host, ok = asciiHost(host); !ok {
+			return "", "", msgBadServer
+		}
 	}
 	if host == publicHost {
 		return "", "", msgPublic
@@ -75,6 +81,22 @@ func cutServer(scheme, s string) (server, rest, message string) {
 		return scheme + "://" + host, rest, ""
 	}
 	return scheme + "://" + net.JoinHostPort(host, port), rest, ""
+}
+
+// asciiHost gives a host name in the form in which it is looked up and browsers
+// copy it: of letters of other scripts there are two, and they are one server.
+func asciiHost(name string) (string, bool) {
+	if !hostPattern.MatchString(name) {
+		return "", false
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+		ascii, err := idna.Lookup.ToASCII(name)
+		if err != nil {
+			return "", false
+		}
+		name = ascii
+	}
+	return name, len(name) <= 253
 }
 
 // baseURL gives the normalised "scheme://host[:port]" of an address that is

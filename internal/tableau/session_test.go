@@ -237,6 +237,15 @@ func TestSignInFollowsRedirects(t *testing.T) {
 			}
 		}
 	})
+	t.Run("of a host with letters of its own", func(t *testing.T) {
+		t.Parallel()
+		const ascii = "https://tableau.xn--mller-kva.example"
+		server := tableauServer().on("GET "+ascii+"/api/2.4/serverinfo", redirect(302, ascii+":8443/api/2.4/serverinfo"))
+		got, err := client(t, "https://Tableau.Müller.example", tableau.Options{Transport: server}).SignIn(t.Context(), token, "")
+		if err != nil || got.ServerURL != ascii+":8443" {
+			t.Errorf("server = %q, %v", got.ServerURL, err)
+		}
+	})
 	t.Run("relative", func(t *testing.T) {
 		t.Parallel()
 		server := tableauServer().on("GET "+base+"/api/2.4/serverinfo", redirect(302, "//tableau.example.com:8443/api/2.4/serverinfo"))
