@@ -36,9 +36,24 @@ const (
 
 // ParseAddress reads the address of a view or workbook in the forms in which
 // people copy it: from the browser, from Tableau's share dialog, from an embed
-// code, with or without server, or the content URL itself. Names are decoded;
-// display options, such as :iid, and one-time tickets are dropped. The error is
-// a [*problem.Error] about the field "view" that says what to paste instead.
+// code, with or without server, or the content URL itself.
+//
+//	…/#/site/acme/views/Superstore/Overview?:iid=1   also without #, or /site/acme for the default site
+//	…/t/acme/views/Superstore/Overview?Region=West   filters are kept, options such as :embed are not
+//	…/views/Superstore/Overview.png                  the end is a hint at a format, as is :format=pdf
+//	…/views/Superstore/Overview/3fa85f64-…/MyView    a custom view, by its id
+//	…/views/Superstore/Overview/jsmith/MyView        a custom view, by its owner and name
+//	…/trusted/TICKET/t/acme/views/…                  the one-time ticket is dropped
+//	…/#/site/acme/authoring/Superstore/Overview      a view that is being edited
+//	…/#/site/acme/workbooks/10222/views              a workbook, by the number of its page
+//	…/t/acme/workbooks/Superstore.twbx               a workbook, by its content URL
+//	Superstore/sheets/Overview, Superstore/Overview  the content URL
+//
+// Names are decoded once. The error is a [*problem.Error] about the field "view"
+// that says what to paste instead: for pages of projects, addresses by a number
+// that the REST API does not know, Tableau Public, and what is no address.
+// Source: Tableau Help on the structure of embed code, and the addresses that
+// Tableau's pages have.
 func ParseAddress(s string) (Address, error) {
 	parts, message := splitAddress(s, false)
 	if message == "" {

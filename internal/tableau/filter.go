@@ -19,7 +19,9 @@ import (
 // Values are members, exactly as they are: no wildcards or ranges, and
 // comparisons such as "gt:1000", which Tableau leaves out silently, are refused.
 // Dates are "2026-01-31" or "2026-01-31 09:00:00", booleans "true" and "false",
-// numbers plain. Several values are alternatives. One empty value is sent as it
+// numbers plain. Several values are alternatives, and those of several fields
+// combine in every way, up to 100 combinations: Tableau itself pairs them by their
+// places, so each combination is written out. One empty value is sent as it
 // is, for servers that take away the workbook's own filter on the field then;
 // Tableau does not document it, so let [Client.ProveFilters] show what it does.
 // Source: Tableau REST API reference, "Query View Image", view filters.

@@ -68,7 +68,11 @@ type User struct {
 // ServerInfo asks the server for its versions: one request without a session,
 // and one more for each redirect to an address of the same server. Where the
 // address has http:// and what answers is no Tableau server, https:// is tried
-// once. Source: Tableau REST API reference, "Server Info".
+// once. Every version has it.
+//
+// What answers and is no Tableau server has the cause [NotTableau], with a
+// message that names what it is as far as it shows. Source: Tableau REST API
+// reference, "Server Info".
 func (c *Client) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	info, _, err := c.serverInfo(ctx)
 	return info, err
@@ -188,11 +192,16 @@ func (c *Client) mayFollow(from, to *url.URL, credential bool) bool {
 //
 // Signing in with a personal access token ends that token's session before.
 // Tableau counts failed sign-ins and locks the account after a few, so an error
-// with the cause [CredentialsRejected] must not be retried. After an error with
-// Retry set, whether a session was started is not known.
+// with the cause [CredentialsRejected] must not be retried: Tableau gives the same
+// answer for a wrong name, secret or site, a token that has expired or was
+// revoked, a locked account, and a password where it wants multi-factor or single
+// sign-on. After an error with Retry set, whether a session was started is not
+// known.
 //
-// A personal access token needs version 3.6. Source: Tableau REST API reference,
-// "Sign In".
+// A personal access token needs version 3.6, a password 2.8; below, the cause is
+// [NotSupported] and the credential is not sent. A credential without a name or
+// secret is a [*problem.Error] about the fields "token_name" and "token_secret",
+// or "username" and "password". Source: Tableau REST API reference, "Sign In".
 func (c *Client) SignIn(ctx context.Context, credential Credential, site string) (Session, error) {
 	if err := credential.validate(); err != nil {
 		return Session{}, err
@@ -316,8 +325,8 @@ func parseTokenLife(s string) time.Duration {
 }
 
 // SignOut ends a session, in one request. A session that had ended before is no
-// error. It ends the session for everyone who shares it. Source: Tableau REST API
-// reference, "Sign Out".
+// error. It ends the session for everyone who shares it. Every version has it.
+// Source: Tableau REST API reference, "Sign Out".
 func (c *Client) SignOut(ctx context.Context, s Session) error {
 	err := c.call(ctx, request{op: opSignOut, method: http.MethodPost, url: s.api() + "/auth/signout", token: s.Token}, nil)
 	if e, ok := asError(err); ok && e.Cause == SessionEnded {
@@ -328,7 +337,8 @@ func (c *Client) SignOut(ctx context.Context, s Session) error {
 
 // User reads a user of the session's site, in one request. Everyone may read
 // themselves, and only administrators others. None is an error with the cause
-// [UserNotFound]. Source: Tableau REST API reference, "Query User On Site".
+// [UserNotFound]. Every version has it. Source: Tableau REST API reference,
+// "Query User On Site".
 func (c *Client) User(ctx context.Context, s Session, userID string) (User, error) {
 	var a answer
 	err := c.call(ctx, request{op: opUser, method: http.MethodGet, url: s.site() + "/users/" + url.PathEscape(userID), token: s.Token}, &a)

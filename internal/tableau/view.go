@@ -40,8 +40,9 @@ const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,projec
 
 // Views reads one page of the views that the user may see, at most 1000, in one
 // request. Pages count from 1; a page after the last is empty. The order is
-// Tableau's own. Source: Tableau REST API reference, "Query Views for Site" and
-// "Paginating results".
+// Tableau's own, and what is published or deleted between two pages may be missing
+// or stand twice. Every version has it. Source: Tableau REST API reference, "Query
+// Views for Site" and "Paginating results".
 func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, error) {
 	page = max(page, 1)
 	query := url.Values{
@@ -65,8 +66,9 @@ func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, erro
 	return ViewPage{Views: views, Total: total, Page: page, Last: a.Pagination.isLast(page, len(a.Views))}, nil
 }
 
-// AllViews goes through all views that the user may see, page by page. The
-// first error ends it.
+// AllViews goes through all views that the user may see: the requests of
+// [Client.Views], each when its page is reached. The first error ends it; a site
+// of more than 2000 pages is one with the cause [TooLarge].
 func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error] {
 	return func(yield func(View, error) bool) {
 		for page := 1; page <= maxPages; page++ {
@@ -95,8 +97,8 @@ func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error]
 // It makes one request where the server can filter views by content URL and
 // finds it. Where the server cannot, or the name holds a character that no
 // filter can hold, it goes by the sheet's name, by the workbook, and last by all
-// of the site's views. Source: Tableau REST API reference, "Query Views for Site"
-// and "Filtering and sorting".
+// of the site's views. Every version has it. Source: Tableau REST API reference,
+// "Query Views for Site" and "Filtering and sorting".
 func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (View, error) {
 	workbook, sheet, ok := splitContentURL(contentURL)
 	if !ok {
