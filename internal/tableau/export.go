@@ -37,8 +37,8 @@ type ExportInfo struct {
 //
 // Below that the call fails with the cause [NotSupported] and a message that
 // names the release, and nothing is sent: an older server would ignore the
-// option and answer without it. All else needs no more than its format. Source: Tableau REST API reference,
-// "Workbooks and Views Methods".
+// option and answer without it. All else needs no more than its format. Source:
+// Tableau REST API reference, "Workbooks and Views Methods".
 //
 // A workbook's pdf and pptx hold the sheets that are shown as tabs and that the
 // user may export; with tabs switched off, the first sheet alone.
