@@ -43,7 +43,14 @@ func (c *Client) download(ctx context.Context, r request, d download, w io.Write
 	if !waiting.Stop() {
 		return ExportInfo{}, transportError(ctx, r.op, context.Cause(ctx))
 	}
+	unpack(resp)
 	if err := c.checkStatus(ctx, r, resp); err != nil {
+		return ExportInfo{}, err
+	}
+	if resp.StatusCode != http.StatusOK { // a success without the file
+		return ExportInfo{}, &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
+	}
+	if err := checkUnpacked(r, resp); err != nil {
 		return ExportInfo{}, err
 	}
 
