@@ -190,7 +190,7 @@ func (e *exporter) timed(fill func(*os.File) error) (took time.Duration, err err
 	return took, err
 }
 
-// export is the way of a run.
+// export is the way of a run, without the sum that it makes of the file.
 func (e *exporter) export(ctx context.Context, format tableau.Format, file *os.File) error {
 	_, err := content.Receive(ctx, file, string(format), func(w io.Writer) error {
 		_, err := e.client.Export(ctx, e.session, tableau.ExportRequest{ViewID: e.view.ID, Format: format}, w)
