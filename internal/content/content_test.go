@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -323,6 +324,21 @@ func TestBlankPDFs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of a PDF with very many streams, not all are looked at, and those that are left
+// may paint.
+func TestPDFOfManyStreams(t *testing.T) {
+	t.Parallel()
+	fonts := func(n int) []string {
+		return slices.Repeat([]string{"<</Length1 9/Length 9>>stream\nf S f\nendstream"}, n)
+	}
+	for n, want := range map[int]content.Reason{100: content.Blank, 25_000: ""} {
+		facts, err := check(t, pdfWith(1, "<</Length 1>>", "", fonts(n)...), content.PDF)
+		if reason(t, err) != want || facts.Pages != 1 {
+			t.Errorf("%d fonts and nothing else: %+v, %v, want %q", n, facts, err, want)
+		}
 	}
 }
 

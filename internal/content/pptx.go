@@ -140,6 +140,7 @@ func lookAtPicture(r io.Reader) (Facts, error) {
 	facts, err := readPNG(in)
 	var refusal *Error
 	if errors.As(err, &refusal) && (refusal.Reason == Truncated || refusal.Reason == Damaged) {
+		refusal.Format = PNG
 		return facts, &Error{Reason: Damaged, Detail: "a picture is damaged", Err: err}
 	}
 	return facts, nil
