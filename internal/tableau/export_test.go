@@ -304,8 +304,8 @@ func TestExportStreams(t *testing.T) {
 	if !bytes.Equal(out.Bytes(), file) {
 		t.Error("the file has other bytes than were sent")
 	}
-	if out.largest > 64<<10 {
-		t.Errorf("a write of %d bytes, want at most 64 KB in memory", out.largest)
+	if out.largest > 128<<10 {
+		t.Errorf("a write of %d bytes, want at most 128 KB in memory", out.largest)
 	}
 	if n := len(server.requests()); n != 1 {
 		t.Errorf("%d requests, want 1", n)
