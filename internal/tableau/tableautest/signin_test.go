@@ -227,6 +227,22 @@ func TestTokenLife(t *testing.T) {
 			t.Errorf("at its expiry: %q, want 401001", code)
 		}
 	})
+	// A session does not outlive its token, whoever else signs in meanwhile or not.
+	t.Run("session of an expired token", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, tableautest.Options{TokenLife: 3 * time.Hour}).signIn()
+		c.server.Advance(2 * time.Hour)
+		if a := c.get("/projects"); a.Status != http.StatusOK {
+			t.Fatalf("within the token's life the session answers %d", a.Status)
+		}
+		c.server.Advance(time.Hour)
+		if code := c.get("/projects").code(t); code != "401002" {
+			t.Errorf("at the token's expiry the session answers %q, want 401002", code)
+		}
+		if got := c.server.Stats().SessionsLive; got != 0 {
+			t.Errorf("%d sessions live, want none", got)
+		}
+	})
 	t.Run("session", func(t *testing.T) {
 		t.Parallel()
 		c := newClient(t, tableautest.Options{SessionLife: time.Hour}).signIn()
@@ -284,6 +300,29 @@ func TestLockOut(t *testing.T) {
 	}
 	if code := try(right); code != "401001" {
 		t.Errorf("after nine wrong token secrets: %q, want 401001", code)
+	}
+}
+
+// Names of tokens are their owner's alone: of two users with tokens of one name,
+// the lock of one is not the other's.
+func TestLockOutOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{Password: "right", TokenName: "nightly"})
+	other := c.server.NewPAT(tableautest.SecondUser, "nightly")
+	for range 9 {
+		c.post(passwordBody(tableautest.DefaultUser, "wrong", "demo"))
+	}
+	if code := c.post(tokenBody("nightly", other, "demo")).code(t); code != "" {
+		t.Errorf("the other user's token: %s, want a sign-in", code)
+	}
+	_, locked := c.server.PAT()
+	for range 9 {
+		if code := c.post(tokenBody("nightly", locked, "demo")).code(t); code != "401001" {
+			t.Fatalf("the locked user's token: %q, want 401001", code)
+		}
+	}
+	if code := c.post(tokenBody("nightly", other, "demo")).code(t); code != "" {
+		t.Errorf("the other user's token, after more attempts of the locked one: %s, want a sign-in", code)
 	}
 }
 
