@@ -51,10 +51,9 @@ func (e export) key() string {
 	for i, v := range e.views {
 		ids[i] = v.ID
 	}
-	// In the syntax of Go, since values can hold whatever separates them and a
-	// selection's own text leaves out which values go together.
-	return fmt.Sprintf("%s %s %#v %#v %d %v %d %s %t",
-		e.format, ids, e.query.Saved, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
+	// In the syntax of Go, which quotes all that a value can hold, and of the whole
+	// query, so that nothing that it has or will have is left out.
+	return fmt.Sprintf("%s %s %#v %v %d %s %t", e.format, ids, e.query, e.size, e.scale, e.paper, e.lying)
 }
 
 func (c *call) viewImage() reply {
@@ -166,7 +165,7 @@ func (c *call) workbookPDF() reply {
 		return refused
 	}
 	if c.version.before(version{3, 23}) {
-		e.query = sample.Query{}
+		e.query = sample.Query{Language: e.query.Language}
 	}
 	if c.version.before(version{3, 26}) {
 		delete(c.query, "vizWidth")
@@ -216,13 +215,13 @@ func (c *call) newExport(format, subject string, views ...*sample.View) (export,
 		}
 		e.maxAge = time.Duration(max(1, minutes)) * time.Minute
 	}
-	if c.server.trouble(views[0]).IgnoresFilters {
-		return e, reply{}
+	if !c.server.trouble(views[0]).IgnoresFilters {
+		var equal bool
+		if e.query, equal = viewQuery(c.query); !equal && !c.server.unequal {
+			return export{}, failure(400000, "The filters do not all have the same number of values.")
+		}
 	}
-	var equal bool
-	if e.query, equal = viewQuery(c.query); !equal && !c.server.unequal {
-		return export{}, failure(400000, "The filters do not all have the same number of values.")
-	}
+	e.query.Language = sample.LanguageOf(c.query.Get("language"))
 	return e, reply{}
 }
 
@@ -252,7 +251,7 @@ func (s *Server) export(ctx context.Context, e export) reply {
 		return refused
 	}
 	now := s.clock()
-	if body, ok := s.cache.get(e.key(), now.Add(-e.maxAge)); ok {
+	if body, ok := s.cache.get(e.key(), now, e.maxAge); ok {
 		out := e.reply(body)
 		out.file.cached = true
 		return out

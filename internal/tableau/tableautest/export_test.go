@@ -107,9 +107,15 @@ func TestSVG(t *testing.T) {
 	body := c.file("/views/"+c.view("Superstore/sheets/Overview")+"/image?format=SVG", "image/svg+xml")
 	var root struct {
 		XMLName xml.Name
+		Width   string `xml:"width,attr"`
+		Height  string `xml:"height,attr"`
 	}
 	if err := xml.Unmarshal(body, &root); err != nil || root.XMLName.Local != "svg" {
 		t.Fatalf("root = %v (%v)", root.XMLName, err)
+	}
+	// 1001 by 801 pixels of 1/96 inch.
+	if root.Width != "264.85mm" || root.Height != "211.93mm" {
+		t.Errorf("the size is %s by %s, want millimetres of the dashboard's size and a pixel more", root.Width, root.Height)
 	}
 	if !bytes.Contains(body, []byte("Monthly Sales")) {
 		t.Error("the picture's text is not in it")
@@ -394,6 +400,77 @@ func TestCacheTellsTuplesApart(t *testing.T) {
 	east := c.file(path+"East", typeCSV)
 	if twice := c.file(path+"West", typeCSV); bytes.Equal(east, twice) {
 		t.Errorf("without East's technology gives what was made with it:\n%s", twice)
+	}
+}
+
+// A selection that is no cross product says in a picture's foot which values go
+// together.
+func TestFootNamesTuples(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	path := "/views/" + c.view("Superstore/sheets/SalesbyRegion") + "/image?format=svg&"
+	for query, want := range map[string]string{
+		"vf_Region=West,East": "Region: West, East",
+		"vf_Region=West,West&vf_Category=Furniture,Technology":                       "Category: Furniture, Technology  ·  Region: West",
+		"vf_Region=West,East&vf_Category=Furniture,Technology":                       "Category / Region: Furniture / West, Technology / East",
+		"vf_Region=West,West,East,East&vf_Category=Furniture,Paper,Paper,Furniture":  "Category: Furniture, Paper  ·  Region: West, East",
+		"vf_Region=West,West,East&vf_Category=Furniture,Furniture,Technology&vf_x=y": "Category / Region: Furniture / West, Technology / East",
+	} {
+		if svg := string(c.file(path+query, "image/svg+xml")); !strings.Contains(svg, want+"<") {
+			t.Errorf("%s: the foot does not say %q", query, want)
+		}
+	}
+}
+
+// The language parameter decides how numbers and months are written, in
+// pictures and data, and has results of its own in the cache.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	view := "/views/" + c.view("Superstore/sheets/MonthlySales")
+	english := records(t, c.file(view+"/data", typeCSV))
+	for _, test := range []struct{ language, month, sales string }{
+		{"de", "November 2024", "."}, {"fr_FR", "novembre 2024", "\u202f"}, {"en", "November 2024", ","}, {"xx", "November 2024", ","},
+	} {
+		rows := records(t, c.file(view+"/data?language="+test.language, typeCSV))
+		if len(rows) != len(english) || rows[1][0] != test.month || !strings.Contains(rows[1][1], test.sales) {
+			t.Errorf("in %s the first row is %q, want %s and sales with %q", test.language, rows[1], test.month, test.sales)
+		}
+	}
+	// Members are filtered by as the data have them.
+	if rows := records(t, c.file(view+"/data?language=de&vf_Month+of+Order+Date=May+2026", typeCSV)); len(rows) != 2 || rows[1][0] != "Mai 2026" {
+		t.Errorf("May in German: %q", rows)
+	}
+	for path, contentType := range map[string]string{
+		view + "/image?format=svg": "image/svg+xml", view + "/image?": "image/png", view + "/pdf?": "application/pdf",
+		"/workbooks/" + c.workbook("Superstore") + "/pdf?":               "application/pdf",
+		"/customviews/" + c.customView("West only") + "/image?":          "image/png",
+		"/views/" + c.view("Superstore/sheets/Overview") + "/image?x=y&": "image/png",
+	} {
+		if bytes.Equal(c.file(path, contentType), c.file(path+"&language=pt-BR", contentType)) {
+			t.Errorf("%s: the language changes nothing", path)
+		}
+	}
+	svg := string(c.file(view+"/image?format=svg&language=pt-BR", "image/svg+xml"))
+	for _, want := range []string{">fev<", "novembro de 2025 – outubro de 2026"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("in Portuguese the picture lacks %q", want)
+		}
+	}
+}
+
+// The same clock as before does not make a result of its future fresh.
+func TestCacheWhenTheClockIsMovedBack(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	path := "/views/" + c.view("Superstore/sheets/SalesbyRegion") + "/image"
+	c.server.Advance(24 * time.Hour)
+	c.signIn()
+	later := c.file(path, "image/png")
+	c.server.Advance(-24 * time.Hour)
+	c.signIn()
+	if bytes.Equal(later, c.file(path, "image/png")) {
+		t.Error("the picture is from the future")
 	}
 }
 

@@ -43,7 +43,7 @@ func (s *Server) preview(ctx context.Context, v *sample.View) reply {
 	const side = 192
 	key, now := "preview "+v.ID, s.clock()
 	e := export{format: "png", views: []*sample.View{v}, scale: 1, maxAge: 24 * time.Hour}
-	if body, ok := s.cache.get(key, now.Add(-e.maxAge)); ok {
+	if body, ok := s.cache.get(key, now, e.maxAge); ok {
 		return e.reply(body)
 	}
 	out := s.export(ctx, e)
