@@ -50,6 +50,8 @@ func (n *node) asField() *node {
 	return n
 }
 
+func boolean(b bool) string { return strconv.FormatBool(b) }
+
 // scalar makes an element that holds a text alone.
 func scalar(name, text string) *node { return &node{name: name, text: text, scalar: true} }
 

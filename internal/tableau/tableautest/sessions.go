@@ -17,11 +17,6 @@ type session struct {
 
 func (s *session) role() string { return s.person.roles[s.site.ID] }
 
-// sees reports whether the session's user may see what is in a project.
-func (s *session) sees(p *sample.Project) bool {
-	return !p.Private || s.role() == roleAdministrator
-}
-
 // signedIn is a successful sign-in.
 type signedIn struct {
 	session session

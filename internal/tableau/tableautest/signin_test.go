@@ -378,6 +378,11 @@ func TestSecondUser(t *testing.T) {
 	if code := viewer.get("/views/" + private + "/image").code(t); code != "403004" {
 		t.Errorf("its image answers %q, want 403004", code)
 	}
+	for path, want := range map[string]string{"/pdf": "403032", "/data": "403032", "/crosstab/excel": "403004"} {
+		if code := viewer.get("/views/" + private + path).code(t); code != want {
+			t.Errorf("its %s answers %q, want %s", path, code, want)
+		}
+	}
 	if d := viewer.get("/views?filter=contentUrl:eq:Plan2027/sheets/Overview").document(t); len(d.Views) != 0 {
 		t.Error("the private view is in the list")
 	}
