@@ -12,8 +12,11 @@ func (c *call) admin() bool { return c.session.role() == roleAdministrator }
 func (c *call) seesProject(p *sample.Project) bool { return !p.Private || c.admin() }
 
 // reads reports whether the session's user may read a view.
-func (c *call) reads(v *sample.View) bool {
-	return c.seesProject(v.Workbook.Project) && (c.admin() || !c.server.trouble(v).Hidden)
+func (c *call) reads(v *sample.View) bool { return c.admin() || c.server.readable(v) }
+
+// readable reports whether all may read a view.
+func (s *Server) readable(v *sample.View) bool {
+	return !v.Workbook.Project.Private && !s.trouble(v).Hidden
 }
 
 // reaches reports whether the session's user may reach a workbook. One whose

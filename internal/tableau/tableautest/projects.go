@@ -56,9 +56,15 @@ func (c *call) contentsCounts(p *sample.Project) *node {
 			views += len(c.viewsOf(w))
 		}
 	}
+	sources := 0
+	for _, d := range c.dataSources() {
+		if d.Project == p {
+			sources++
+		}
+	}
 	return element("contentsCounts",
 		"projectCount", strconv.Itoa(projects), "workbookCount", strconv.Itoa(workbooks),
-		"viewCount", strconv.Itoa(views), "datasourceCount", "0")
+		"viewCount", strconv.Itoa(views), "datasourceCount", strconv.Itoa(sources))
 }
 
 func projectNode(p *sample.Project) *node {

@@ -91,7 +91,7 @@ func TestRouting(t *testing.T) {
 		{"/api/4.0/sites/" + c.site + "/views", "404001"},
 		{"/api/v3/serverinfo", "404001"},
 		{"/api/3.27/sites/" + c.site + "/views/" + id + "/powerpoint", "404003"},
-		{"/api/3.27/sites/" + c.site + "/datasources", "404003"},
+		{"/api/3.27/sites/" + c.site + "/subscriptions", "404003"},
 		{"/api/3.17/sites/" + c.site + "/customviews/" + id + "/image", "404008"},
 		{"/api/3.22/sites/" + c.site + "/customviews/" + id + "/pdf", "404008"},
 		{"/api/3.7/sites/" + c.site + "/workbooks/" + id + "/powerpoint", "404008"},

@@ -1,7 +1,9 @@
 package tableautest
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
@@ -49,7 +51,29 @@ func (c *call) webpage(w *sample.Workbook) string {
 	return scheme + "://" + c.request.Host + "/#" + site + "/workbooks/" + strconv.Itoa(w.Number)
 }
 
-func (c *call) listWorkbooks() reply {
+func (c *call) listWorkbooks() reply { return c.workbookList(c.workbooks()) }
+
+// listUserWorkbooks lists the workbooks that a user may read or, with ownedBy,
+// owns: one's own, and those of others as an administrator.
+func (c *call) listUserWorkbooks() reply {
+	id := c.vars["user"]
+	for _, m := range c.server.accounts.members(c.site) {
+		switch owner := c.server.owner(c.site).id; {
+		case m.id != id:
+		case m.id != c.session.person.id && !c.admin():
+			return failure(403018, "The user is not authorized to query the workbooks of user '%s'.", id)
+		case strings.EqualFold(c.query.Get("ownedBy"), "true") && m.id != owner:
+			return c.workbookList(nil)
+		case m.role == roleAdministrator:
+			return c.workbookList(c.workbooks())
+		default:
+			return c.workbookList(slices.DeleteFunc(c.workbooks(), func(w *sample.Workbook) bool { return !c.server.readable(w.Views[0]) }))
+		}
+	}
+	return failure(404002, "User '%s' could not be found.", id)
+}
+
+func (c *call) workbookList(books []*sample.Workbook) reply {
 	type book = *sample.Workbook
 	owner := c.server.owner(c.site)
 	return collection[book]{
@@ -74,7 +98,7 @@ func (c *call) listWorkbooks() reply {
 		},
 		render:   func(w book) *node { return c.workbookNode(w, owner) },
 		defaults: workbookDefaults(),
-	}.serve(c, c.workbooks())
+	}.serve(c, books)
 }
 
 func (c *call) getWorkbook() reply {

@@ -19,6 +19,8 @@ type Site struct {
 	ContentURL string // empty for a server's default site
 	Projects   []*Project
 	Workbooks  []*Workbook
+	// DataSources are those that were published by themselves.
+	DataSources []*DataSource
 	// CustomViews are those of all views, in the order in which they were made.
 	CustomViews []*CustomView
 }
@@ -171,6 +173,7 @@ func demoSite(contentURL string) *Site {
 	schools := b.project("Écoles", "Le marché des écoles.", marketing, false)
 	private := b.project("Privé", "Not for everybody.", nil, true)
 
+	b.dataSource(retail, "Superstore / Orders", "Two years of orders of the sample shop.")
 	region, months, byProfit := salesByRegion("Sales by Region", ""), monthlySales(), profitByCategory()
 	customers, ship := topCustomers(), shippingSheet()
 	b.workbook(retail, "Superstore", "Sales, profit and customers of the sample shop.", true, "sales", "kpi")
