@@ -19,7 +19,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vizpost/vizpost/internal/content"
-	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
 )
 
 // official returns a program of Tableau's own clients, which make e2e installs.
@@ -310,107 +309,5 @@ func (f pythonFacts) check(t *testing.T, version, release string, tableau map[st
 	}
 	if !slices.Contains(f.Workbooks, "Superstore") || !slices.Contains(f.Workbooks, "Market – Écoles") {
 		t.Errorf("the workbooks are %q", f.Workbooks)
-	}
-}
-
-// tabcmd is Tableau's command with a home of its own, where it keeps its
-// session.
-type tabcmd struct {
-	t             *testing.T
-	program, home string
-}
-
-// run runs a command that must succeed, and returns what it logged.
-func (c tabcmd) run(args ...string) string {
-	c.t.Helper()
-	out, err := c.try(args...)
-	if err != nil {
-		c.t.Fatalf("tabcmd %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
-func (c tabcmd) try(args ...string) (string, error) {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, c.program, args...)
-	cmd.Dir = c.home
-	cmd.Env = append(os.Environ(), "HOME="+c.home)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-// TestTabcmd runs Tableau's command-line client against stand-ins of several
-// versions.
-func TestTabcmd(t *testing.T) {
-	t.Parallel()
-	program := official(t, "tabcmd")
-	for _, test := range []struct {
-		version string
-		sizes   bool // before 3.23 the client refuses sizes, which export --png always sends
-	}{{"3.19", false}, {"3.29", true}} {
-		t.Run(test.version, func(t *testing.T) {
-			t.Parallel()
-			tableau := start(t, nil, "password", "tableau", "--addr", "127.0.0.1:0", "--api-version", test.version).facts
-			c := tabcmd{t, program, t.TempDir()}
-			// tabcmd writes the site's name in lower case.
-			login := []string{"login", "-s", tableau["url"], "-t", "Demo"}
-			token := []string{"--token-name", tableau["token name"], "--token-value", tableau["token secret"]}
-			c.run(append(login, token...)...)
-
-			if out := c.run("list", "workbooks", "-n"); !strings.Contains(out, "Superstore") || !strings.Contains(out, "Market") {
-				t.Errorf("list workbooks: %s", out)
-			}
-			c.run("list", "projects")
-			c.run("export", "Superstore/Overview", "--pdf", "--pagelayout", "landscape", "--pagesize", "a4", "-f", "export.pdf")
-			c.run("export", "Superstore/SalesbyRegion?Region=West&Sub-Category=Chairs", "--csv", "-f", "export.csv")
-			c.run("export", "Superstore/SalesbyRegion", "--csv", "--filter", "Region=East,West", "-f", "filter.csv")
-			c.run("get", "/views/Superstore/Overview.png?:refresh=yes", "-f", "get.png")
-			c.run("get", "/views/Superstore/Overview.pdf", "-f", "get.pdf")
-			c.run("get", "/views/Superstore/SalesbyRegion.csv", "-f", "get.csv")
-			c.run("get", "/workbooks/Superstore.twbx", "-f", "get.twbx")
-			files := map[string]content.Facts{
-				"export.pdf": {Pages: 1},
-				"export.csv": {Rows: 1},
-				"filter.csv": {Rows: 6},
-				"get.png":    {Width: 1000, Height: 800},
-				"get.pdf":    {Pages: 1},
-				"get.csv":    {Rows: 12},
-				"get.twbx":   {Pages: 1},
-			}
-			if test.sizes {
-				c.run("export", "Superstore/Overview?Region=West", "--png", "-f", "export.png")
-				c.run("export", "Superstore/Shipping", "--png", "--width", "500", "--height", "400", "--resolution", "standard", "-f", "sized.png")
-				files["export.png"] = content.Facts{Width: 2000, Height: 1600}
-				view := sample.ID("view", "demo", "Superstore/sheets/Overview")
-				c.run("export", "Superstore/Overview/"+sample.ID("customview", view, "West only")+"/Westonly", "--png", "-f", "custom.png")
-				files["custom.png"] = content.Facts{Width: 2000, Height: 1600}
-				files["sized.png"] = content.Facts{Width: 500, Height: 400}
-			}
-			for name, want := range files {
-				if diff := cmp.Diff(want, exported(t, c.home, name)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", name, diff)
-				}
-			}
-
-			wrong := []string{"--token-name", tableau["token name"], "--token-value", "wrong"}
-			if out, err := c.try(append(login, wrong...)...); err == nil {
-				t.Errorf("a wrong token signs in: %s", out)
-			}
-			// It does not keep passwords.
-			c.run("export", "Superstore/Overview", "--fullpdf", "--pagesize", "letter", "-f", "full.pdf",
-				"-s", tableau["url"], "-t", "Demo", "--username", tableau["user"], "--password", tableau["password"])
-			if got := exported(t, c.home, "full.pdf").Pages; got != 6 {
-				t.Errorf("the workbook's PDF has %d pages, want 6", got)
-			}
-			c.run("logout")
-			if _, err := os.Stat(filepath.Join(c.home, "tableau_auth.json")); err == nil {
-				t.Error("the session is still kept after logging out")
-			}
-			if n := countsOf(t, tableau["url"]).Calls["unknown"]; n != 0 {
-				t.Errorf("tabcmd asked %d times for what the stand-in does not know", n)
-			}
-		})
 	}
 }
