@@ -125,6 +125,9 @@ func (s Selection) String() string {
 			}
 		}
 	}
+	if len(values) == 0 {
+		return ""
+	}
 	captions := slices.Sorted(maps.Keys(values))
 	var tuples []string
 	for _, t := range s {

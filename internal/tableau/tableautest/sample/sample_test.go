@@ -148,6 +148,15 @@ func TestSelection(t *testing.T) {
 			t.Errorf("String() = %q, want %q", got, test.text)
 		}
 	}
+	for _, none := range []sample.Selection{nil, {}, {{}}} {
+		if got := none.String(); got != "" {
+			t.Errorf("String() of nothing selected = %q", got)
+		}
+	}
+	page := view.Page(orders, sample.Query{}, time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC))
+	if page.Footer != "No filters" {
+		t.Errorf("the foot without filters is %q", page.Footer)
+	}
 	for caption, want := range map[string]bool{"Region": true, "region": false, "Sub-Category": true, "Fiscal Quarter": true, "": false} {
 		if got := sample.IsField(caption); got != want {
 			t.Errorf("IsField(%q) = %t", caption, got)
