@@ -175,6 +175,8 @@ func (s *Server) open(r *http.Request, parts []string) (*call, reply) {
 	switch {
 	case strings.EqualFold(parts[0], "exp"):
 		v = s.version
+	case parts[0] == "-": // the newer family of endpoints, of which this server has none
+		return c, failure(404003, "Unknown resource '/%s' specified in URI.", strings.Join(parts, "/"))
 	case err != nil || s.version.before(v):
 		return c, failure(404001, "Version '%s' is not a valid version of the API.", parts[0])
 	}

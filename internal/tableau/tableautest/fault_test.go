@@ -44,7 +44,7 @@ func TestFaultsThatReplaceTheAnswer(t *testing.T) {
 	}{
 		"error": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultError, Code: 400074, Detail: "There was a problem querying the image for view 'x'."},
-			status: 400, body: `<error code="400074"><summary>Bad Request</summary><detail>There was a problem querying the image for view &#39;x&#39;.</detail></error>`,
+			status: 400, body: `<error code="400074"><summary>Bad Request</summary><detail>There was a problem querying the image for view 'x'.</detail></error>`,
 		},
 		"error with its own words and status": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultError, Code: 500000, Status: 503, Summary: "Busy"},

@@ -90,6 +90,7 @@ func TestRouting(t *testing.T) {
 		{"/api/3.28/serverinfo", "404001"},
 		{"/api/4.0/sites/" + c.site + "/views", "404001"},
 		{"/api/v3/serverinfo", "404001"},
+		{"/api/-/serverinfo", "404003"},
 		{"/api/3.27/sites/" + c.site + "/views/" + id + "/powerpoint", "404003"},
 		{"/api/3.27/sites/" + c.site + "/subscriptions", "404003"},
 		{"/api/3.17/sites/" + c.site + "/customviews/" + id + "/image", "404008"},
