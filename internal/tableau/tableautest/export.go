@@ -245,11 +245,16 @@ func (c *call) vizSize(scale int) (drawing.Size, reply) {
 }
 
 // export makes the file, or takes it from the cache where that has one that is
-// young enough.
+// young enough. It refuses where something is wrong with the views.
 func (s *Server) export(ctx context.Context, e export) reply {
 	if refused := s.troubled(e); refused.status != 0 {
 		return refused
 	}
+	return s.make(ctx, e)
+}
+
+// make makes the file whatever is wrong with its views.
+func (s *Server) make(ctx context.Context, e export) reply {
 	now := s.clock()
 	if body, ok := s.cache.get(e.key(), now, e.maxAge); ok {
 		out := e.reply(body)

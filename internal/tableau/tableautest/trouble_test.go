@@ -31,6 +31,8 @@ func TestViewWithoutCredentials(t *testing.T) {
 		}
 	}
 	c.file(other+"/image", "image/png") // of another sheet
+	// Thumbnails are of when the workbook was published, and stay.
+	c.file(book+view+"/previewImage", "image/png")
 	if diff := cmp.Diff(map[string]tableautest.Trouble{broken: {NoCredentials: true}}, c.server.Troubles()); diff != "" {
 		t.Errorf("troubles (-want +got):\n%s", diff)
 	}
