@@ -17,6 +17,8 @@ import (
 type Care struct {
 	Store       Store
 	Connections interface {
+		getter
+
 		// List reads in order of id, beginning behind the id after. The second
 		// result is the id to go on behind, "" at the end.
 		List(ctx context.Context, after string, limit int) ([]connection.Connection, string, error)
@@ -63,8 +65,8 @@ func (c *Care) look(ctx context.Context, conn connection.Connection, now time.Ti
 	}
 	if !conn.State.Works() {
 		// A broken connection is probed even if no run waits for it.
-		if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: Probe, Ref: conn.ID, NotBefore: conn.ProbeAt}); err != nil {
-			return fmt.Errorf("queueing a probe: %w", err)
+		if err := probeBroken(ctx, c.Store, c.Connections, conn.SiteKey(), conn, now); err != nil {
+			return err
 		}
 	}
 	if w, ok := conn.Warn(now); ok {

@@ -85,7 +85,7 @@ type Reports interface {
 
 // Connections gives the shared sessions; see [connection.Service].
 type Connections interface {
-	Get(ctx context.Context, id string) (connection.Connection, error)
+	getter
 	Do(ctx context.Context, id string, call connection.Call) error
 	Probe(ctx context.Context, id string) (bool, error)
 	Unreachable(ctx context.Context, id string, why error) (connection.Connection, error)

@@ -178,6 +178,67 @@ func TestMendedWhileARunIsHeld(t *testing.T) {
 	})
 }
 
+// A drain's probe has seen the connection broken when somebody mends it: that
+// the next probe is in a day must not undo that the runs are looked at now.
+func TestMendedWhileAProbeIsPutOff(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Held, "")
+		s := &hooked{store: w.store}
+		s.moveWork = func() { // to the next probe's time
+			s.moveWork = nil
+			_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+			w.succeed(err)
+		}
+		w.wire(s)
+		w.live(25 * time.Hour)
+		if s.moveWork != nil {
+			w.Fatal("there was no probe")
+		}
+		if r := w.wantRun(id, run.Delivered, ""); r.FinishedAt.Sub(r.ReleasedAt) > time.Minute || time.Since(r.ReleasedAt) < 50*time.Minute {
+			w.Errorf("the run was released at %v and finished at %v, want both when the connection was mended", r.ReleasedAt, r.FinishedAt)
+		}
+		w.wantIdle()
+	})
+}
+
+// Care has read the connection, broken, when somebody mends it.
+func TestMendedWhileCareLooks(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Held, "")
+		old := listed{w.connections, nil}
+		var err error
+		old.list, _, err = w.connections.List(w.Context(), "", 10)
+		w.succeed(err)
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.care.Connections = old
+		w.succeed(w.care.Run(w.Context()))
+		w.live(time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantIdle()
+	})
+}
+
+// listed gives connections as they were listed before.
+type listed struct {
+	*connection.Service
+	list []connection.Connection
+}
+
+func (l listed) List(context.Context, string, int) ([]connection.Connection, string, error) {
+	return l.list, "", nil
+}
+
 // A run is held while the drain drops the probe whose release did not see it.
 func TestHeldWhileTheProbeIsDropped(t *testing.T) {
 	t.Parallel()
@@ -208,6 +269,14 @@ type hooked struct {
 	store
 	updateRun func(run.Run)
 	dropWork  func()
+	moveWork  func()
+}
+
+func (h *hooked) PutWork(ctx context.Context, w run.Work) error {
+	if h.moveWork != nil && w.Kind == run.Probe {
+		h.moveWork()
+	}
+	return h.store.PutWork(ctx, w)
 }
 
 func (h *hooked) UpdateRun(ctx context.Context, lease *run.Lease, r run.Run) (run.Run, error) {

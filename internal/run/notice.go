@@ -19,7 +19,7 @@ func (d *drain) notices(ctx context.Context, what, version, kind string, to []st
 
 // noteBroken has a broken connection probed, and tells its people.
 func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
-	if err := d.probeAt(ctx, c.ID, c.ProbeAt); err != nil {
+	if err := probeBroken(ctx, d.Store, d.Connections, d.lease.Site, c, d.Now()); err != nil {
 		return err
 	}
 	p := c.Problem
