@@ -553,7 +553,7 @@ func TestEditsOvertake(t *testing.T) {
 		// What the machine writes meanwhile does not stand in the way.
 		w.onRoute("/auth/signin", func() {
 			w.onRoute("", nil)
-			_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+			_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 			w.succeed(err)
 		})
 		got, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
@@ -628,7 +628,7 @@ func TestTestRestores(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		w.network.down.Store(true)
 		_, err = w.Test(w.Context(), c.ID)
@@ -865,7 +865,7 @@ func TestWhyUnreachable(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
 				c := w.connect()
-				got, err := w.Unreachable(w.Context(), c.ID, fmt.Errorf("exporting: %w", &tableau.Error{Cause: cause}))
+				got, err := w.Unreachable(w.Context(), w.stored(c.ID), fmt.Errorf("exporting: %w", &tableau.Error{Cause: cause}))
 				w.succeed(err)
 				if got.Problem == nil || got.Problem.Code != problem.CodeTableauUnreachable || got.Problem.Message == "" || got.Problem.Causes[0].Code != want {
 					w.Errorf("got problem %+v, want the cause %s first", got.Problem, want)

@@ -155,7 +155,7 @@ func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
 			inBubble(t, func(w *world) {
 				c := w.connect()
 				if unreachable {
-					_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+					_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 					w.succeed(err)
 				}
 				w.tableau.RevokeTokens("")
@@ -520,10 +520,10 @@ func TestProbe(t *testing.T) {
 		}
 
 		w.network.down.Store(true)
-		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		rev := w.stored(c.ID).Rev
-		again, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		again, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		if again.State != connection.Unreachable || w.stored(c.ID).Rev != rev {
 			w.Errorf("got %s, Rev %d, want what is known already not to be written again", again.State, w.stored(c.ID).Rev)
@@ -579,7 +579,7 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		credential := w.newToken("", "new")
 		w.sessionDies()
@@ -599,7 +599,7 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 		}
 
 		// The same while the probe fails.
-		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		w.network.before.Store(new(func(r *http.Request) {
 			if strings.Contains(r.URL.Path, "/users/") {
@@ -615,32 +615,16 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 			w.Error("got a broken connection, want the new credential's state")
 		}
 
-		// The store changes between Unreachable's read and its write.
-		overtaken := w.process(overtake{w.store, func() {
-			w.onRoute("", nil)
-			_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
-			w.succeed(err)
-		}}, w.store)
-		got, err := overtaken.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		// Calls failed with the old credential, and the verdict comes late.
+		old := w.stored(c.ID)
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.succeed(err)
+		got, err := w.Unreachable(w.Context(), old, &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		if !got.State.Works() || w.stored(c.ID).State != connection.Connected {
 			w.Errorf("got %s, want the new credential's state", got.State)
 		}
 	})
-}
-
-// overtake lets something happen after the first read of a connection.
-type overtake struct {
-	connection.Store
-	first func()
-}
-
-func (o overtake) Connection(ctx context.Context, id string) (connection.Connection, error) {
-	c, err := o.Store.Connection(ctx, id)
-	if c.State.Works() && o.first != nil {
-		o.first()
-	}
-	return c, err
 }
 
 func TestKeepAlive(t *testing.T) {

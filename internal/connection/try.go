@@ -87,15 +87,13 @@ func (s *Service) tryExplicitly(ctx context.Context, c Connection) error {
 	})
 }
 
-// Unreachable notes that the connection's server does not answer, and gives the
-// connection as it is stored. Its runs are held until a probe succeeds.
-func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connection, error) {
-	c, err := s.Store.Connection(ctx, id)
-	if err != nil {
-		return Connection{}, err
-	}
+// Unreachable notes that the server of a connection does not answer, and gives
+// the connection as it is stored. Its runs are held until a probe succeeds. The
+// connection is given as it was read before the calls that failed: with another
+// credential by now, it is left as it is.
+func (s *Service) Unreachable(ctx context.Context, c Connection, why error) (Connection, error) {
 	broken := c
-	err = s.change(ctx, c, func(c *Connection) (bool, []Event) {
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if !c.State.Works() {
 			broken = *c
 			return false, nil
@@ -108,7 +106,7 @@ func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connec
 		return true, events
 	})
 	if errors.Is(err, ErrFenced) { // another credential by now, whose state is its own
-		return s.Store.Connection(ctx, id)
+		return s.Store.Connection(ctx, c.ID)
 	}
 	return broken, err
 }

@@ -88,7 +88,7 @@ type Connections interface {
 	getter
 	Do(ctx context.Context, id string, call connection.Call) error
 	Probe(ctx context.Context, id string) (bool, error)
-	Unreachable(ctx context.Context, id string, why error) (connection.Connection, error)
+	Unreachable(ctx context.Context, c connection.Connection, why error) (connection.Connection, error)
 	KeepAlive(ctx context.Context, id string) error
 
 	// NoteReleased notes in the connection's history which runs it holds no

@@ -148,6 +148,33 @@ func TestUnreachableHoldsRuns(t *testing.T) {
 	})
 }
 
+// The server does not answer while somebody enters a credential: what failed
+// with the old one says nothing of the new one, and the run goes on with it.
+func TestEditedWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.network.down.Store(true)
+		done := make(chan error)
+		go func() { done <- w.drain.Site(w.Context(), site) }()
+		time.Sleep(5 * time.Second) // between two tries
+		w.network.down.Store(false)
+		_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.network.down.Store(true)
+		w.succeed(<-done)
+		w.wantRun(id, run.Queued, "cannot be reached")
+		if got := w.state(); got != connection.Connected {
+			w.Errorf("got %s, want what the edit left", got)
+		}
+		w.network.down.Store(false)
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail(ops, 0)
+	})
+}
+
 // Somebody mends the connection after the drain has seen it broken and before
 // it has put the run aside: the run must not wait for the next day's probe.
 func TestMendedWhileARunIsHeld(t *testing.T) {
@@ -327,7 +354,7 @@ func TestBrokenConnectionBesideAWorkingOne(t *testing.T) {
 		w.makeReport("good")
 		w.makeReport("bad", func(r *report.Report) { r.ConnectionID = "other" }, to(email("mail", "rui@example.com")))
 		bad := w.start("bad")
-		_, err = w.connections.Unreachable(w.Context(), "other", &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.connections.Unreachable(w.Context(), w.stored("other"), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		good := w.start("good")
 		w.work()
@@ -418,7 +445,7 @@ func TestKeepAliveFindsADeadToken(t *testing.T) {
 func TestCareProbesBrokenConnections(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		_, err := w.connections.Unreachable(w.Context(), "c", &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.connections.Unreachable(w.Context(), w.stored("c"), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		time.Sleep(time.Hour)
 		w.succeed(w.care.Run(w.Context()))
