@@ -630,6 +630,7 @@ func TestTestRestores(t *testing.T) {
 		c := w.connect()
 		_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
+		w.holds.prepared = nil // for its people to hear of it
 		w.network.down.Store(true)
 		_, err = w.Test(w.Context(), c.ID)
 		w.wantProblem(err, problem.Invalid, problem.CodeTableauUnreachable)

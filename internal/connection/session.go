@@ -190,7 +190,7 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 		c.Server = Server{ProductVersion: session.ProductVersion, RESTAPIVersion: session.APIVersion}
 		if c.Problem != nil && c.Problem.Code == CodeTokenUsedElsewhere && len(lease.Recent) <= 1 {
 			c.Problem = nil
-			events = append(events, s.note(ctx, c, Mended, "The token's session lasts again."))
+			events = append(events, s.note(ctx, c, Mended, "In ten minutes it had to sign in only once."))
 		}
 		if use.keepAlive {
 			events = append(events, s.note(ctx, c, KeptAlive, "Signed in for the token's own sake, since Tableau deletes one that is not used for 15 days."))
@@ -211,22 +211,8 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 // known that no session was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
-	if hasCause(err, tableau.CredentialsRejected) {
-		broken := c
-		changeErr := s.change(ctx, c, func(c *Connection) (bool, []Event) {
-			var events []Event
-			now := s.Now()
-			why := rejected(*c, now, past{})
-			if c.State == NeedsCredentials {
-				why.Since = c.Problem.Since // it has not worked in between
-				c.Problem = why
-			} else {
-				c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, now.Add(refusedPause(0))
-				events = append(events, s.noteBroke(ctx, c))
-			}
-			broken = *c
-			return true, events
-		})
+	if why := s.refusal(c, err); why != nil {
+		broken, changeErr := s.refuse(ctx, c, why)
 		s.forget(c.ID)
 		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
 	}
@@ -234,6 +220,57 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 		return err
 	}
 	return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+}
+
+// refusal gives the problem that a failed sign-in is of the connection; nil
+// where it may pass, or is of the way to the server.
+func (s *Service) refusal(c Connection, err error) *Problem {
+	var t *tableau.Error
+	if !errors.As(err, &t) {
+		return nil
+	}
+	switch t.Cause {
+	case tableau.CredentialsRejected:
+		return rejected(c, s.Now(), past{})
+	case tableau.Unreachable, tableau.Certificate, tableau.NotTableau, tableau.Blocked:
+		return nil
+	}
+	if t.Retry {
+		return nil
+	}
+	return signInRefused(c, t, s.Now())
+}
+
+// refuse notes that a connection needs another credential, and gives it as it
+// is stored.
+func (s *Service) refuse(ctx context.Context, c Connection, why *Problem) (Connection, error) {
+	if c.State != NeedsCredentials {
+		s.look(ctx, c)
+	}
+	broken := c
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+		var events []Event
+		if c.State == NeedsCredentials && c.Problem != nil && c.Problem.Code == why.Code {
+			since := c.Problem.Since // it has not worked in between
+			c.Problem = why
+			c.Problem.Since = since
+		} else {
+			c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, s.Now().Add(refusedPause(0))
+			events = append(events, s.noteBroke(ctx, c))
+		}
+		broken = *c
+		return true, events
+	})
+	return broken, err
+}
+
+// look has the connection looked at soon, whose people are to hear of its
+// problem whoever finds it. Care looks at all connections, so a failure only
+// delays that.
+func (s *Service) look(ctx context.Context, c Connection) {
+	if err := s.Holds.Prepare(ctx, c); err != nil {
+		s.Log.Warn("people hear of a problem later", "connection", c.ID, "error", err)
+	}
 }
 
 // unanswered reports whether Tableau may have made a session that nobody knows.
@@ -256,7 +293,10 @@ func (s *Service) tooMany(ctx context.Context, c Connection, row SignIn, now tim
 	if row.Session.SignedInAt.Before(row.Recent[len(row.Recent)-1]) {
 		return &BusyError{Message: "vizpost tried to sign in several times within ten minutes without getting an answer, and waits before it tries again.", After: wait}
 	}
-	why := usedElsewhere(now)
+	why := usedElsewhere(c, now)
+	if c.Problem == nil {
+		s.look(ctx, c)
+	}
 	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if c.Problem != nil {
 			return false, nil

@@ -3,7 +3,9 @@ package connection_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -238,6 +240,100 @@ func TestExplicitTestsAreLimited(t *testing.T) {
 	})
 }
 
+// A token has ended, and a session that was made with it lives on. That is no
+// reason to say that the connection works: what is tested is the credential.
+func TestSessionOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		w.keepUntil(180*day - time.Hour)
+		w.succeed(w.Do(w.Context(), "c", look)) // there is a session
+		time.Sleep(time.Hour + 10*time.Minute)
+		w.succeed(w.Do(w.Context(), "c", look)) // and it lives
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin", Times: -1})
+		if !w.stored("c").KeepAliveDue(time.Now()) {
+			w.Error("that the token's end has passed is not looked into")
+		}
+		var broken *connection.BrokenError
+		if err := w.KeepAlive(w.Context(), "c"); !errors.As(err, &broken) || broken.Connection.Problem.Causes[0].Code != "expired" {
+			w.Fatalf("got error %v, want the token to have ended", err)
+		}
+		w.tableau.ResetStats()
+		_, err = w.Test(w.Context(), "c")
+		w.wantProblem(err, problem.Invalid, problem.CodeCredentialsRejected)
+		works, err := w.Probe(w.Context(), "c")
+		w.succeed(err)
+		if works || w.stored("c").State != connection.NeedsCredentials {
+			w.Errorf("got a connection that works: %v, %s; want its token to be refused", works, w.stored("c").State)
+		}
+		if got := w.tableau.Stats().Calls["signin"]; got != 2 {
+			w.Errorf("got %d sign-ins, want one for each", got)
+		}
+		w.tableau.ClearFaults()
+
+		// Once it signs in again, that session serves everyone, whoever tests.
+		credential := w.newToken("", "new")
+		_, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &credential})
+		w.succeed(err)
+		w.sessionDies()
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin"})
+		if err := w.Do(w.Context(), "c", look); err == nil {
+			w.Fatal("a refused credential worked")
+		}
+		time.Sleep(time.Second)
+		w.tableau.ResetStats()
+		var group sync.WaitGroup
+		for i := range 4 {
+			s := []*connection.Service{w.Service, w.process(w.store, w.store)}[i%2]
+			group.Go(func() {
+				_, err := s.Test(w.Context(), c.ID)
+				w.succeed(err)
+			})
+		}
+		group.Wait()
+		w.wantSignIns(1, 0)
+	})
+}
+
+// Tableau refuses to let anybody sign in to a site that is gone: that is no
+// matter of one report.
+func TestSignInRefusedOtherwise(t *testing.T) {
+	t.Parallel()
+	for code, cause := range map[int]string{404000: "wrong_site", 405000: "moved", 403004: "not_permitted"} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				w.sessionDies()
+				w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: code, Route: "signin", Times: -1})
+				var broken *connection.BrokenError
+				if err := w.Do(w.Context(), c.ID, look); !errors.As(err, &broken) {
+					w.Fatalf("got error %v, want the connection to be broken", err)
+				}
+				got := w.stored(c.ID)
+				if got.State != connection.NeedsCredentials || got.Problem.Code != "tableau_refused" || got.Problem.Causes[0].Code != cause {
+					w.Errorf("got %s, %+v, want a sign-in that is refused, since %s", got.State, got.Problem, cause)
+				}
+				time.Sleep(day)
+				works, err := w.Probe(w.Context(), c.ID)
+				w.succeed(err)
+				if works || !w.stored(c.ID).ProbeAt.Equal(time.Now().Add(day)) {
+					w.Errorf("got a connection that works: %v, probe at %v; want the next in a day", works, w.stored(c.ID).ProbeAt)
+				}
+				w.tableau.ClearFaults()
+				time.Sleep(day)
+				works, err = w.Probe(w.Context(), c.ID)
+				w.succeed(err)
+				if !works {
+					w.Error("the connection was not found to work again")
+				}
+			})
+		})
+	}
+}
+
 func TestTokenUsedElsewhere(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -264,6 +360,9 @@ func TestTokenUsedElsewhere(t *testing.T) {
 		got := w.stored(c.ID)
 		if got.State != connection.Connected || got.Problem == nil || got.Problem.Code != connection.CodeTokenUsedElsewhere {
 			w.Errorf("got %s, %+v, want the problem of a connection that is still connected", got.State, got.Problem)
+		}
+		if !slices.Equal(w.holds.prepared, []string{c.ID}) {
+			w.Errorf("got %q looked at, want the connection, once, for its people to hear of it", w.holds.prepared)
 		}
 
 		// The other program stops: the problem goes once a session has lasted.

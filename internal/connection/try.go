@@ -63,7 +63,7 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 		}
 		c.Probes++
 		pause := unreachableProbe(c.Probes)
-		if hasCause(tryErr, tableau.CredentialsRejected) {
+		if hasCause(tryErr, tableau.CredentialsRejected) || c.Problem != nil && c.Problem.Code == codeRefused {
 			pause = refusedPause(c.Probes)
 		}
 		c.ProbeAt = s.Now().Add(pause)
@@ -92,6 +92,9 @@ func (s *Service) tryExplicitly(ctx context.Context, c Connection) error {
 // connection is given as it was read before the calls that failed: with another
 // credential by now, it is left as it is.
 func (s *Service) Unreachable(ctx context.Context, c Connection, why error) (Connection, error) {
+	if c.State.Works() {
+		s.look(ctx, c)
+	}
 	broken := c
 	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if !c.State.Works() {

@@ -51,6 +51,10 @@ func (d *drain) probe(ctx context.Context, w Work) error {
 		return fmt.Errorf("probing the connection: %w", err)
 	case !c.State.Works():
 		return d.noteBroken(ctx, c)
+	default:
+		if err := problemNotices(ctx, d.Store, &d.lease, c, d.Now); err != nil {
+			return err
+		}
 	}
 	if err := d.release(ctx, w.Ref); err != nil {
 		return err
@@ -103,9 +107,13 @@ type getter interface {
 }
 
 // keepAlive makes a sign-in for a token's own sake. One that fails is tried
-// again by the next round of care, unless the credential is dead.
+// again by the next round of care, unless it shows that the connection is
+// broken.
 func (d *drain) keepAlive(ctx context.Context, w Work) error {
-	err := d.Connections.KeepAlive(ctx, w.Ref)
+	c, err := d.Connections.Get(ctx, w.Ref)
+	if err == nil {
+		err = d.tryOften(ctx, c, func() error { return d.Connections.KeepAlive(ctx, c.ID) })
+	}
 	var broken *connection.BrokenError
 	if errors.As(err, &broken) {
 		if err := d.noteBroken(ctx, broken.Connection); err != nil {
