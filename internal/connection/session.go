@@ -113,7 +113,7 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			return l, nil
 		}
 		now := s.Now()
-		if row.LeaseUntil.After(now) {
+		if row.Held(now) {
 			// The newest of the recent sign-ins is under way: what it brings is
 			// not known yet, and it may well be the session to use.
 			if err := sleep(ctx, leasePoll); err != nil {
@@ -364,7 +364,7 @@ func (s *Service) release(ctx context.Context, c Connection) {
 func tooManySignIns(recent []time.Time, now time.Time) (time.Duration, bool) {
 	var within []time.Time
 	for _, t := range recent {
-		if now.Sub(t) < signInWindow {
+		if now.Sub(t).Abs() < signInWindow {
 			within = append(within, t)
 		}
 	}

@@ -586,7 +586,7 @@ func TestWaitingForASignInEnds(t *testing.T) {
 	inBubble(t, func(w *world) {
 		c := w.connect()
 		w.sessionDies()
-		_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(time.Hour))
+		_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(time.Minute))
 		w.succeed(err)
 		ctx, cancel := context.WithTimeout(w.Context(), 5050*time.Millisecond)
 		defer cancel()
