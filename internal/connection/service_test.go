@@ -624,6 +624,93 @@ func (v *watchedVault) PutSecret(ctx context.Context, owner, version string, val
 	return v.Vault.PutSecret(ctx, owner, version, value)
 }
 
+// The connection that a token belongs to is deleted, or given another token, at
+// the moment at which the token is entered for another.
+func TestTokenComesFree(t *testing.T) {
+	t.Parallel()
+	for name, free := range map[string]func(w *world, id string) error{
+		"deleted": func(w *world, id string) error { return w.Delete(w.Context(), id, 0) },
+		"edited": func(w *world, id string) error {
+			credential := w.newToken("", "another")
+			_, err := w.Edit(w.Context(), id, connection.Edit{Credential: &credential})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				for _, test := range []func(s *connection.Service) error{
+					func(s *connection.Service) error {
+						_, err := s.TestSettings(w.Context(), w.settings())
+						return err
+					},
+					func(s *connection.Service) error {
+						_, err := s.Create(w.Context(), "second", w.settings())
+						return err
+					},
+				} {
+					c := w.connect()
+					s := w.process(&ownerRead{w.store, func() { w.succeed(free(w, c.ID)) }}, w.store)
+					w.succeed(test(s))
+				}
+				if got := w.stored("second"); got.State != connection.Connected {
+					w.Errorf("got %s, want it connected", got.State)
+				}
+			})
+		})
+	}
+}
+
+// Of two that connect with one token at once, the later is told whose it is,
+// also where the first one's lease has run out.
+func TestTokenTakenAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		vault := &slowVault{Vault: w.store, before: func() {
+			time.Sleep(31 * time.Second) // the first one's lease
+			in := w.settings()
+			in.Name = "Quick"
+			_, err := w.Create(w.Context(), "quick", in)
+			w.succeed(err)
+		}}
+		_, err := w.process(w.store, vault).Create(w.Context(), "slow", w.settings())
+		p := w.wantProblem(err, problem.Conflict, problem.CodeTokenInUse)
+		if !strings.Contains(p.Message, `"Quick"`) {
+			w.Errorf("got %q, want the connection to be named", p.Message)
+		}
+		w.succeed(w.Do(w.Context(), "quick", look))
+	})
+}
+
+// ownerRead lets something happen after the first look at whose a token is.
+type ownerRead struct {
+	connection.Store
+	after func()
+}
+
+func (o *ownerRead) FingerprintOwner(ctx context.Context, fingerprint string) (string, error) {
+	id, err := o.Store.FingerprintOwner(ctx, fingerprint)
+	if after := o.after; after != nil {
+		o.after = nil
+		after()
+	}
+	return id, err
+}
+
+// slowVault lets something happen before the first secret is put.
+type slowVault struct {
+	connection.Vault
+	before func()
+}
+
+func (v *slowVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	if before := v.before; before != nil {
+		v.before = nil
+		before()
+	}
+	return v.Vault.PutSecret(ctx, owner, version, value)
+}
+
 func TestTestRestores(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

@@ -160,19 +160,15 @@ func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, er
 	if err != nil {
 		return TestResult{}, err
 	}
-	owner, err := s.Store.FingerprintOwner(ctx, fp)
+	owner, err := s.owner(ctx, fp)
 	switch {
 	case err == nil:
-		known, err := s.Store.Connection(ctx, owner)
-		if err != nil {
-			return TestResult{}, err
+		if owner.SiteKey() != c.SiteKey() || owner.Auth.TokenName != in.Credential.TokenName {
+			return TestResult{}, tokenInUse(owner)
 		}
-		if known.SiteKey() != c.SiteKey() || known.Auth.TokenName != in.Credential.TokenName {
-			return TestResult{}, tokenInUse(known)
-		}
-		return s.Test(ctx, owner)
+		return s.Test(ctx, owner.ID)
 	case !problem.Is(err, problem.NotFound):
-		return TestResult{}, fmt.Errorf("looking for the token's connection: %w", err)
+		return TestResult{}, err
 	}
 	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {
