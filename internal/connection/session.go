@@ -154,14 +154,23 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
 		case !latest.State.Works() && latest.State != use.despite:
 			err = &BrokenError{Connection: latest}
+		case lease.late(s.Now()):
+			err = busy()
 		}
 		if err != nil {
 			return live{}, errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
 		}
 		// A sign-in is finished even if its caller has gone: others wait for it.
-		return s.signIn(context.WithoutCancel(ctx), latest, credential, lease, dead, use)
+		// What is not stored by the end of the lease may not be stored any more.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInLease)
+		defer cancel()
+		return s.signIn(ctx, latest, credential, lease, dead, use)
 	}
 }
+
+// late reports whether a sign-in that begins now could outlast its lease, and
+// so overlap with that of another: the store took long to give it.
+func (in SignIn) late(now time.Time) bool { return now.After(in.LeaseUntil.Add(-signInDeadline)) }
 
 // signIn makes a session. The caller holds the lease.
 func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64, use use) (live, error) {

@@ -471,6 +471,75 @@ func TestUnknownSignInKeepsTheLease(t *testing.T) {
 	}
 }
 
+// A store that took so long to give the lease that a sign-in might outlast it:
+// another would overlap with it.
+func TestLateLeaseIsNotUsed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		w.tableau.ResetStats()
+		slow := w.process(slowLease{w.store}, w.store)
+		var busy *connection.BusyError
+		if err := slow.Do(w.Context(), c.ID, look); !errors.As(err, &busy) {
+			w.Errorf("got error %v, want to be told to wait", err)
+		}
+		credential := w.token()
+		_, err := slow.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
+		w.wantSignIns(0, 0)
+		begun := time.Now()
+		w.succeed(w.Do(w.Context(), c.ID, look))
+		if waited := time.Since(begun); waited > time.Second {
+			w.Errorf("the next sign-in waited %v for a lease that nobody used", waited)
+		}
+		w.wantSignIns(1, 0)
+	})
+}
+
+// slowLease is a store that takes long to answer that the lease was taken.
+type slowLease struct{ connection.Store }
+
+func (s slowLease) LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (connection.SignIn, error) {
+	in, err := s.Store.LeaseSignIn(ctx, fingerprint, holder, now, until)
+	time.Sleep(20 * time.Second)
+	return in, err
+}
+
+// A store that never answers whether it has the session must not keep everybody
+// in this process waiting for ever.
+func TestHangingStoreEndsASignIn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		w.tableau.ResetStats()
+		s := w.process(&hangingStore{Store: w.store}, w.store)
+		begun := time.Now()
+		if err := s.Do(w.Context(), c.ID, look); err == nil {
+			w.Error("a session was used that the store did not take")
+		}
+		w.succeed(s.Do(w.Context(), c.ID, look))
+		if took := time.Since(begun); took > 31*time.Second {
+			w.Errorf("it took %v, want the lease of 30 s at most", took)
+		}
+	})
+}
+
+// hangingStore is a store that never answers the first session.
+type hangingStore struct {
+	connection.Store
+	asked atomic.Bool
+}
+
+func (h *hangingStore) StoreSession(ctx context.Context, fingerprint string, fence int64, session connection.Session) error {
+	if h.asked.CompareAndSwap(false, true) {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.Store.StoreSession(ctx, fingerprint, fence, session)
+}
+
 func TestCallerGoneDoesNotStopSignIn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

@@ -67,6 +67,9 @@ func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau
 		if err := s.unedited(ctx, stored); err != nil {
 			return err
 		}
+		if lease.late(s.Now()) {
+			return busy()
+		}
 		t.record.Generation = lease.Session.Generation + 1
 		if s.tryShared(ctx, &t, stored, lease.Session) {
 			return nil
