@@ -3,7 +3,7 @@
 // the page in the request.
 import { get, patch, post } from "/api.js";
 import { blank, compared, filled, fromAddress, missing, rebased, toRequest } from "/connection-draft.js";
-import { TokenSteps, needsNewToken, usesToken } from "/connection-parts.js";
+import { TokenSteps, needsNewToken, newToken, usesToken } from "/connection-parts.js";
 import { Connected, Trouble, happened, placed } from "/connection-outcome.js";
 import { Button, Dialog, Disclosure, Field, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
 import { host } from "/words.js";
@@ -123,7 +123,7 @@ export function ConnectionDialog({ connection: given, close }) {
           hint="What follows /site/ in the address; nothing for the default site." />
       </div>
       <${Tabs} label="How to sign in" tabs=${methods} chosen=${form.method} choose=${(m) => { set("method")(m); setProblem(null); }}>
-        ${atCredential && html`<${Trouble} problem=${problem} below=${token} />`}
+        ${atCredential && html`<${Trouble} problem=${problem} make=${token && newToken.below} />`}
         ${token ? html`<${TokenFields} form=${form} set=${set} dated=${dated} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`
           : html`<${PasswordFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`}
       <//>

@@ -51,8 +51,8 @@ export const happened = ({ message, causes = [] }) => causes.reduce((text, cause
   .replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "").replace(owner, "");
 
 // Trouble is the problem as a whole, above the form. It takes the focus where
-// no field is to blame. below: the steps to make a token stand below.
-export function Trouble({ problem, below = false }) {
+// no field is to blame. make is one of newToken.
+export function Trouble({ problem, make }) {
   if (!problem || !problem.message || (problem.code === "invalid" && problem.fields.length > 0)) return null;
   const held = problem.code === "identity_change" || problem.code === "stopped";
   const text = happened(problem);
@@ -64,7 +64,7 @@ export function Trouble({ problem, below = false }) {
     ${owned && html`<p><a href=${`#/settings/connections/${owned[1]}`}>Open that connection</a>.</p>`}
     ${problem.code === "stale_version" && html`<${Stale} theirs=${problem.theirs} />`}
     ${problem.code === "identity_change" && html`<p>If this is the user that you mean, go on with “Use this user anyway”.</p>`}
-    <${Causes} causes=${problem.causes} shown=${1} below=${below} />
+    <${Causes} causes=${problem.causes} shown=${1} make=${make} />
   <//>`;
 }
 

@@ -37,19 +37,25 @@ export function TokenLife({ connection: c, whole = false }) {
   </div>`;
 }
 
-// How a remedy says to make a token, which TokenSteps say at greater length.
+// How a remedy says to make a token, which TokenSteps say at greater length;
+// and what is said instead, by where those are and for whom.
 const stepsInWords = /In Tableau open your account settings.*$/s;
+export const newToken = {
+  below: "Make a new token in Tableau: the steps are below.",
+  there: "Make a new token in Tableau: how, is told where you enter it.",
+  others: "An administrator has to make a new token in Tableau and enter it.",
+};
 
 // Causes are the likely reasons of a problem, each with what to do; a remedy
 // that several share is said with the first of them. The first are shown, the
-// rest is there for who asks. below: the steps to make a token stand below.
-export function Causes({ causes, shown, below = false }) {
+// rest is there for who asks. make is one of newToken.
+export function Causes({ causes, shown, make }) {
   if (!causes || causes.length === 0) return null;
   const said = new Set();
   const items = causes.map((cause) => {
     const repeated = said.has(cause.remedy);
     said.add(cause.remedy);
-    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${below ? cause.remedy.replace(stepsInWords, "Make a new token in Tableau: the steps are below.") : cause.remedy}</span>`}</li>`;
+    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${make ? cause.remedy.replace(stepsInWords, make) : cause.remedy}</span>`}</li>`;
   });
   const rest = items.length - shown;
   return html`
@@ -67,7 +73,8 @@ export function Broken({ connection: c, edit, actions, named = false }) {
     <p class="quiet">Since ${moment(c.problem.since)}.
       ${disturbed(c) ? " Its runs come late for as long as it goes on."
         : c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
-    <${Causes} causes=${c.problem.causes} shown=${2} />
+    <${Causes} causes=${c.problem.causes} shown=${2}
+      make=${mend ? newToken.there : newToken.others} />
   <//>`;
 }
 

@@ -1,7 +1,7 @@
 // Testing a connection that there is: can it sign in, and can its user see what
 // its reports export?
 import { post } from "/api.js";
-import { CheckedReports } from "/connection-parts.js";
+import { CheckedReports, newToken } from "/connection-parts.js";
 import { Trouble, happened } from "/connection-outcome.js";
 import { Button, Dialog, Icon, announce, html, useEffect, useState } from "/ui.js";
 import { host, siteName } from "/words.js";
@@ -34,7 +34,7 @@ export function TestDialog({ connection: c, edit, close }) {
       <${Button} kind=${mend ? "" : "primary"} onClick=${close}>${tested ? "Done" : "Close"}<//>
       ${mend && html`<${Button} kind="primary" onClick=${edit}>Edit the connection<//>`}`}>
     ${busy && html`<p class="quiet looking"><span class="spinner" aria-hidden="true"></span> Signing in and looking at the views of its reports…</p>`}
-    <${Trouble} problem=${problem} />
+    <${Trouble} problem=${problem} make=${mend ? newToken.there : newToken.others} />
     ${tested && html`<div class="connected">
       <span class="connected-icon"><${Icon} name="check" size=${24} /></span>
       <div><h3>${`It signs in as ${tested.identity.user_name}`}</h3><p class="quiet">${`to ${siteName(c.site)}, Tableau ${tested.server.product_version}.`}</p></div>
