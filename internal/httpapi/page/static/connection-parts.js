@@ -41,8 +41,8 @@ export function TokenLife({ connection: c, whole = false }) {
 // and what is said instead, by where those are and for whom.
 const stepsInWords = /In Tableau open your account settings.*$/s;
 export const newToken = {
-  below: "Make a new token in Tableau: the steps are below.",
-  there: "Make a new token in Tableau: how, is told where you enter it.",
+  below: "Make a new token in Tableau; the steps are below.",
+  there: "Make a new token in Tableau; the steps are shown where you enter it.",
   others: "An administrator has to make a new token in Tableau and enter it.",
 };
 
