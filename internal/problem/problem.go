@@ -150,13 +150,6 @@ func From(err error) (*Error, bool) {
 		Message: "Something went wrong inside vizpost. The log has the details.", Err: err}, false
 }
 
-// KindOf gives the kind of an error: that of the problem in its chain, else
-// [Internal].
-func KindOf(err error) Kind {
-	p, _ := From(err)
-	return p.Kind
-}
-
 // Fields collects wrong fields, so that a request is told all of them at once.
 // The zero value is ready to use.
 type Fields []Field
