@@ -261,7 +261,7 @@ func (r *requests) ClaimRequest(_ context.Context, scope, key, digest, id string
 		return id, nil
 	}
 	if claim[0] != digest {
-		return "", problem.New(problem.Conflict, "idempotency_key_reused", "This key came with another request before.")
+		return "", problem.KeyReused()
 	}
 	return claim[1], nil
 }

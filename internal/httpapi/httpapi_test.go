@@ -356,7 +356,7 @@ func TestIdempotencyKey(t *testing.T) {
 	if len(w.connections.rows) != 1 {
 		t.Errorf("%d connections were made", len(w.connections.rows))
 	}
-	if got := w.call(t, "POST", "/v1/connections", body("Other", "right"), key...).want(409).trouble().Code; got != "idempotency_key_reused" {
+	if got := w.call(t, "POST", "/v1/connections", body("Other", "right"), key...).want(409).trouble().Code; got != problem.CodeKeyReused {
 		t.Errorf("code %q", got)
 	}
 	w.call(t, "POST", "/v1/connections", body("Sales", "right"), "Idempotency-Key", "key-2").want(201)

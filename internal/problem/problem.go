@@ -53,6 +53,7 @@ const (
 	CodeInUse               = "in_use"
 	CodeIdentityChange      = "identity_change"
 	CodeViewNotFound        = "view_not_found"
+	CodeKeyReused           = "idempotency_key_reused"
 )
 
 // Field is one wrong field of a request.
@@ -128,6 +129,13 @@ func HasCode(err error, code string) bool {
 // What is a noun without article, such as "connection".
 func Changed(what string) *Error {
 	return Newf(Stale, CodeStale, "The %s was changed in between. Read it again and repeat the change.", what)
+}
+
+// KeyReused makes the problem of an Idempotency-Key that came before with a
+// request for something else.
+func KeyReused() *Error {
+	return New(Conflict, CodeKeyReused,
+		"This Idempotency-Key came with another request before. Use a new key for each new request.")
 }
 
 // Missing makes the problem of a thing that does not exist. What is a noun
