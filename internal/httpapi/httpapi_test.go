@@ -58,7 +58,7 @@ func TestKindsBecomeStatuses(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.connections.fail = test.err
-			a := w.call(t, "GET", "/v1/connections/x/views", "").want(test.status)
+			a := w.send(t, "GET", "/v1/connections/x/views", "").want(test.status)
 			if got := a.trouble().Code; got != test.code {
 				t.Errorf("code %q, want %q", got, test.code)
 			}
@@ -379,7 +379,7 @@ func TestListsComeInPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range 7 {
 		id := fmt.Sprintf("C%d", i)
-		w.connections.rows[id] = connection.Connection{ID: id}
+		w.connections.rows[id] = connection.Connection{ID: id, State: connection.Connected, Auth: connection.Auth{Method: tableau.PersonalAccessToken}}
 	}
 	var got []string
 	path, pages := "/v1/connections?limit=3", 0

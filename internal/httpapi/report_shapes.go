@@ -34,19 +34,19 @@ type lastRunJSON struct {
 }
 
 type contentJSON struct {
-	View          string              `json:"view" doc:"The view's content URL, with the id behind it of a custom view; of a workbook its address." example:"Superstore/sheets/Overview"`
-	Scope         report.Scope        `json:"scope" enum:"view,workbook" doc:"Whether one view is exported or the whole workbook." example:"view"`
-	ViewID        string              `json:"view_id" doc:"Tableau's id of the view when the report was saved; empty for a workbook."`
-	ViewName      string              `json:"view_name" doc:"Empty for a workbook." example:"Overview"`
-	Workbook      string              `json:"workbook" example:"Superstore"`
-	CustomView    *customViewJSON     `json:"custom_view" doc:"The custom view of the view that is exported; null for the view as it was published."`
-	Format        tableau.Format      `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" example:"pdf"`
-	Filters       map[string][]string `json:"filters" doc:"Field captions, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
-	PDF           *pdfJSON            `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
-	MaxAgeMinutes int                 `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
-	Language      string              `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
-	FileName      string              `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
+	View          string                   `json:"view" doc:"The view's content URL, with the id behind it of a custom view; of a workbook its address." example:"Superstore/sheets/Overview"`
+	Scope         report.Scope             `json:"scope" enum:"view,workbook" doc:"Whether one view is exported or the whole workbook." example:"view"`
+	ViewID        string                   `json:"view_id" doc:"Tableau's id of the view when the report was saved; empty for a workbook."`
+	ViewName      string                   `json:"view_name" doc:"Empty for a workbook." example:"Overview"`
+	Workbook      string                   `json:"workbook" example:"Superstore"`
+	CustomView    nullable[customViewJSON] `json:"custom_view" doc:"The custom view of the view that is exported; null for the view as it was published."`
+	Format        tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" example:"pdf"`
+	Filters       map[string][]string      `json:"filters" doc:"Field captions, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
+	PDF           *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
+	Image         *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
+	MaxAgeMinutes int                      `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
+	Language      string                   `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
+	FileName      string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
 
 	RequireFilterProof bool `json:"require_filter_proof" doc:"Nothing is sent of which Tableau's own data do not show that the filters were applied."`
 }
@@ -95,19 +95,19 @@ type reportListJSON struct {
 }
 
 type contentInputJSON struct {
-	View          string              `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL; with the scope workbook also a workbook's. An address of a custom view exports that. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
-	Scope         report.Scope        `json:"scope,omitempty" enum:"view,workbook" doc:"view if left out, and workbook with the format pptx. workbook exports all of its sheets that are shown as tabs, as pdf or pptx." example:"view"`
-	ViewID        string              `json:"view_id,omitempty" readOnly:"true" doc:"Ignored: what a read report has may be sent back."`
-	ViewName      string              `json:"view_name,omitempty" readOnly:"true" doc:"Ignored."`
-	Workbook      string              `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
-	CustomView    *customViewJSON     `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
-	Format        tableau.Format      `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
-	Filters       map[string][]string `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
-	PDF           *pdfJSON            `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON          `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
-	MaxAgeMinutes optional[int]       `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
-	Language      string              `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
-	FileName      string              `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
+	View          string                   `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL; with the scope workbook also a workbook's. An address of a custom view exports that. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
+	Scope         report.Scope             `json:"scope,omitempty" enum:"view,workbook" doc:"view if left out, and workbook with the format pptx. workbook exports all of its sheets that are shown as tabs, as pdf or pptx." example:"view"`
+	ViewID        string                   `json:"view_id,omitempty" readOnly:"true" doc:"Ignored: what a read report has may be sent back."`
+	ViewName      string                   `json:"view_name,omitempty" readOnly:"true" doc:"Ignored."`
+	Workbook      string                   `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
+	CustomView    nullable[customViewJSON] `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
+	Format        tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
+	Filters       map[string][]string      `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
+	PDF           *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
+	Image         *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
+	MaxAgeMinutes optional[int]            `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
+	Language      string                   `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
+	FileName      string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
 
 	RequireFilterProof bool `json:"require_filter_proof,omitempty" doc:"Sends nothing unless Tableau's own data show that it applied the filters; the run fails for good otherwise. Tableau ignores a field that it does not know."`
 }
@@ -167,7 +167,7 @@ func reportOut(r report.Report) reportJSON {
 			item.Scope = report.OfView
 		}
 		if c.CustomViewID != "" {
-			item.CustomView = &customViewJSON{ID: c.CustomViewID, Name: c.CustomViewName}
+			item.CustomView.value = &customViewJSON{ID: c.CustomViewID, Name: c.CustomViewName}
 		}
 		if item.Filters == nil {
 			item.Filters = map[string][]string{}

@@ -90,7 +90,7 @@ func TestRun(t *testing.T) {
 func TestProgressOfARunThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.runs.rows["R"] = run.Run{ID: "R", State: run.Queued, NotBefore: now,
+	w.runs.rows["R"] = run.Run{ID: "R", State: run.Queued, Trigger: run.Manual, NotBefore: now,
 		Content: []report.Content{{View: "a", Format: tableau.PNG}, {View: "a", Format: tableau.PNG, FileName: "other"}, {View: "a", Format: tableau.PDF}},
 		Destinations: []report.Destination{{Type: report.Email, To: []string{"a@example.com", "b@example.com"}},
 			{Type: report.Email, To: []string{"a@example.com", "b@example.com"}, Together: true}, {Type: report.Slack}}}
@@ -110,7 +110,7 @@ func TestProgressOfARunThatHasNotBegun(t *testing.T) {
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.runs.rows["F"], w.runs.rows["D"] = run.Run{ID: "F", State: run.Failed}, run.Run{ID: "D", State: run.Delivered}
+	w.runs.rows["F"], w.runs.rows["D"] = run.Run{ID: "F", State: run.Failed, Trigger: run.Manual}, run.Run{ID: "D", State: run.Delivered}
 	w.call(t, "POST", "/v1/runs/F/retry", "").want(202)
 	w.call(t, "POST", "/v1/runs/D/retry", "").want(409)
 	w.call(t, "POST", "/v1/runs/X/retry", "").want(404)

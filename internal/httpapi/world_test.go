@@ -67,6 +67,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 	deps := httpapi.Deps{
 		Connections: w.connections, Reports: w.reports, Runs: w.runs, Destinations: w.destinations, Requests: w.requests, Outbox: w.outbox, ReadMail: parse.Mail,
 		Authenticate: httpapi.BearerToken(secret.New("operator-token")),
+		Installation: httpapi.Installation{Mode: "local", Mail: "outbox", TimeZone: "UTC"},
 		Now:          clock, NewID: newID, Log: log, Version: "test",
 	}
 	w.connections.uses = func(id string) int {
@@ -89,8 +90,23 @@ type answer struct {
 	t *testing.T
 }
 
-// call sends a request as the operator. Headers are given as name and value.
+// call sends a request as the operator, and holds the answer against the
+// published description. Headers are given as name and value.
 func (w *world) call(t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	a := w.send(t, method, path, body, headers...)
+	described, err := published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := described.check(method, path, a.Result()); err != nil {
+		t.Errorf("%s %s is not answered as /openapi.json says: %v\n%s", method, path, err, a.Body)
+	}
+	return a
+}
+
+// send is call for what no description has: a failure that the test made up.
+func (w *world) send(t *testing.T, method, path, body string, headers ...string) answer {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer operator-token")
