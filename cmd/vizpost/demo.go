@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -120,7 +119,7 @@ func demo(ctx context.Context, c command) (err error) {
 			c.log.Error("the first run", "error", err)
 		}
 	})
-	return serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), &url.URL{})})
+	return serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), nil)})
 }
 
 // background serves a handler on a free port of this machine until the context
