@@ -46,9 +46,10 @@ type Service struct {
 	Now          func() time.Time
 }
 
-// editTries is how often an edit is repeated when something else, such as the
-// tick that moves the next occurrence, wrote the report in between.
-const editTries = 5
+// editTries is how often an edit is repeated when another write of the report
+// came in between: the tick's, or that of somebody else who edits at once. Of
+// those who meet, each time one gets through, so this is also how many may.
+const editTries = 25
 
 // Create stores a new report under an id. Of in, the fields that a person sets
 // are used, and the rest is filled in. Invalid with all wrong fields; Stale

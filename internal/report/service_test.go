@@ -558,6 +558,19 @@ func TestEditsGiveWayToTheMachineNotToPeople(t *testing.T) {
 	if _, err := o.Edit(t.Context(), "R1", report.Edit{Name: &name, IfVersion: 2}); !problem.Is(err, problem.Stale) {
 		t.Errorf("with another edit in between: %v", err)
 	}
+	// Twenty people who edit at once without a version each get their turn.
+	overtaken := 0
+	var once func()
+	once = func() {
+		if o.store.touch("R1"); overtaken < 19 {
+			overtaken++
+			o.store.before = once
+		}
+	}
+	o.store.before = once
+	if _, err := o.Edit(t.Context(), "R1", report.Edit{Name: &name}); err != nil {
+		t.Errorf("overtaken %d times: %v", overtaken, err)
+	}
 	var again func()
 	again = func() { o.store.touch("R1"); o.store.before = again }
 	o.store.before = again
