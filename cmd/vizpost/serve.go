@@ -31,7 +31,8 @@ Settings in the environment:
   VIZPOST_SMTP_URL          where mail goes: smtp://user:password@host:587 or
                             smtps://user:password@host:465; without it, mail is only
                             written to the outbox folder
-  VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"
+  VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"; required
+                            with VIZPOST_SMTP_URL
   VIZPOST_PUBLIC_URL        the address under which others reach this machine
   VIZPOST_WEBHOOK_ORIGINS   further origins that webhooks may have, with commas;
                             https://hooks.slack.com is always allowed
