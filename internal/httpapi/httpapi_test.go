@@ -455,6 +455,11 @@ func TestDescription(t *testing.T) {
 			t.Errorf("the description holds %q", foreign)
 		}
 	}
+	for _, bound := range []string{"From 1 to 200. 50 if left out.", "From 1 to 240.", "At most 200 characters.", "At most 50 of them."} {
+		if !strings.Contains(docs, bound) {
+			t.Errorf("/docs does not say %q", bound)
+		}
+	}
 	if strings.Contains(docs, "<script") || strings.Contains(docs, " style=") {
 		t.Error("/docs holds a script or an inline style")
 	}
