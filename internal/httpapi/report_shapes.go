@@ -293,6 +293,3 @@ func (in reportCreateJSON) report() (report.Report, error) {
 	}
 	return r, wrong.Err()
 }
-
-// addLastRuns notes the newest run of each report. Each is one read of one
-// entry in the store's index of a report's runs.

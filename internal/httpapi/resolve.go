@@ -31,28 +31,30 @@ func (a *api) registerResolve() {
 		example: map[string]any{"view": "Superstore/sheets/Overview"},
 		summary: "Find what an address leads to",
 		detail:  "Says which view, custom view or workbook an address leads to, and with which filters, as a report that names it would have it. Nothing is stored."},
-		func(ctx context.Context, in *struct {
-			ByID
-			Body resolveInputJSON
-		}) (*plain[resolvedJSON], error) {
-			target, address, err := a.deps.Connections.Resolve(ctx, in.ID, in.Body.View)
-			if err != nil {
-				return nil, err
-			}
-			out := resolvedJSON{Filters: map[string][]string{}, Format: address.FormatHint}
-			if target.View.ID == "" {
-				w := target.Workbook
-				out.Workbook.value = &workbookJSON{ID: w.ID, Name: w.Name, ContentURL: w.ContentURL, Project: w.ProjectName}
-			} else {
-				view := viewOut(target.View)
-				out.View.value = &view
-			}
-			if target.CustomView.ID != "" {
-				out.CustomView.value = &customViewJSON{ID: target.CustomView.ID, Name: target.CustomView.Name}
-			}
-			for _, f := range address.Filters {
-				out.Filters[f.Field] = append(out.Filters[f.Field], f.Values...)
-			}
-			return &plain[resolvedJSON]{out}, nil
-		})
+		a.resolveView)
+}
+
+func (a *api) resolveView(ctx context.Context, in *struct {
+	ByID
+	Body resolveInputJSON
+}) (*plain[resolvedJSON], error) {
+	target, address, err := a.deps.Connections.Resolve(ctx, in.ID, in.Body.View)
+	if err != nil {
+		return nil, err
+	}
+	out := resolvedJSON{Filters: map[string][]string{}, Format: address.FormatHint}
+	if target.View.ID == "" {
+		w := target.Workbook
+		out.Workbook.value = &workbookJSON{ID: w.ID, Name: w.Name, ContentURL: w.ContentURL, Project: w.ProjectName}
+	} else {
+		view := viewOut(target.View)
+		out.View.value = &view
+	}
+	if target.CustomView.ID != "" {
+		out.CustomView.value = &customViewJSON{ID: target.CustomView.ID, Name: target.CustomView.Name}
+	}
+	for _, f := range address.Filters {
+		out.Filters[f.Field] = append(out.Filters[f.Field], f.Values...)
+	}
+	return &plain[resolvedJSON]{out}, nil
 }
