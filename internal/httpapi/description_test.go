@@ -176,3 +176,59 @@ func TestAnswersAreHeldAgainstTheDescription(t *testing.T) {
 		})
 	}
 }
+
+func TestDescription(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.call(t, "GET", "/openapi.json", "", "Authorization", "").want(200)
+	var api struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			OperationID, Summary, Description string
+			Responses                         map[string]any
+		}
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Format    string
+					WriteOnly bool
+				}
+			}
+		}
+	}
+	a.into(&api)
+	if !strings.HasPrefix(api.OpenAPI, "3.1") {
+		t.Errorf("OpenAPI %q", api.OpenAPI)
+	}
+	docs := w.call(t, "GET", "/docs", "", "Authorization", "").want(200).Body.String()
+	for path, methods := range api.Paths {
+		for method, o := range methods {
+			if o.Summary == "" || o.Description == "" || o.OperationID == "" || o.Responses["500"] == nil {
+				t.Errorf("%s %s is not described: %+v", method, path, o)
+			}
+			if !strings.Contains(docs, `id="`+o.OperationID+`"`) || !strings.Contains(docs, path) {
+				t.Errorf("%s %s is not in /docs", method, path)
+			}
+		}
+	}
+	for _, secrets := range []string{"AuthInput.token_secret", "AuthInput.password", "DestinationCreate.url", "DestinationPatch.url"} {
+		schema, property, _ := strings.Cut(secrets, ".")
+		if p := api.Components.Schemas[schema].Properties[property]; p.Format != "password" || !p.WriteOnly {
+			t.Errorf("%s is not marked as a secret: %+v", secrets, p)
+		}
+	}
+	for _, foreign := range []string{"$schema", "ErrorModel", "unpkg", "cdn"} {
+		if strings.Contains(a.Body.String(), foreign) || strings.Contains(docs, foreign) {
+			t.Errorf("the description holds %q", foreign)
+		}
+	}
+	for _, bound := range []string{"From 1 to 200. 50 if left out.", "From 1 to 240.", "At most 200 characters.", "At most 50 of them."} {
+		if !strings.Contains(docs, bound) {
+			t.Errorf("/docs does not say %q", bound)
+		}
+	}
+	if strings.Contains(docs, "<script") || strings.Contains(docs, " style=") {
+		t.Error("/docs holds a script or an inline style")
+	}
+	w.call(t, "GET", "/docs/docs.css", "", "Authorization", "").want(200)
+}
