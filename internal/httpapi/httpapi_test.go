@@ -381,24 +381,9 @@ func TestListsComeInPages(t *testing.T) {
 		id := fmt.Sprintf("C%d", i)
 		w.connections.rows[id] = connection.Connection{ID: id, State: connection.Connected, Auth: connection.Auth{Method: tableau.PersonalAccessToken}}
 	}
-	var got []string
-	path, pages := "/v1/connections?limit=3", 0
-	for next := ""; ; pages++ {
-		var list struct {
-			Connections []struct{ ID string }
-			NextCursor  *string `json:"next_cursor"`
-		}
-		w.call(t, "GET", path+next, "").want(200).into(&list)
-		for _, c := range list.Connections {
-			got = append(got, c.ID)
-		}
-		if list.NextCursor == nil {
-			break
-		}
-		next = "&cursor=" + *list.NextCursor
-	}
-	if diff := cmp.Diff([]string{"C0", "C1", "C2", "C3", "C4", "C5", "C6"}, got); diff != "" || pages != 2 {
-		t.Errorf("%d pages besides the first (-want +got):\n%s", pages, diff)
+	got, pages := w.pages(t, "/v1/connections?limit=3", "connections", "id")
+	if diff := cmp.Diff([]string{"C0", "C1", "C2", "C3", "C4", "C5", "C6"}, got); diff != "" || pages != 3 {
+		t.Errorf("%d pages, want 3 (-want +got):\n%s", pages, diff)
 	}
 	for _, limit := range []string{"0", "201", "-1", "x", "1.5"} {
 		if got := w.call(t, "GET", "/v1/connections?limit="+limit, "").want(422).trouble().fields(); !cmp.Equal(got, []string{"limit"}) {

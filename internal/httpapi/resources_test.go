@@ -140,22 +140,8 @@ func TestViews(t *testing.T) {
 	w := newWorld(t)
 	w.call(t, "GET", "/v1/connections/x/views?search=Over", "").want(200).same(`{"views":[{"id":"view-1","name":"Overview",
 		"content_url":"Superstore/sheets/Overview","workbook":"Superstore","project":"Samples","sheet_type":"dashboard","updated_at":null}],"next_cursor":null}`)
-	var names []string
-	path := "/v1/connections/x/views?limit=2"
-	for next := ""; ; {
-		var list struct {
-			Views      []struct{ Name string }
-			NextCursor *string `json:"next_cursor"`
-		}
-		w.call(t, "GET", path+next, "").want(200).into(&list)
-		for _, v := range list.Views {
-			names = append(names, v.Name)
-		}
-		if list.NextCursor == nil {
-			break
-		}
-		next = "&cursor=" + *list.NextCursor
-	}
+	const path = "/v1/connections/x/views?limit=2"
+	names, _ := w.pages(t, path, "views", "name")
 	if diff := cmp.Diff([]string{"Overview", "Product", "Secret plan"}, names); diff != "" {
 		t.Errorf("views (-want +got):\n%s", diff)
 	}

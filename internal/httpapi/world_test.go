@@ -121,6 +121,24 @@ func (w *world) send(t *testing.T, method, path, body string, headers ...string)
 	return answer{recorder, t}
 }
 
+// pages reads a list to its end, and gives a member of each of its rows and how
+// many pages they came in.
+func (w *world) pages(t *testing.T, path, rows, member string) (got []string, pages int) {
+	t.Helper()
+	for next := ""; ; {
+		list := w.call(t, "GET", path+next, "").want(200).object()
+		pages++
+		for _, row := range list[rows].([]any) {
+			got = append(got, row.(map[string]any)[member].(string))
+		}
+		cursor, more := list["next_cursor"].(string)
+		if !more {
+			return got, pages
+		}
+		next = "&cursor=" + cursor
+	}
+}
+
 // want checks the status.
 func (a answer) want(status int) answer {
 	a.t.Helper()
