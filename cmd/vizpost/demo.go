@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -49,13 +48,8 @@ func demo(ctx context.Context, c command) (err error) {
 	if err := c.parse(f); err != nil {
 		return err
 	}
-	if *data == "" {
-		if *data, err = os.MkdirTemp("", "vizpost-demo-"); err != nil {
-			return fmt.Errorf("making a folder for the demo: %w", err)
-		}
-	}
-	if *data, err = filepath.Abs(*data); err != nil {
-		return fmt.Errorf("finding the demo's folder: %w", err)
+	if *data, err = demoFolder(*data); err != nil {
+		return err
 	}
 	token, err := operatorToken(c.getenv("VIZPOST_TOKEN"), filepath.Join(*data, "token"))
 	if err != nil {
@@ -98,13 +92,7 @@ func demo(ctx context.Context, c command) (err error) {
 		return fmt.Errorf("running the sample: %w", err)
 	}
 	if *once {
-		working, stop := context.WithCancel(ctx)
-		var worker sync.WaitGroup
-		worker.Go(func() { v.Run(working) })
-		err := c.show(ctx, v, first.ID, *data)
-		stop()
-		worker.Wait()
-		return err
+		return c.showOnce(ctx, v, first.ID, *data)
 	}
 
 	listener, err := net.Listen("tcp", *addr)
@@ -120,7 +108,26 @@ func demo(ctx context.Context, c command) (err error) {
 			c.log.Error("the first run", "error", err)
 		}
 	})
-	return serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), &url.URL{})})
+	return serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), nil)})
+}
+
+// demoFolder makes the demo's data folder, and gives its whole path.
+func demoFolder(dir string) (string, error) {
+	if dir == "" {
+		made, err := os.MkdirTemp("", "vizpost-demo-")
+		if err != nil {
+			return "", fmt.Errorf("making a folder for the demo: %w", err)
+		}
+		return made, nil
+	}
+	if err := makeDataFolder(dir); err != nil {
+		return "", err
+	}
+	whole, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the demo's folder: %w", err)
+	}
+	return whole, nil
 }
 
 // background serves a handler on a free port of this machine until the context
@@ -204,6 +211,17 @@ func first[T any](list []T) T {
 		return zero
 	}
 	return list[0]
+}
+
+// showOnce works until a run has ended, and shows what came of it.
+func (c command) showOnce(ctx context.Context, v *standalone.Vizpost, runID, data string) error {
+	working, stop := context.WithCancel(ctx)
+	var worker sync.WaitGroup
+	worker.Go(func() { v.Run(working) })
+	err := c.show(ctx, v, runID, data)
+	stop()
+	worker.Wait()
+	return err
 }
 
 // show waits for a run to end and prints what came of it, with the paths. The

@@ -44,7 +44,10 @@ func execute(ctx context.Context, args []string, getenv func(string) string, std
 	commands := map[string]func(context.Context, command) error{"demo": demo, "serve": serve, "tableau": standIn, "recover": restore}
 	name := ""
 	if len(args) > 0 {
-		name = args[0]
+		name, args = args[0], args[1:]
+	}
+	if _, ok := commands[strings.Join(args, " ")]; name == "help" && ok {
+		name, args = args[0], []string{"--help"}
 	}
 	run, ok := commands[name]
 	switch {
@@ -56,22 +59,23 @@ func execute(ctx context.Context, args []string, getenv func(string) string, std
 		_, _ = fmt.Fprintf(stderr, "vizpost: there is no command %q\n\n%s", name, usage)
 		return 2
 	}
-	c := command{
-		args: args[1:], getenv: getenv, stdout: stdout, stderr: stderr,
-		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevel(getenv)})),
+	level, err := logLevel(getenv)
+	if err == nil {
+		err = run(ctx, command{
+			args: args, getenv: getenv, stdout: stdout, stderr: stderr,
+			log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+		})
 	}
-	err := run(ctx, c)
-	var wrong usageError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
-	case errors.As(err, &wrong):
-		_, _ = fmt.Fprintf(stderr, "vizpost: %v\n", err)
-		return 2
-	default:
-		_, _ = fmt.Fprintf(stderr, "vizpost: %v\n", err)
-		return 1
 	}
+	for line := range strings.Lines(err.Error()) { // of several errors, each has one
+		_, _ = fmt.Fprintf(stderr, "vizpost: %s\n", strings.TrimSpace(line))
+	}
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
 }
 
 // command is what a command is given.
@@ -87,13 +91,9 @@ type usageError struct{ error }
 
 // flags makes a flag set whose help begins with text.
 func (c command) flags(name, text string) *flag.FlagSet {
-	f := flag.NewFlagSet("vizpost "+name, flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.Usage = func() {
-		f.SetOutput(c.stdout)
-		_, _ = fmt.Fprintf(c.stdout, "%s\n\nFlags:\n\n", strings.TrimSpace(text))
-		f.PrintDefaults()
-	}
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // of what is wrong, parse gives the error
+	f.Usage = func() { _, _ = fmt.Fprintf(f.Output(), "%s\n\nFlags:\n\n", strings.TrimSpace(text)); f.PrintDefaults() }
 	return f
 }
 
@@ -101,6 +101,8 @@ func (c command) flags(name, text string) *flag.FlagSet {
 func (c command) parse(f *flag.FlagSet) error {
 	err := f.Parse(c.args)
 	if errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(c.stdout)
+		f.Usage()
 		return err
 	}
 	if err == nil && f.NArg() > 0 {
@@ -114,12 +116,4 @@ func (c command) parse(f *flag.FlagSet) error {
 
 func (c command) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.stdout, format, args...)
-}
-
-func logLevel(getenv func(string) string) slog.Level {
-	var level slog.Level
-	if level.UnmarshalText([]byte(getenv("VIZPOST_LOG_LEVEL"))) != nil {
-		return slog.LevelInfo
-	}
-	return level
 }

@@ -71,11 +71,13 @@ func listDeleted(ctx context.Context, c command, store *local.Store) error {
 	if err != nil {
 		return err
 	}
+	found := false
 	for _, r := range removed {
 		id, ok := strings.CutPrefix(r.Owner, connection.VaultOwner(""))
 		if !ok {
 			continue // of a destination
 		}
+		found = true
 		events, _, err := store.Events(ctx, id, time.Time{}, "", 1)
 		if err != nil {
 			return err
@@ -85,6 +87,9 @@ func listDeleted(ctx context.Context, c command, store *local.Store) error {
 			what = events[0].Summary
 		}
 		c.printf("%s  until %s  %s\n", id, r.RemovedAt.Add(connection.SecretKept).UTC().Format(time.DateOnly), what)
+	}
+	if !found {
+		_, _ = fmt.Fprintln(c.stderr, "vizpost: no connection was deleted within the last 30 days")
 	}
 	return nil
 }

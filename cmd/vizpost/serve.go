@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,9 +13,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/vizpost/vizpost/internal/local"
-	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/standalone"
 )
@@ -32,7 +31,8 @@ Settings in the environment:
   VIZPOST_SMTP_URL          where mail goes: smtp://user:password@host:587 or
                             smtps://user:password@host:465; without it, mail is only
                             written to the outbox folder
-  VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"
+  VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"; required
+                            with VIZPOST_SMTP_URL
   VIZPOST_PUBLIC_URL        the address under which others reach this machine
   VIZPOST_WEBHOOK_ORIGINS   further origins that webhooks may have, with commas;
                             https://hooks.slack.com is always allowed
@@ -56,16 +56,11 @@ func serve(ctx context.Context, c command) error {
 	if err := c.parse(f); err != nil {
 		return err
 	}
-	networks, err := outbound.ParseNetworks(c.getenv("VIZPOST_PRIVATE_NETWORKS"))
-	if err != nil {
-		return fmt.Errorf("VIZPOST_PRIVATE_NETWORKS: %w", err)
-	}
-	roots, proxy, err := wayOut(c.getenv)
+	set, err := readSettings(c.getenv)
 	if err != nil {
 		return err
 	}
-	public, err := publicURL(c.getenv("VIZPOST_PUBLIC_URL"))
-	if err != nil {
+	if err := makeDataFolder(*data); err != nil {
 		return err
 	}
 	if *tokenFile == "" {
@@ -76,9 +71,9 @@ func serve(ctx context.Context, c command) error {
 		return err
 	}
 	v, err := standalone.Open(ctx, standalone.Config{
-		DataDir: *data, SMTPURL: secret.New(c.getenv("VIZPOST_SMTP_URL")), MailFrom: c.getenv("VIZPOST_MAIL_FROM"),
-		WebhookOrigins: list(c.getenv("VIZPOST_WEBHOOK_ORIGINS")), PrivateNetworks: networks,
-		RootCAs: roots, Proxy: proxy, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
+		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
+		RootCAs: set.roots, Proxy: set.proxy, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {
@@ -94,22 +89,21 @@ func serve(ctx context.Context, c command) error {
 	if v.Outbox != nil {
 		c.printf("mail:    only to %s; set VIZPOST_SMTP_URL to send it\n", filepath.Join(*data, "outbox"))
 	}
-	return errors.Join(serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), public)}), v.Close())
+	return errors.Join(serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), set.publicURL)}), v.Close())
 }
 
-// wayOut reads the authorities and the proxy of requests; nil where none is set.
-func wayOut(getenv func(string) string) (roots *x509.CertPool, proxy *url.URL, err error) {
-	if value := getenv("VIZPOST_CA_BUNDLE"); value != "" {
-		if roots, err = outbound.LoadRoots(value); err != nil {
-			return nil, nil, fmt.Errorf("VIZPOST_CA_BUNDLE: %w", err)
+// makeDataFolder makes the data folder, if it does not exist.
+func makeDataFolder(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if errors.Is(err, syscall.ENOTDIR) {
+		if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
+			err = errors.New("it is a file")
 		}
 	}
-	if value := getenv("VIZPOST_PROXY_URL"); value != "" {
-		if proxy, err = outbound.ParseProxy(value); err != nil {
-			return nil, nil, fmt.Errorf("VIZPOST_PROXY_URL: %w", err)
-		}
+	if err != nil {
+		return fmt.Errorf("the data folder %s cannot be used: %w; choose another with --data", dir, err)
 	}
-	return roots, proxy, nil
+	return nil
 }
 
 // serveUntil serves and works until the context ends.
@@ -161,17 +155,6 @@ func operatorToken(fromEnvironment, file string) (secret.Text, error) {
 	return check(strings.TrimSpace(string(b)), file)
 }
 
-func publicURL(s string) (*url.URL, error) {
-	if s == "" {
-		return &url.URL{}, nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, errors.New("VIZPOST_PUBLIC_URL must be an address without a path, such as https://vizpost.example.com")
-	}
-	return u, nil
-}
-
 // pageURL is the address of the page for a browser on this machine.
 func pageURL(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
@@ -185,24 +168,14 @@ func pageURL(a net.Addr) string {
 }
 
 // hosts are the values of the Host header that mean us: a page of another name
-// that resolves to this machine is not ours.
+// that resolves to this machine is not ours. public is nil where there is none.
 func hosts(a net.Addr, public *url.URL) []string {
 	own := []string{a.String()}
 	if _, port, err := net.SplitHostPort(a.String()); err == nil {
 		own = append(own, "127.0.0.1:"+port, "localhost:"+port, "[::1]:"+port)
 	}
-	if public.Host != "" {
+	if public != nil {
 		own = append(own, public.Host)
 	}
 	return own
-}
-
-func list(s string) []string {
-	var out []string
-	for part := range strings.SplitSeq(s, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }

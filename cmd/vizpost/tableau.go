@@ -52,10 +52,10 @@ func standIn(ctx context.Context, c command) error {
 		return err
 	}
 	if *latency < 0 || *latency > time.Hour {
-		return usageError{fmt.Errorf("vizpost tableau: --latency must lie between 0s and 1h")}
+		return usageError{fmt.Errorf("tableau: --latency must lie between 0s and 1h")}
 	}
 	if !tableautest.ValidAPIVersion(*version) {
-		return usageError{fmt.Errorf("vizpost tableau: --api-version must be one such as 3.6 or 3.29")}
+		return usageError{fmt.Errorf("tableau: --api-version must be one such as 3.6 or 3.29")}
 	}
 	server := tableautest.New(tableautest.Options{APIVersion: *version, Latency: *latency, Cloud: *cloud})
 	listener, err := net.Listen("tcp", *addr)

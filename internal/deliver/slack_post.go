@@ -57,6 +57,23 @@ func CheckSlackURL(address string, allowedOrigins []string) error {
 	return nil
 }
 
+// ParseOrigins reads the further origins of [CheckSlackURL] from a text, in
+// which they stand with commas. None is no error.
+func ParseOrigins(s string) ([]string, error) {
+	var origins []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		u, err := url.Parse(part)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !strings.EqualFold(strings.TrimSuffix(part, "/"), u.Scheme+"://"+u.Host) {
+			return nil, errors.New("an origin is a web address without a path, such as https://hooks.example.com; several stand with commas between them")
+		}
+		origins = append(origins, origin(u))
+	}
+	return origins, nil
+}
+
 // origin gives scheme, host and port in one form.
 func origin(u *url.URL) string {
 	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()

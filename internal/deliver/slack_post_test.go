@@ -361,3 +361,30 @@ func TestSendErrorText(t *testing.T) {
 		t.Errorf("the zero outcome is %q, want unknown", got)
 	}
 }
+
+func TestParseOrigins(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text string
+		want []string
+		ok   bool
+	}{
+		{"", nil, true},
+		{" , ", nil, true},
+		{"https://hooks.example.com", []string{"https://hooks.example.com"}, true},
+		{" HTTPS://Hooks.Example.com:443/ ,http://127.0.0.1:9000", []string{"https://hooks.example.com", "http://127.0.0.1:9000"}, true},
+		{"https://[::1]:9000", []string{"https://[::1]:9000"}, true},
+		{"hooks.example.com", nil, false},
+		{"https://hooks.example.com,hooks", nil, false},
+		{"https://hooks.example.com/services", nil, false},
+		{"https://hooks.example.com?a", nil, false},
+		{"https://user@hooks.example.com", nil, false},
+		{"ftp://hooks.example.com", nil, false},
+		{"https://", nil, false},
+	} {
+		got, err := deliver.ParseOrigins(test.text)
+		if diff := cmp.Diff(test.want, got); diff != "" || (err == nil) != test.ok {
+			t.Errorf("%q gives the error %v and (-want +got):\n%s", test.text, err, diff)
+		}
+	}
+}

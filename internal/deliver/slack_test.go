@@ -144,7 +144,7 @@ func TestSlackRefuses(t *testing.T) {
 	for _, words := range []string{"{{ foo }}", "{{ files[9].name }}"} {
 		p := morning(t)
 		p.Text = words
-		if _, err := deliver.BuildSlack(p); problem.KindOf(err) != problem.Invalid {
+		if _, err := deliver.BuildSlack(p); !problem.Is(err, problem.Invalid) {
 			t.Errorf("BuildSlack with %q gives %v, want a problem of kind Invalid", words, err)
 		}
 	}

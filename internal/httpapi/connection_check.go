@@ -61,35 +61,39 @@ func (a *api) registerTests() {
 		waits: true, example: example, fails: []int{http.StatusConflict},
 		summary: "Try settings without storing them",
 		detail:  "Signs in and says as whom. A token that a connection has already is tried through that connection's session, so nothing is disturbed."},
-		func(ctx context.Context, in *struct{ Body connectionTestJSON }) (*plain[testResultJSON], error) {
-			settings := connectionCreateJSON(in.Body).settings()
-			if settings.Name == "" {
-				settings.Name = "test"
-			}
-			result, err := a.deps.Connections.TestSettings(ctx, settings)
-			if err != nil {
-				return nil, err
-			}
-			return &plain[testResultJSON]{testResultOut(result)}, nil
-		})
+		a.testSettings)
 
 	register(a, operation{id: "test-connection", method: http.MethodPost, path: "/v1/connections/{id}/test", tag: tag, role: Admin,
 		waits: true, fails: []int{http.StatusConflict},
 		summary: "Test a connection",
 		detail:  "Uses the session that there is, so it disturbs no export. Success restores a broken connection. Also says which of its reports' views its user can see."},
-		func(ctx context.Context, in *struct{ ByID }) (*plain[connectionTestResultJSON], error) {
-			result, err := a.deps.Connections.Test(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			views, reports, err := a.testReports(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			r := testResultOut(result)
-			return &plain[connectionTestResultJSON]{connectionTestResultJSON{r.Identity, r.Server, r.TokenLife, views, reports}}, nil
-		})
+		a.testConnection)
 
+}
+
+func (a *api) testSettings(ctx context.Context, in *struct{ Body connectionTestJSON }) (*plain[testResultJSON], error) {
+	settings := connectionCreateJSON(in.Body).settings()
+	if settings.Name == "" {
+		settings.Name = "test"
+	}
+	result, err := a.deps.Connections.TestSettings(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	return &plain[testResultJSON]{testResultOut(result)}, nil
+}
+
+func (a *api) testConnection(ctx context.Context, in *struct{ ByID }) (*plain[connectionTestResultJSON], error) {
+	result, err := a.deps.Connections.Test(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	views, reports, err := a.testReports(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := testResultOut(result)
+	return &plain[connectionTestResultJSON]{connectionTestResultJSON{r.Identity, r.Server, r.TokenLife, views, reports}}, nil
 }
 
 // testReports tells for each of a connection's reports, and for each view of

@@ -49,28 +49,30 @@ func (a *api) registerHistory() {
 		summary: "Read a connection's history",
 		detail: "Who changed what and when, and what happened to the connection, the newest first; without secrets. Also of a connection that was deleted. " +
 			"The newest 500 changes by people and the newest 200 other events are kept, for two years."},
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*plain[eventListJSON], error) {
-			after, err := in.after()
-			if err != nil {
-				return nil, err
-			}
-			events, next, err := a.deps.Connections.History(ctx, in.ID, after, in.Limit)
-			if err != nil {
-				return nil, err
-			}
-			runs, err := a.releasedRuns(ctx, events)
-			if err != nil {
-				return nil, err
-			}
-			out := eventListJSON{Events: []eventJSON{}, NextCursor: cursor(next)}
-			for _, e := range events {
-				out.Events = append(out.Events, eventOut(e, runs))
-			}
-			return &plain[eventListJSON]{out}, nil
-		})
+		a.listConnectionEvents)
+}
+
+func (a *api) listConnectionEvents(ctx context.Context, in *struct {
+	ByID
+	Paging
+}) (*plain[eventListJSON], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	events, next, err := a.deps.Connections.History(ctx, in.ID, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := a.releasedRuns(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	out := eventListJSON{Events: []eventJSON{}, NextCursor: cursor(next)}
+	for _, e := range events {
+		out.Events = append(out.Events, eventOut(e, runs))
+	}
+	return &plain[eventListJSON]{out}, nil
 }
 
 // releasedRuns reads the runs that events tell of, by id.

@@ -21,7 +21,7 @@ func TestConnectionTellsWhatUsesIt(t *testing.T) {
 	id, _ := w.report(t)
 	w.call(t, "POST", "/v1/reports", `{"name":"Second","connection_id":"`+id+`","content":[{"view":"Superstore/sheets/Overview","format":"png"}],
 		"destinations":[{"type":"email","to":["a@example.com"]}]}`).want(201)
-	w.runs.rows["RUN1"] = run.Run{ID: "RUN1", ConnectionID: id, State: run.Held, HeldAt: now}
+	w.runs.rows["RUN1"] = run.Run{ID: "RUN1", ConnectionID: id, Trigger: run.Scheduled, State: run.Held, HeldAt: now}
 	w.runs.rows["RUN2"] = run.Run{ID: "RUN2", ConnectionID: "another", State: run.Held}
 	w.runs.rows["RUN3"] = run.Run{ID: "RUN3", ConnectionID: id, State: run.Delivered, HeldAt: now, ReleasedAt: now.Add(time.Hour)}
 

@@ -50,96 +50,108 @@ func (a *api) registerDestinations() {
 
 	register(a, operation{id: "list-destinations", method: http.MethodGet, path: "/v1/destinations", tag: tag, role: Viewer,
 		summary: "List destinations", detail: "In the order in which they were made."},
-		func(ctx context.Context, in *struct{ Paging }) (*plain[destinationListJSON], error) {
-			after, err := in.after()
-			if err != nil {
-				return nil, err
-			}
-			found, next, err := a.deps.Destinations.List(ctx, after, in.Limit)
-			if err != nil {
-				return nil, err
-			}
-			out := destinationListJSON{Destinations: []destinationJSON{}, NextCursor: cursor(next)}
-			for _, d := range found {
-				out.Destinations = append(out.Destinations, destinationOut(d))
-			}
-			return &plain[destinationListJSON]{out}, nil
-		})
+		a.listDestinations)
 
 	register(a, operation{id: "create-destination", method: http.MethodPost, path: "/v1/destinations", tag: tag, role: Editor,
 		status:  http.StatusCreated,
 		example: map[string]any{"name": "#sales", "type": "slack", "url": "https://hooks.slack.com/services/…"},
 		summary: "Keep a Slack webhook", detail: "Its address is stored as a secret and never shown again. Reports name the destination by its id."},
-		func(ctx context.Context, in *struct {
-			Idempotent
-			Body destinationCreateJSON
-		}) (*made[destinationJSON], error) {
-			d, err := create(ctx, a, "destination", in.Idempotent, in.Body,
-				func(id string) (deliver.Destination, error) {
-					return a.deps.Destinations.Create(ctx, id, in.Body.Name, in.Body.Type, in.Body.URL.Text)
-				},
-				func(id string) (deliver.Destination, error) { return a.deps.Destinations.Get(ctx, id) })
-			if err != nil {
-				return nil, err
-			}
-			return &made[destinationJSON]{ETag: etag(d.Version), Location: "/v1/destinations/" + d.ID, Body: destinationOut(d)}, nil
-		})
+		a.createDestination)
 
 	register(a, operation{id: "get-destination", method: http.MethodGet, path: "/v1/destinations/{id}", tag: tag, role: Viewer,
 		summary: "Read a destination", detail: "Never its address."},
-		func(ctx context.Context, in *struct{ ByID }) (*one[destinationJSON], error) {
-			d, err := a.deps.Destinations.Get(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
-		})
+		a.getDestination)
 
 	register(a, operation{id: "edit-destination", method: http.MethodPatch, path: "/v1/destinations/{id}", tag: tag, role: Editor,
 		example: map[string]any{"name": "#sales-emea"},
 		summary: "Edit a destination", detail: "What is left out stays. A new address repairs a broken destination."},
-		func(ctx context.Context, in *struct {
-			ByVersion
-			Body destinationPatchJSON
-		}) (*one[destinationJSON], error) {
-			var wrong problem.Fields
-			edit := deliver.DestinationEdit{Name: in.Body.Name.pointer("name", &wrong)}
-			if address := in.Body.URL.pointer("url", &wrong); address != nil {
-				edit.URL = &address.Text
-			}
-			err := wrong.Err()
-			if err != nil {
-				return nil, err
-			}
-			if edit.IfVersion, err = in.version(); err != nil {
-				return nil, err
-			}
-			d, err := a.deps.Destinations.Edit(ctx, in.ID, edit)
-			if err != nil {
-				return nil, err
-			}
-			return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
-		})
+		a.editDestination)
 
 	register(a, operation{id: "delete-destination", method: http.MethodDelete, path: "/v1/destinations/{id}", tag: tag, role: Editor,
 		fails:   []int{http.StatusConflict},
 		summary: "Delete a destination", detail: "Refused while reports use it (409, code in_use). Its address is removed."},
-		func(ctx context.Context, in *struct{ ByVersion }) (*struct{}, error) {
-			version, err := in.version()
-			if err != nil {
-				return nil, err
-			}
-			return nil, a.deps.Destinations.Delete(ctx, in.ID, version)
-		})
+		a.deleteDestination)
 
 	register(a, operation{id: "test-destination", method: http.MethodPost, path: "/v1/destinations/{id}/test", tag: tag, role: Editor,
 		fails:   []int{http.StatusConflict, http.StatusServiceUnavailable},
 		summary: "Send a test message", detail: "Success repairs a broken destination; a refusal for good (409) breaks it."},
-		func(ctx context.Context, in *struct{ ByID }) (*one[destinationJSON], error) {
-			d, err := a.deps.Destinations.Test(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
-		})
+		a.testDestination)
+}
+
+func (a *api) listDestinations(ctx context.Context, in *struct{ Paging }) (*plain[destinationListJSON], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	found, next, err := a.deps.Destinations.List(ctx, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := destinationListJSON{Destinations: []destinationJSON{}, NextCursor: cursor(next)}
+	for _, d := range found {
+		out.Destinations = append(out.Destinations, destinationOut(d))
+	}
+	return &plain[destinationListJSON]{out}, nil
+}
+
+func (a *api) createDestination(ctx context.Context, in *struct {
+	Idempotent
+	Body destinationCreateJSON
+}) (*made[destinationJSON], error) {
+	d, err := create(ctx, a, "destination", in.Idempotent, in.Body,
+		func(id string) (deliver.Destination, error) {
+			return a.deps.Destinations.Create(ctx, id, in.Body.Name, in.Body.Type, in.Body.URL.Text)
+		},
+		func(id string) (deliver.Destination, error) { return a.deps.Destinations.Get(ctx, id) })
+	if err != nil {
+		return nil, err
+	}
+	return &made[destinationJSON]{ETag: etag(d.Version), Location: "/v1/destinations/" + d.ID, Body: destinationOut(d)}, nil
+}
+
+func (a *api) getDestination(ctx context.Context, in *struct{ ByID }) (*one[destinationJSON], error) {
+	d, err := a.deps.Destinations.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
+}
+
+func (a *api) editDestination(ctx context.Context, in *struct {
+	ByVersion
+	Body destinationPatchJSON
+}) (*one[destinationJSON], error) {
+	var wrong problem.Fields
+	edit := deliver.DestinationEdit{Name: in.Body.Name.pointer("name", &wrong)}
+	if address := in.Body.URL.pointer("url", &wrong); address != nil {
+		edit.URL = &address.Text
+	}
+	err := wrong.Err()
+	if err != nil {
+		return nil, err
+	}
+	if edit.IfVersion, err = in.version(); err != nil {
+		return nil, err
+	}
+	d, err := a.deps.Destinations.Edit(ctx, in.ID, edit)
+	if err != nil {
+		return nil, err
+	}
+	return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
+}
+
+func (a *api) deleteDestination(ctx context.Context, in *struct{ ByVersion }) (*struct{}, error) {
+	version, err := in.version()
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.deps.Destinations.Delete(ctx, in.ID, version)
+}
+
+func (a *api) testDestination(ctx context.Context, in *struct{ ByID }) (*one[destinationJSON], error) {
+	d, err := a.deps.Destinations.Test(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &one[destinationJSON]{ETag: etag(d.Version), Body: destinationOut(d)}, nil
 }

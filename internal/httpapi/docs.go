@@ -189,18 +189,31 @@ func typeOf(schemas huma.Registry, s *huma.Schema) string {
 	}
 }
 
+// meaning says what a value is for, and which values are possible.
 func meaning(s *huma.Schema) string {
-	text := s.Description
 	values := s.Enum
 	if s.Items != nil {
 		values = append(slices.Clone(values), s.Items.Enum...)
 	}
+	sentences := []string{s.Description}
 	if len(values) > 0 {
 		var names []string
 		for _, v := range values {
 			names = append(names, fmt.Sprint(v))
 		}
-		text = strings.TrimSpace(text + " One of " + strings.Join(names, ", ") + ".")
+		sentences = append(sentences, "One of "+strings.Join(names, ", ")+".")
 	}
-	return text
+	if s.Minimum != nil && s.Maximum != nil {
+		sentences = append(sentences, fmt.Sprintf("From %v to %v.", *s.Minimum, *s.Maximum))
+	}
+	if s.MaxLength != nil {
+		sentences = append(sentences, fmt.Sprintf("At most %d characters.", *s.MaxLength))
+	}
+	if s.MaxItems != nil {
+		sentences = append(sentences, fmt.Sprintf("At most %d of them.", *s.MaxItems))
+	}
+	if s.Default != nil {
+		sentences = append(sentences, fmt.Sprintf("%v if left out.", s.Default))
+	}
+	return strings.TrimSpace(strings.Join(sentences, " "))
 }

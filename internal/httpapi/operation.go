@@ -110,7 +110,7 @@ func (a *api) failures(op operation, input reflect.Type) map[string]*huma.Respon
 		statuses = append(statuses, http.StatusConflict)
 	}
 	if op.waits {
-		statuses = append(statuses, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+		statuses = append(statuses, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	}
 	components := a.huma.OpenAPI().Components
 	responses := map[string]*huma.Response{}

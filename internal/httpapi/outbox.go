@@ -61,75 +61,83 @@ func (a *api) registerOutbox() {
 
 	register(a, operation{id: "list-mails", method: http.MethodGet, path: "/v1/outbox", tag: tag, role: Viewer,
 		summary: "List the mails in the outbox", detail: "The newest first. Mail lies here where no mail server is configured; it was not sent."},
-		func(ctx context.Context, in *struct{ Paging }) (*plain[outboxJSON], error) {
-			after, err := in.after()
-			if err != nil {
-				return nil, err
-			}
-			files, err := a.deps.Outbox.List(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return a.listMails(ctx, files, after, in.Limit)
-		})
+		a.listMails)
 
 	register(a, operation{id: "get-mail", method: http.MethodGet, path: "/v1/outbox/{name}", tag: tag, role: Viewer,
 		summary: "Read a mail", detail: "Taken apart: its headers, text, HTML and attachments."},
-		func(ctx context.Context, in *struct{ ByName }) (*plain[mailJSON], error) {
-			m, err := a.readMail(ctx, in.Name)
-			if err != nil {
-				return nil, err
-			}
-			out := mailJSON{Name: in.Name, Subject: m.Subject, From: m.From, To: list(m.To), Cc: list(m.Cc), Date: moment(m.Date),
-				Text: m.Text, HTML: m.HTML, Attachments: []attachmentJSON{}}
-			for _, file := range m.Attachments {
-				out.Attachments = append(out.Attachments, attachmentJSON{Name: file.Name, ContentType: file.ContentType, Size: int64(len(file.Content))})
-			}
-			return &plain[mailJSON]{out}, nil
-		})
+		a.getMail)
 
 	register(a, operation{id: "get-raw-mail", method: http.MethodGet, path: "/v1/outbox/{name}/raw", tag: tag, role: Viewer,
 		produces: []string{"message/rfc822"},
 		summary:  "Download a mail", detail: "As it was written, for a mail program (message/rfc822)."},
-		func(ctx context.Context, in *struct{ ByName }) (*huma.StreamResponse, error) {
-			body, err := a.deps.Outbox.Open(ctx, in.Name)
-			if err != nil {
-				return nil, err
-			}
-			return &huma.StreamResponse{Body: func(ctx huma.Context) {
-				defer body.Close()
-				ctx.SetHeader("Content-Type", "message/rfc822")
-				ctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": in.Name}))
-				ctx.SetHeader("Content-Security-Policy", untrustedContent)
-				ctx.SetStatus(http.StatusOK)
-				if _, err := io.Copy(ctx.BodyWriter(), body); err != nil {
-					panic(http.ErrAbortHandler)
-				}
-			}}, nil
-		})
+		a.getRawMail)
 
 	register(a, operation{id: "get-mail-attachment", method: http.MethodGet, path: "/v1/outbox/{name}/attachments/{number}", tag: tag, role: Viewer,
 		produces: []string{"image/png", "application/octet-stream"},
 		summary:  "Download a mail's attachment", detail: "By its place among the mail's attachments, from 0. Pictures are shown; anything else is an attachment."},
-		func(ctx context.Context, in *struct {
-			ByName
-			Number int `path:"number" minimum:"0" doc:"From 0."`
-		}) (*attachment, error) {
-			m, err := a.readMail(ctx, in.Name)
-			if err != nil {
-				return nil, err
-			}
-			if in.Number >= len(m.Attachments) {
-				return nil, problem.Missing("attachment", strconv.Itoa(in.Number))
-			}
-			file := m.Attachments[in.Number]
-			out := &attachment{ContentType: "application/octet-stream", ContentSecurityPolicy: untrustedContent, Body: file.Content,
-				ContentDisposition: mime.FormatMediaType("attachment", map[string]string{"filename": file.Name})}
-			if file.ContentType == "image/png" {
-				out.ContentType = file.ContentType
-			}
-			return out, nil
-		})
+		a.getMailAttachment)
+}
+
+func (a *api) listMails(ctx context.Context, in *struct{ Paging }) (*plain[outboxJSON], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	files, err := a.deps.Outbox.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.mailPage(ctx, files, after, in.Limit)
+}
+
+func (a *api) getMail(ctx context.Context, in *struct{ ByName }) (*plain[mailJSON], error) {
+	m, err := a.readMail(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := mailJSON{Name: in.Name, Subject: m.Subject, From: m.From, To: list(m.To), Cc: list(m.Cc), Date: moment(m.Date),
+		Text: m.Text, HTML: m.HTML, Attachments: []attachmentJSON{}}
+	for _, file := range m.Attachments {
+		out.Attachments = append(out.Attachments, attachmentJSON{Name: file.Name, ContentType: file.ContentType, Size: int64(len(file.Content))})
+	}
+	return &plain[mailJSON]{out}, nil
+}
+
+func (a *api) getRawMail(ctx context.Context, in *struct{ ByName }) (*huma.StreamResponse, error) {
+	body, err := a.deps.Outbox.Open(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		defer body.Close()
+		ctx.SetHeader("Content-Type", "message/rfc822")
+		ctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": in.Name}))
+		ctx.SetHeader("Content-Security-Policy", untrustedContent)
+		ctx.SetStatus(http.StatusOK)
+		if _, err := io.Copy(ctx.BodyWriter(), body); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+func (a *api) getMailAttachment(ctx context.Context, in *struct {
+	ByName
+	Number int `path:"number" minimum:"0" doc:"From 0."`
+}) (*attachment, error) {
+	m, err := a.readMail(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if in.Number >= len(m.Attachments) {
+		return nil, problem.Missing("attachment", strconv.Itoa(in.Number))
+	}
+	file := m.Attachments[in.Number]
+	out := &attachment{ContentType: "application/octet-stream", ContentSecurityPolicy: untrustedContent, Body: file.Content,
+		ContentDisposition: mime.FormatMediaType("attachment", map[string]string{"filename": file.Name})}
+	if file.ContentType == "image/png" {
+		out.ContentType = file.ContentType
+	}
+	return out, nil
 }
 
 // attachment is the answer of an attachment.
@@ -140,8 +148,8 @@ type attachment struct {
 	Body                  []byte
 }
 
-// listMails gives the mails behind the one that after names, the newest first.
-func (a *api) listMails(ctx context.Context, files []fs.FileInfo, after string, limit int) (*plain[outboxJSON], error) {
+// mailPage gives the mails behind the one that after names, the newest first.
+func (a *api) mailPage(ctx context.Context, files []fs.FileInfo, after string, limit int) (*plain[outboxJSON], error) {
 	position := func(f fs.FileInfo) string {
 		// Fixed width, so that positions compare as the mails are ordered.
 		return f.ModTime().UTC().Format("20060102T150405.000000000") + " " + f.Name()

@@ -70,9 +70,11 @@ type healthJSON struct {
 func (a *api) registerHealth() {
 	register(a, operation{id: "health", method: http.MethodGet, path: "/healthz", tag: tagHealth,
 		summary: "Say that vizpost answers", detail: "Needs no sign-in."},
-		func(context.Context, *struct{}) (*plain[healthJSON], error) {
-			return &plain[healthJSON]{healthJSON{Status: "ok"}}, nil
-		})
+		a.health)
+}
+
+func (a *api) health(context.Context, *struct{}) (*plain[healthJSON], error) {
+	return &plain[healthJSON]{healthJSON{Status: "ok"}}, nil
 }
 
 // publish serves the description of the API and its readable page. Both are

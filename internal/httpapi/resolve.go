@@ -12,11 +12,11 @@ type resolveInputJSON struct {
 }
 
 type resolvedJSON struct {
-	View       *viewJSON           `json:"view" doc:"null where the address leads to a workbook."`
-	CustomView *customViewJSON     `json:"custom_view" doc:"The custom view of the view; null for the view as it was published."`
-	Workbook   *workbookJSON       `json:"workbook" doc:"The workbook that the address leads to; null where it leads to a view."`
-	Filters    map[string][]string `json:"filters" doc:"Those that the address carries."`
-	Format     tableau.Format      `json:"format" doc:"The format that the address asks for; empty if none." example:""`
+	View       nullable[viewJSON]       `json:"view" doc:"null where the address leads to a workbook."`
+	CustomView nullable[customViewJSON] `json:"custom_view" doc:"The custom view of the view; null for the view as it was published."`
+	Workbook   nullable[workbookJSON]   `json:"workbook" doc:"The workbook that the address leads to; null where it leads to a view."`
+	Filters    map[string][]string      `json:"filters" doc:"Those that the address carries."`
+	Format     tableau.Format           `json:"format" doc:"The format that the address asks for; empty if none." example:""`
 }
 
 type workbookJSON struct {
@@ -31,28 +31,30 @@ func (a *api) registerResolve() {
 		example: map[string]any{"view": "Superstore/sheets/Overview"},
 		summary: "Find what an address leads to",
 		detail:  "Says which view, custom view or workbook an address leads to, and with which filters, as a report that names it would have it. Nothing is stored."},
-		func(ctx context.Context, in *struct {
-			ByID
-			Body resolveInputJSON
-		}) (*plain[resolvedJSON], error) {
-			target, address, err := a.deps.Connections.Resolve(ctx, in.ID, in.Body.View)
-			if err != nil {
-				return nil, err
-			}
-			out := resolvedJSON{Filters: map[string][]string{}, Format: address.FormatHint}
-			if target.View.ID == "" {
-				w := target.Workbook
-				out.Workbook = &workbookJSON{ID: w.ID, Name: w.Name, ContentURL: w.ContentURL, Project: w.ProjectName}
-			} else {
-				view := viewOut(target.View)
-				out.View = &view
-			}
-			if target.CustomView.ID != "" {
-				out.CustomView = &customViewJSON{ID: target.CustomView.ID, Name: target.CustomView.Name}
-			}
-			for _, f := range address.Filters {
-				out.Filters[f.Field] = append(out.Filters[f.Field], f.Values...)
-			}
-			return &plain[resolvedJSON]{out}, nil
-		})
+		a.resolveView)
+}
+
+func (a *api) resolveView(ctx context.Context, in *struct {
+	ByID
+	Body resolveInputJSON
+}) (*plain[resolvedJSON], error) {
+	target, address, err := a.deps.Connections.Resolve(ctx, in.ID, in.Body.View)
+	if err != nil {
+		return nil, err
+	}
+	out := resolvedJSON{Filters: map[string][]string{}, Format: address.FormatHint}
+	if target.View.ID == "" {
+		w := target.Workbook
+		out.Workbook.value = &workbookJSON{ID: w.ID, Name: w.Name, ContentURL: w.ContentURL, Project: w.ProjectName}
+	} else {
+		view := viewOut(target.View)
+		out.View.value = &view
+	}
+	if target.CustomView.ID != "" {
+		out.CustomView.value = &customViewJSON{ID: target.CustomView.ID, Name: target.CustomView.Name}
+	}
+	for _, f := range address.Filters {
+		out.Filters[f.Field] = append(out.Filters[f.Field], f.Values...)
+	}
+	return &plain[resolvedJSON]{out}, nil
 }

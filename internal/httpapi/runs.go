@@ -164,86 +164,98 @@ func (a *api) registerRuns() {
 		status: http.StatusAccepted, example: map[string]any{"only_to": []string{"me@example.com"}},
 		summary: "Run a report now",
 		detail:  "The body may be left out. The answer comes at once; read the run to see how it goes. With the same Idempotency-Key, the same run is given again."},
-		func(ctx context.Context, in *struct {
-			ByID
-			Idempotent
-			Body *startJSON
-		}) (*plainMade[runJSON], error) {
-			key, err := in.checked()
-			if err != nil {
-				return nil, err
-			}
-			o := run.Start{Request: key}
-			if in.Body != nil {
-				o.OnlyTo, o.DryRun = in.Body.OnlyTo, in.Body.DryRun
-			}
-			r, err := a.deps.Runs.Start(ctx, in.ID, o)
-			if err != nil {
-				return nil, err
-			}
-			return &plainMade[runJSON]{Location: "/v1/runs/" + r.ID, Body: runOut(r)}, nil
-		})
+		a.startRun)
 
 	register(a, operation{id: "list-report-runs", method: http.MethodGet, path: "/v1/reports/{id}/runs", tag: tag, role: Viewer,
 		summary: "List a report's runs", detail: "The newest first, also of a report that was deleted."},
-		func(ctx context.Context, in *struct {
-			ByID
-			RunFilter
-		}) (*plain[runListJSON], error) {
-			return a.listRuns(ctx, run.Filter{ReportID: in.ID}, in.State, in.Paging)
-		})
+		a.listReportRuns)
 
 	register(a, operation{id: "list-runs", method: http.MethodGet, path: "/v1/runs", tag: tag, role: Viewer,
 		summary: "List runs", detail: "The newest first; by state, such as state=queued,running,held for what is open, and state=held&connection_id=… for what a connection holds."},
-		func(ctx context.Context, in *struct {
-			RunFilter
-			ConnectionID string `query:"connection_id" maxLength:"64" doc:"Only runs of this connection. Needs a state of queued, running or held: no list of what is finished goes by connection."`
-		}) (*plain[runListJSON], error) {
-			open := func(state string) bool { return run.State(state).Open() }
-			if in.ConnectionID != "" && (len(in.State) == 0 || !slices.ContainsFunc(in.State, open) || slices.ContainsFunc(in.State, func(s string) bool { return !open(s) })) {
-				return nil, problem.InvalidField("connection_id", "Send state=held, or queued or running, with it: the finished runs of a connection are found by its reports.")
-			}
-			return a.listRuns(ctx, run.Filter{ConnectionID: in.ConnectionID}, in.State, in.Paging)
-		})
+		a.listRuns)
 
 	register(a, operation{id: "get-run", method: http.MethodGet, path: "/v1/runs/{id}", tag: tag, role: Viewer,
 		summary: "Read a run", detail: "With its progress, files and deliveries."},
-		func(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
-			r, deliveries, err := a.deps.Runs.Get(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &plain[runJSON]{runWithDeliveries(r, deliveries)}, nil
-		})
+		a.getRun)
 
 	register(a, operation{id: "retry-run", method: http.MethodPost, path: "/v1/runs/{id}/retry", tag: tag, role: Editor,
 		status: http.StatusAccepted, fails: []int{http.StatusConflict},
 		summary: "Try a failed run again", detail: "Sends only what failed. Refused (409) for a run that is open or was delivered."},
-		func(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
-			r, err := a.deps.Runs.Retry(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &plain[runJSON]{runOut(r)}, nil
-		})
+		a.retryRun)
 
 	register(a, operation{id: "download-file", method: http.MethodGet, path: "/v1/runs/{id}/files/{file_id}", tag: tag, role: Viewer,
 		produces: []string{"image/png", "application/pdf", "text/csv", "image/svg+xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 			"application/vnd.openxmlformats-officedocument.presentationml.presentation"},
 		summary: "Download a run's file", detail: "The file as it was delivered, or a redirect (302) to where it lies. Pictures are shown; anything else is an attachment."},
-		func(ctx context.Context, in *struct {
-			ByID
-			FileID string `path:"file_id" maxLength:"64" doc:"The file's id."`
-		}) (*huma.StreamResponse, error) {
-			if a.deps.FileLinks != nil {
-				return a.redirectToFile(ctx, in.ID, in.FileID)
-			}
-			f, body, err := a.deps.Runs.OpenFile(ctx, in.ID, in.FileID)
-			if err != nil {
-				return nil, err
-			}
-			return &huma.StreamResponse{Body: func(ctx huma.Context) { a.stream(ctx, f, body) }}, nil
-		})
+		a.downloadFile)
+}
+
+func (a *api) startRun(ctx context.Context, in *struct {
+	ByID
+	Idempotent
+	Body *startJSON
+}) (*plainMade[runJSON], error) {
+	key, err := in.checked()
+	if err != nil {
+		return nil, err
+	}
+	o := run.Start{Request: key}
+	if in.Body != nil {
+		o.OnlyTo, o.DryRun = in.Body.OnlyTo, in.Body.DryRun
+	}
+	r, err := a.deps.Runs.Start(ctx, in.ID, o)
+	if err != nil {
+		return nil, err
+	}
+	return &plainMade[runJSON]{Location: "/v1/runs/" + r.ID, Body: runOut(r)}, nil
+}
+
+func (a *api) listReportRuns(ctx context.Context, in *struct {
+	ByID
+	RunFilter
+}) (*plain[runListJSON], error) {
+	return a.runPage(ctx, run.Filter{ReportID: in.ID}, in.State, in.Paging)
+}
+
+func (a *api) listRuns(ctx context.Context, in *struct {
+	RunFilter
+	ConnectionID string `query:"connection_id" maxLength:"64" doc:"Only runs of this connection. Needs a state of queued, running or held: no list of what is finished goes by connection."`
+}) (*plain[runListJSON], error) {
+	open := func(state string) bool { return run.State(state).Open() }
+	if in.ConnectionID != "" && (len(in.State) == 0 || !slices.ContainsFunc(in.State, open) || slices.ContainsFunc(in.State, func(s string) bool { return !open(s) })) {
+		return nil, problem.InvalidField("connection_id", "Send state=held, or queued or running, with it: the finished runs of a connection are found by its reports.")
+	}
+	return a.runPage(ctx, run.Filter{ConnectionID: in.ConnectionID}, in.State, in.Paging)
+}
+
+func (a *api) getRun(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
+	r, deliveries, err := a.deps.Runs.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &plain[runJSON]{runWithDeliveries(r, deliveries)}, nil
+}
+
+func (a *api) retryRun(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
+	r, err := a.deps.Runs.Retry(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &plain[runJSON]{runOut(r)}, nil
+}
+
+func (a *api) downloadFile(ctx context.Context, in *struct {
+	ByID
+	FileID string `path:"file_id" maxLength:"64" doc:"The file's id."`
+}) (*huma.StreamResponse, error) {
+	if a.deps.FileLinks != nil {
+		return a.redirectToFile(ctx, in.ID, in.FileID)
+	}
+	f, body, err := a.deps.Runs.OpenFile(ctx, in.ID, in.FileID)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { a.stream(ctx, f, body) }}, nil
 }
 
 // redirectToFile answers with the address at which a file is fetched directly.
@@ -275,7 +287,7 @@ type plainMade[T any] struct {
 	Body     T
 }
 
-func (a *api) listRuns(ctx context.Context, filter run.Filter, states []string, p Paging) (*plain[runListJSON], error) {
+func (a *api) runPage(ctx context.Context, filter run.Filter, states []string, p Paging) (*plain[runListJSON], error) {
 	after, err := p.after()
 	if err != nil {
 		return nil, err

@@ -49,19 +49,21 @@ func (a *api) registerSchedules() {
 		example: map[string]any{"cron": "0 9 * * MON-FRI", "time_zone": "Europe/Berlin"},
 		summary: "See when a schedule would run",
 		detail:  "Gives the next occurrences and the schedule in words. Where the hour field begins with *, the schedule follows real elapsed time; otherwise the clock: a time that does not exist runs at the first instant after the gap, one that repeats runs once."},
-		func(_ context.Context, in *struct{ Body previewInputJSON }) (*plain[previewJSON], error) {
-			s, count, err := in.Body.schedule()
-			if err != nil {
-				return nil, err
-			}
-			now := a.deps.Now()
-			if err := s.Validate(now); err != nil {
-				return nil, err
-			}
-			out := previewJSON{Description: s.Describe(), Occurrences: []time.Time{}}
-			for at, ok := s.Next(now); ok && len(out.Occurrences) < count; at, ok = s.Next(at) {
-				out.Occurrences = append(out.Occurrences, at.UTC())
-			}
-			return &plain[previewJSON]{out}, nil
-		})
+		a.previewSchedule)
+}
+
+func (a *api) previewSchedule(_ context.Context, in *struct{ Body previewInputJSON }) (*plain[previewJSON], error) {
+	s, count, err := in.Body.schedule()
+	if err != nil {
+		return nil, err
+	}
+	now := a.deps.Now()
+	if err := s.Validate(now); err != nil {
+		return nil, err
+	}
+	out := previewJSON{Description: s.Describe(), Occurrences: []time.Time{}}
+	for at, ok := s.Next(now); ok && len(out.Occurrences) < count; at, ok = s.Next(at) {
+		out.Occurrences = append(out.Occurrences, at.UTC())
+	}
+	return &plain[previewJSON]{out}, nil
 }

@@ -3,14 +3,11 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
@@ -41,45 +38,6 @@ import (
 
 const maxBody = 1 << 20 // bytes
 
-// Texts of [jsonFormat]'s errors, by which the transformer knows them again.
-const (
-	notUTF8   = "The body is not valid UTF-8."
-	notJSON   = "The body is not valid JSON."
-	wrongType = "This value has the wrong type or size."
-	atField   = "\n" // stands between the field and wrongType
-)
-
-// shapeError is one of these texts. It goes to people as it is.
-type shapeError string
-
-func (e shapeError) Error() string { return string(e) }
-
-// jsonFormat reads and writes JSON. Its errors hold nothing of what was read.
-func jsonFormat() huma.Format {
-	return huma.Format{
-		Marshal: func(w io.Writer, v any) error {
-			e := json.NewEncoder(w)
-			e.SetEscapeHTML(false)
-			return e.Encode(v)
-		},
-		Unmarshal: func(data []byte, v any) error {
-			if !utf8.Valid(data) {
-				return shapeError(notUTF8)
-			}
-			err := json.Unmarshal(data, v)
-			var mismatch *json.UnmarshalTypeError
-			switch {
-			case err == nil:
-				return nil
-			case errors.As(err, &mismatch):
-				return shapeError(mismatch.Field + atField + wrongType)
-			default:
-				return shapeError(notJSON)
-			}
-		},
-	}
-}
-
 // answerInOurForm implements [huma.Transformer].
 func (a *api) answerInOurForm(ctx huma.Context, _ string, v any) (any, error) {
 	e, ok := v.(*huma.ErrorModel)
@@ -109,6 +67,10 @@ func (a *api) answerInOurForm(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	if e.Status == http.StatusBadRequest {
 		p.Detail = wrong[0].Message
+		if wrong[0].Name != "" {
+			p.Detail = "The request has a field that cannot be used."
+			p.Errors = []fieldJSON{{Field: wrong[0].Name, Message: wrong[0].Message}}
+		}
 		return p, nil
 	}
 	known, _ := problem.From(wrong.Err())
@@ -125,8 +87,10 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 		}
 	}
 	message := d.Message
-	if field, ok := strings.CutSuffix(message, atField+wrongType); ok {
-		where, message = field, wrongType
+	for _, text := range []string{wrongType, twice} {
+		if field, ok := strings.CutSuffix(message, atField+text); ok {
+			where, message = field, text
+		}
 	}
 	return problem.Field{Name: shownName(where), Message: plainly(message)}
 }
@@ -135,7 +99,7 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 // hold what was sent, and is left out.
 func plainly(message string) string {
 	switch message {
-	case notUTF8, notJSON, wrongType:
+	case notUTF8, notJSON, wrongType, twice:
 		return message
 	case validation.MsgUnexpectedProperty:
 		return "There is no such field. Check its spelling; /docs shows the fields."
@@ -263,7 +227,7 @@ func (o optional[T]) pointer(field string, wrong *problem.Fields) *T {
 	case !o.given:
 		return nil
 	case o.null:
-		wrong.Add(field, "This cannot be removed. Leave it out to keep it as it is.")
+		wrong.Add(field, "Null is not taken here. Give a value, or leave the field out.")
 		return nil
 	}
 	return &o.value

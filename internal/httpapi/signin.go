@@ -68,9 +68,11 @@ type installationJSON struct {
 func (a *api) registerMe() {
 	register(a, operation{id: "me", method: http.MethodGet, path: "/v1/me", tag: tagMe, role: Viewer,
 		summary: "See who calls", detail: "Gives the caller's name and role, and what installation answers."},
-		func(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
-			who, i := callOf(ctx).who, a.deps.Installation
-			return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
-				Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone}}}, nil
-		})
+		a.me)
+}
+
+func (a *api) me(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
+	who, i := callOf(ctx).who, a.deps.Installation
+	return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
+		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone}}}, nil
 }

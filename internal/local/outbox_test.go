@@ -206,7 +206,7 @@ func TestOutboxOpen(t *testing.T) {
 	}
 	for _, name := range []string{"", "missing.eml", "../secret.eml", "..\\secret.eml", filepath.Join(dir, "secret.eml"), ".eml", "k", "k.eml/"} {
 		f, err := o.Open(t.Context(), name)
-		if problem.KindOf(err) != problem.NotFound {
+		if !problem.Is(err, problem.NotFound) {
 			t.Errorf("Open(%q) gives %v, %v, want NotFound", name, f, err)
 		}
 	}

@@ -393,7 +393,7 @@ func TestNewSMTPRefuses(t *testing.T) {
 		"smtp://user:" + smtpPassword + "@mail.example.com?tls=none", "smtps://mail.example.com?tls=none",
 	} {
 		_, err := local.NewSMTP(secret.New(address))
-		if problem.KindOf(err) != problem.Invalid || strings.Contains(err.Error(), smtpPassword) {
+		if !problem.Is(err, problem.Invalid) || strings.Contains(err.Error(), smtpPassword) {
 			t.Errorf("NewSMTP(%q) gives %v, want a problem of kind Invalid without the address", address, err)
 		}
 	}

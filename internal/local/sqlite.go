@@ -202,7 +202,7 @@ func useWriteAheadLog(ctx context.Context, db *sql.DB) error {
 		if err == nil && mode != "wal" {
 			return fmt.Errorf("the file system has no shared memory, which the database's write-ahead log needs: use a local disk")
 		}
-		if err == nil || !isBusy(err) {
+		if err == nil || codeOf(err) != sqlite3.SQLITE_BUSY {
 			return err
 		}
 		select {
@@ -260,21 +260,33 @@ func (s *Store) update(ctx context.Context, what string, fn func(tx *sql.Tx) err
 	return nil
 }
 
-// storeError says what was being done. A database that stays locked becomes a
-// problem that tells to try again.
+// storeError says what was being done. What an operator can mend becomes an
+// error that says how.
 func storeError(what string, err error) error {
-	if isBusy(err) {
+	switch codeOf(err) {
+	case sqlite3.SQLITE_BUSY:
 		p := problem.New(problem.Unavailable, problem.CodeUnavailable,
 			"The database is busy: another process has been writing to it for seconds. Try again in a moment.")
 		p.After, p.Err = time.Second, err
 		err = p
+	case sqlite3.SQLITE_FULL:
+		p := problem.New(problem.Unavailable, problem.CodeUnavailable,
+			"There is no room left on the disk of the data folder. Nothing was changed. Make room, and try again.")
+		p.Err = err
+		err = p
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		err = fmt.Errorf("the file is damaged: put it back from your backup (%w)", err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-func isBusy(err error) bool {
+// codeOf gives the primary result code of SQLite's errors, and 0 for others.
+func codeOf(err error) int {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+	if !errors.As(err, &e) {
+		return sqlite3.SQLITE_OK
+	}
+	return e.Code() & 0xff
 }
 
 // querier is a pool or a transaction.

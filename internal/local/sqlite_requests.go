@@ -9,17 +9,13 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
-// CodeKeyReused is the code of a [problem.Conflict] over an Idempotency-Key
-// that came with another request before.
-const CodeKeyReused = "idempotency_key_reused"
-
 // requestsKept is how long a claim of [Store.ClaimRequest] holds.
 const requestsKept = 24 * time.Hour
 
 // ClaimRequest makes a request that comes more than once make one thing. The
 // first claim of a key within its scope keeps the id of the thing to be made
 // and gives it back; a later one with the same digest of the request gives the
-// id that the first one kept. Conflict with [CodeKeyReused] when the digest
+// id that the first one kept. Conflict with [problem.CodeKeyReused] when the digest
 // differs. A claim is kept for 24 hours.
 func (s *Store) ClaimRequest(ctx context.Context, scope, key, digest, id string, now time.Time) (string, error) {
 	err := s.update(ctx, "claiming a request", func(tx *sql.Tx) error {
@@ -36,8 +32,7 @@ func (s *Store) ClaimRequest(ctx context.Context, scope, key, digest, id string,
 		case err != nil:
 			return err
 		case keptDigest != digest:
-			return problem.New(problem.Conflict, CodeKeyReused,
-				"This Idempotency-Key came with another request before. Use a new key for each new request.")
+			return problem.KeyReused()
 		}
 		id = keptID
 		return nil

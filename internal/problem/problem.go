@@ -53,6 +53,7 @@ const (
 	CodeInUse               = "in_use"
 	CodeIdentityChange      = "identity_change"
 	CodeViewNotFound        = "view_not_found"
+	CodeKeyReused           = "idempotency_key_reused"
 )
 
 // Field is one wrong field of a request.
@@ -130,6 +131,13 @@ func Changed(what string) *Error {
 	return Newf(Stale, CodeStale, "The %s was changed in between. Read it again and repeat the change.", what)
 }
 
+// KeyReused makes the problem of an Idempotency-Key that came before with a
+// request for something else.
+func KeyReused() *Error {
+	return New(Conflict, CodeKeyReused,
+		"This Idempotency-Key came with another request before. Use a new key for each new request.")
+}
+
 // Missing makes the problem of a thing that does not exist. What is a noun
 // without article, such as "connection". The id may come from anybody and be
 // anything, a secret too: it is told only if it could be one of ours.
@@ -148,13 +156,6 @@ func From(err error) (*Error, bool) {
 	}
 	return &Error{Kind: Internal, Code: CodeInternal,
 		Message: "Something went wrong inside vizpost. The log has the details.", Err: err}, false
-}
-
-// KindOf gives the kind of an error: that of the problem in its chain, else
-// [Internal].
-func KindOf(err error) Kind {
-	p, _ := From(err)
-	return p.Kind
 }
 
 // Fields collects wrong fields, so that a request is told all of them at once.

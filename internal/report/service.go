@@ -46,34 +46,10 @@ type Service struct {
 	Now          func() time.Time
 }
 
-// editTries is how often an edit is repeated when something else, such as the
-// tick that moves the next occurrence, wrote the report in between.
-const editTries = 5
-
-// Edit says what to change about a report; what is nil stays as it is. Lists
-// are replaced as a whole.
-type Edit struct {
-	Name         *string
-	ConnectionID *string
-	Enabled      *bool
-	Content      *[]Content
-	Schedule     *ScheduleEdit
-	NoSchedule   bool // takes the schedule away; Schedule is nil then
-	Destinations *[]Destination
-	Notify       *[]string
-
-	IfVersion int64 // the version that the edit was made from; 0: any
-}
-
-// ScheduleEdit says what to change about a schedule; what is nil stays as it
-// is, or is empty for a report that had no schedule.
-type ScheduleEdit struct {
-	Cron     *string
-	TimeZone *string
-	StartsOn *Date // the zero Date takes it away
-	EndsOn   *Date // the zero Date takes it away
-	CatchUp  *CatchUp
-}
+// editTries is how often an edit is repeated when another write of the report
+// came in between: the tick's, or that of somebody else who edits at once. Of
+// those who meet, each time one gets through, so this is also how many may.
+const editTries = 25
 
 // Create stores a new report under an id. Of in, the fields that a person sets
 // are used, and the rest is filled in. Invalid with all wrong fields; Stale

@@ -486,6 +486,22 @@ func TestStartTwice(t *testing.T) {
 		if other := w.start("r"); other == first {
 			w.Errorf("got the same run for another request")
 		}
+
+		// A key that comes again with other wishes is somebody's mistake: the
+		// run that it names does not do what is asked for now.
+		w.start("r", run.Start{Request: "few", OnlyTo: []string{"me@example.com", "you@example.com"}})
+		w.start("r", run.Start{Request: "few", OnlyTo: []string{"me@example.com", "you@example.com"}})
+		w.start("r", run.Start{Request: "dry", DryRun: true})
+		for name, o := range map[string]run.Start{
+			"a dry run":         {Request: "request", DryRun: true},
+			"not to all":        {Request: "request", OnlyTo: []string{"me@example.com"}},
+			"to fewer":          {Request: "few", OnlyTo: []string{"me@example.com"}},
+			"a dry run no more": {Request: "dry"},
+		} {
+			if _, err := w.runs.Start(w.Context(), "r", o); !problem.HasCode(err, problem.CodeKeyReused) {
+				w.Errorf("%s: got %v, want that the key is refused", name, err)
+			}
+		}
 	})
 }
 

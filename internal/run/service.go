@@ -44,7 +44,7 @@ type Start struct {
 const testDestination = "test"
 
 // Start makes a run of a report and rings for it. NotFound when there is no
-// such report.
+// such report; Conflict when the same request asked for something else before.
 func (s *Service) Start(ctx context.Context, reportID string, o Start) (Run, error) {
 	rep, err := s.Reports.Report(ctx, reportID)
 	if err != nil {
@@ -74,11 +74,15 @@ func (s *Service) Start(ctx context.Context, reportID string, o Start) (Run, err
 		}
 		r.OnlyTo, r.Destinations = to, []report.Destination{test}
 	}
-	if r, err = s.Store.CreateRun(ctx, r); err != nil {
+	kept, err := s.Store.CreateRun(ctx, r)
+	if err != nil {
 		return Run{}, fmt.Errorf("making the run: %w", err)
 	}
-	s.ring(ctx, r.Site)
-	return r, nil
+	if kept.DryRun != r.DryRun || !slices.Equal(kept.OnlyTo, r.OnlyTo) {
+		return Run{}, problem.KeyReused()
+	}
+	s.ring(ctx, kept.Site)
+	return kept, nil
 }
 
 // ring rings for a site. The run is stored, so a bell that fails delays it to

@@ -154,11 +154,11 @@ func (v *Vizpost) mailer(c Config) (deliver.Mailer, string, error) {
 		return v.Outbox, from, nil
 	}
 	if c.MailFrom == "" {
-		return nil, "", fmt.Errorf("VIZPOST_MAIL_FROM is missing: with VIZPOST_SMTP_URL set it must be the sender's address, such as reports@example.com")
+		return nil, "", errors.New("there is an SMTP server, and no sender of mail")
 	}
 	mailer, err := local.NewSMTP(c.SMTPURL)
 	if err != nil {
-		return nil, "", fmt.Errorf("VIZPOST_SMTP_URL: %w", err)
+		return nil, "", err
 	}
 	return mailer, c.MailFrom, nil
 }

@@ -27,7 +27,7 @@ func requestAgain(t *testing.T, s Store) {
 	same(t, claim("connections", "key", "another digest", "fourth", now), "fourth")
 
 	_, err := s.ClaimRequest(t.Context(), "reports", "key", "another digest", "fifth", now.Add(time.Minute))
-	wantCode(t, err, problem.Conflict, "idempotency_key_reused")
+	wantCode(t, err, problem.Conflict, problem.CodeKeyReused)
 	same(t, claim("reports", "key", "digest", "sixth", now.Add(24*time.Hour-time.Second)), "first")
 
 	// A day after the first claim, whatever came in between, the key is free.

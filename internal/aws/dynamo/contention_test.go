@@ -89,7 +89,10 @@ func TestWhatOthersGetInTheWayOfIsTriedAgain(t *testing.T) {
 func succeeded(err error) bool { return err == nil }
 
 func kind(k problem.Kind) func(error) bool {
-	return func(err error) bool { return err != nil && problem.KindOf(err) == k }
+	return func(err error) bool {
+		p, _ := problem.From(err)
+		return err != nil && p.Kind == k
+	}
 }
 
 // TestTokens looks at the token by which DynamoDB knows a transaction again: it

@@ -7,14 +7,8 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
-const (
-	// codeKeyReused is the code of a [problem.Conflict] over an Idempotency-Key
-	// that came with another request before.
-	codeKeyReused = "idempotency_key_reused"
-
-	// requestsKept is how long a claim of [Store.ClaimRequest] holds.
-	requestsKept = 24 * time.Hour
-)
+// requestsKept is how long a claim of [Store.ClaimRequest] holds.
+const requestsKept = 24 * time.Hour
 
 // Attributes of a claim.
 const (
@@ -53,8 +47,7 @@ func (s *Store) claimRequest(ctx context.Context, name, digest, id string, now t
 		}
 		if now.Before(created.Add(requestsKept)) {
 			if textOf(it, digestAttribute) != digest {
-				return "", problem.New(problem.Conflict, codeKeyReused,
-					"This Idempotency-Key came with another request before. Use a new key for each new request.")
+				return "", problem.KeyReused()
 			}
 			return textOf(it, madeAttribute), nil
 		}

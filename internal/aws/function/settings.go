@@ -150,16 +150,9 @@ func (s *Settings) MemoryMB() int {
 // WebhookOrigins are further origins that webhooks may have; none by default.
 func (s *Settings) WebhookOrigins() []string {
 	const name, what = "VIZPOST_WEBHOOK_ORIGINS", "origins with commas between them, such as https://hooks.example.com, or empty"
-	var origins []string
-	for origin := range strings.SplitSeq(s.getenv(name), ",") {
-		if origin = strings.TrimSpace(origin); origin == "" {
-			continue
-		}
-		if u, err := url.Parse(origin); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != origin {
-			s.bad(name, what)
-			return nil
-		}
-		origins = append(origins, origin)
+	origins, err := deliver.ParseOrigins(s.getenv(name))
+	if err != nil {
+		s.bad(name, what)
 	}
 	return origins
 }

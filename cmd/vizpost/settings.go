@@ -1,0 +1,99 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/local"
+	"github.com/vizpost/vizpost/internal/outbound"
+	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
+)
+
+// settings is what "vizpost serve" is told by its environment.
+type settings struct {
+	smtpURL         secret.Text // empty: mail goes to the outbox
+	mailFrom        string      // "": the sender of the outbox
+	publicURL       *url.URL    // nil: none
+	webhookOrigins  []string
+	privateNetworks []netip.Prefix
+	roots           *x509.CertPool // nil: the system's
+	proxy           *url.URL       // nil: none
+}
+
+// readSettings reads the environment. The error tells of all that is wrong,
+// one setting a line, and holds no secret.
+func readSettings(getenv func(string) string) (settings, error) {
+	s := settings{smtpURL: secret.New(getenv("VIZPOST_SMTP_URL"))}
+	r := settingsReader{getenv: getenv}
+	if !s.smtpURL.IsZero() {
+		_, err := local.NewSMTP(s.smtpURL)
+		r.note("VIZPOST_SMTP_URL", err)
+		if getenv("VIZPOST_MAIL_FROM") == "" {
+			r.wrong = append(r.wrong, errors.New("VIZPOST_MAIL_FROM is missing: with VIZPOST_SMTP_URL set it must be the sender's address, such as reports@example.com"))
+		}
+	}
+	read(&r, "VIZPOST_MAIL_FROM", &s.mailFrom, func(value string) (string, error) {
+		_, _, err := deliver.ParseSender(value)
+		return value, err
+	})
+	read(&r, "VIZPOST_PUBLIC_URL", &s.publicURL, parsePublicURL)
+	read(&r, "VIZPOST_WEBHOOK_ORIGINS", &s.webhookOrigins, deliver.ParseOrigins)
+	read(&r, "VIZPOST_PRIVATE_NETWORKS", &s.privateNetworks, outbound.ParseNetworks)
+	read(&r, "VIZPOST_CA_BUNDLE", &s.roots, outbound.LoadRoots)
+	read(&r, "VIZPOST_PROXY_URL", &s.proxy, outbound.ParseProxy)
+	return s, errors.Join(r.wrong...)
+}
+
+// settingsReader collects what is wrong with settings.
+type settingsReader struct {
+	getenv func(string) string
+	wrong  []error
+}
+
+// read parses a setting into its place, unless it is not set.
+func read[T any](r *settingsReader, name string, into *T, parse func(string) (T, error)) {
+	value := r.getenv(name)
+	if value == "" {
+		return
+	}
+	parsed, err := parse(value)
+	r.note(name, err)
+	*into = parsed
+}
+
+// note names the setting that an error is of. Of a problem it takes the text
+// for people alone, which speaks of no field of a request.
+func (r *settingsReader) note(name string, err error) {
+	if err == nil {
+		return
+	}
+	var p *problem.Error
+	if errors.As(err, &p) && len(p.Fields) > 0 {
+		err = errors.New(strings.TrimSuffix(p.Fields[0].Message, "."))
+	}
+	r.wrong = append(r.wrong, fmt.Errorf("%s: %w", name, err))
+}
+
+func parsePublicURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("give an address without a path, such as https://vizpost.example.com")
+	}
+	return u, nil
+}
+
+// logLevel reads how much is logged.
+func logLevel(getenv func(string) string) (slog.Level, error) {
+	level := slog.LevelInfo
+	if value := getenv("VIZPOST_LOG_LEVEL"); value != "" && level.UnmarshalText([]byte(value)) != nil {
+		return level, errors.New("VIZPOST_LOG_LEVEL must be debug, info, warn or error")
+	}
+	return level, nil
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Texts of [jsonFormat]'s errors, by which the transformer knows them again.
+const (
+	notUTF8   = "The body is not valid UTF-8."
+	notJSON   = "The body is not valid JSON."
+	wrongType = "This value has the wrong type or size."
+	twice     = "This field is there more than once. Give it once."
+	atField   = "\n" // stands between the field and one of the last two
+)
+
+// shapeError is one of these texts. It goes to people as it is.
+type shapeError string
+
+func (e shapeError) Error() string { return string(e) }
+
+// jsonFormat reads and writes JSON. Its errors hold nothing of what was read
+// but the names of fields.
+func jsonFormat() huma.Format {
+	return huma.Format{
+		Marshal: func(w io.Writer, v any) error {
+			e := json.NewEncoder(w)
+			e.SetEscapeHTML(false)
+			return e.Encode(v)
+		},
+		Unmarshal: readJSON,
+	}
+}
+
+// readJSON decodes one value. huma calls it twice for a body: first into an
+// any, whose shape it checks, then into the operation's own type.
+func readJSON(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return shapeError(notUTF8)
+	}
+	if tree, ok := v.(*any); ok {
+		return readTree(data, tree)
+	}
+	err := json.Unmarshal(data, v)
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &mismatch):
+		return shapeError(mismatch.Field + atField + wrongType)
+	default:
+		return shapeError(notJSON)
+	}
+}
+
+// readTree decodes a value of any shape. Numbers stay as they are written, so
+// that one that no type holds is refused where it stands.
+func readTree(data []byte, tree *any) error {
+	if !json.Valid(data) {
+		return shapeError(notJSON)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(tree); err != nil {
+		return shapeError(notJSON)
+	}
+	if field, ok := repeated(json.NewDecoder(bytes.NewReader(data)), ""); ok {
+		return shapeError(field + atField + twice)
+	}
+	return nil
+}
+
+// repeated finds a field that an object has more than once. Of several, Go
+// would take the last, and other readers the first: nobody can mean that.
+func repeated(d *json.Decoder, path string) (field string, found bool) {
+	d.UseNumber()
+	token, err := d.Token()
+	switch {
+	case err != nil:
+		return "", false
+	case token == json.Delim('['):
+		for i := 0; d.More(); i++ {
+			if field, found = repeated(d, fmt.Sprintf("%s[%d]", path, i)); found {
+				return field, true
+			}
+		}
+	case token == json.Delim('{'):
+		if path != "" {
+			path += "."
+		}
+		names := map[string]bool{}
+		for d.More() {
+			token, _ := d.Token()
+			name, _ := token.(string)
+			if names[name] {
+				return path + name, true
+			}
+			names[name] = true
+			if field, found = repeated(d, path+name); found {
+				return field, true
+			}
+		}
+	default:
+		return "", false
+	}
+	_, _ = d.Token() // the closing one; the data is known to be valid
+	return "", false
+}
