@@ -72,7 +72,7 @@
 // the same host or a pod of Tableau Cloud; the session then stays there. A call
 // ends after [Options].CallTimeout, an export after ExportTimeout, and one whose
 // answer does not begin after ResponseHeaderTimeout. Answers are bounded; exports
-// stream through 64 KB.
+// stream through 128 KB.
 //
 // Source for what is said of Tableau here: the Tableau REST API reference for
 // version 3.29.
