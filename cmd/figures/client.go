@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +24,9 @@ import (
 )
 
 const (
-	clientRounds = 121
-	hugeExport   = 200 << 20 // bytes
+	minRounds  = 41
+	maxRounds  = 301
+	hugeExport = 200 << 20 // bytes
 )
 
 // clientOverhead measures what it costs that an export is checked: the time of
@@ -52,12 +55,13 @@ func clientOverhead(ctx context.Context, b bench) ([]figure, error) {
 	return []figure{{"client_overhead", oursSum.Seconds() / bareSum.Seconds(), "ratio", 1.10}}, e.stop()
 }
 
-// compare gives the medians of both sides. Which of them begins alternates, so
-// that neither always comes after the other.
+// compare gives the medians of both sides, from as many rounds as it takes to know
+// them: on a machine that is busy with other things, more. Which side begins
+// alternates, so that neither always comes after the other.
 func (e *exporter) compare(ctx context.Context, format tableau.Format) (bare, ours time.Duration, err error) {
 	sides := []func(context.Context, tableau.Format, *os.File) error{e.fetch, e.export}
 	took := make([][]time.Duration, len(sides))
-	for round := range clientRounds + 1 {
+	for round := 0; round <= maxRounds && !(round > minRounds && settled(took[0]) && settled(took[1])); round++ {
 		for turn := range sides {
 			side := (round + turn) % len(sides)
 			t, err := e.timed(func(file *os.File) error { return sides[side](ctx, format, file) })
@@ -70,6 +74,15 @@ func (e *exporter) compare(ctx context.Context, format tableau.Format) (bare, ou
 		}
 	}
 	return median(took[0]), median(took[1]), nil
+}
+
+// settled reports whether a median is known to within about 1 %: it lies between
+// the values half the root of their number below it and above it in two cases of
+// three.
+func settled(took []time.Duration) bool {
+	sorted := slices.Sorted(slices.Values(took))
+	middle, off := len(sorted)/2, int(math.Ceil(math.Sqrt(float64(len(sorted)))/2))
+	return sorted[middle+off]-sorted[middle-off] < sorted[middle]/50
 }
 
 // clientHeap measures how much the heap grows at most while 200 MB pass through

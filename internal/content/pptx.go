@@ -98,10 +98,12 @@ func (d deckPictures) allBlank() bool { return d.other == 0 }
 // refused: its slide would show that it cannot be shown.
 func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 	// So many pixels bound the time that it takes.
-	if d.pixels > MaxPixels || !strings.EqualFold(path.Ext(entry.Name), ".png") {
+	if d.other == 0 && d.pixels > MaxPixels || !strings.EqualFold(path.Ext(entry.Name), ".png") {
 		d.other++
 		return archive.unpack(entry, io.Discard)
 	}
+	// One that shows something is enough: of the others, that they are whole.
+	pixels := d.other == 0
 	type finding struct {
 		facts Facts
 		err   error
@@ -109,7 +111,7 @@ func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 	in, out := io.Pipe()
 	looked := make(chan finding, 1)
 	go func() {
-		facts, err := lookAtPicture(in)
+		facts, err := lookAtPicture(in, pixels)
 		_, _ = io.Copy(io.Discard, in) // what follows a refusal
 		looked <- finding{facts, err}
 	}()
@@ -131,13 +133,13 @@ func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 // lookAtPicture reads a part that is called PNG. Its error is the refusal of one
 // that shows nothing because it is damaged or an error page. One of another
 // format is shown all the same.
-func lookAtPicture(r io.Reader) (Facts, error) {
+func lookAtPicture(r io.Reader, pixels bool) (Facts, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, _ := in.Peek(sniffBytes) // an error comes again
 	if _, found := SniffError(head); found {
 		return Facts{}, damaged("a picture is an error page")
 	}
-	facts, err := readPNG(in)
+	facts, err := readPNG(in, pixels)
 	var refusal *Error
 	if errors.As(err, &refusal) && (refusal.Reason == Truncated || refusal.Reason == Damaged) {
 		refusal.Format = PNG

@@ -10,7 +10,7 @@ const sniffBytes = 512
 
 // SniffError reports whether a file begins as an error body does: a web page, an
 // error of Tableau as XML or JSON, or what a gateway says in a line of text.
-// None of the formats begins so. The first 512 bytes are enough; a line of text
+// None of the formats begins so. The first 512 bytes are looked at; a line of text
 // counts only where it is all that is given.
 func SniffError(head []byte) (Reason, bool) {
 	switch sniff(head) {
@@ -24,7 +24,7 @@ func SniffError(head []byte) (Reason, bool) {
 
 // SniffSVG reports whether a file begins as an SVG document does, or ends before
 // its first element, which may be long comments in front of one. The first 512
-// bytes are enough.
+// bytes are looked at.
 func SniffSVG(head []byte) bool {
 	found := sniff(head)
 	return found == sniffedSVG || found == sniffedMarkup
@@ -61,7 +61,8 @@ var (
 
 // sniff looks at a file's first bytes.
 func sniff(head []byte) sniffed {
-	head = trimStart(head)
+	all := len(head) < sniffBytes
+	head = trimStart(head[:min(len(head), sniffBytes)])
 	switch {
 	case len(head) == 0:
 		return sniffedOther
@@ -71,7 +72,7 @@ func sniff(head []byte) sniffed {
 		}
 		return sniffedOther
 	case head[0] != '<':
-		if gatewayStart.Match(head) || len(head) < sniffBytes && gatewayLine.Match(head) {
+		if gatewayStart.Match(head) || all && gatewayLine.Match(head) {
 			return sniffedPage
 		}
 		return sniffedOther

@@ -84,6 +84,7 @@ func TestSniffErrorPassesFiles(t *testing.T) {
 		"Bad Gateway,Service Unavailable\n1,2\n", "Service Unavailable\n3\n", "502,503\n", "<!,x\n", "<b>,x\n",
 		"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "<?xml version=\"1.0\"?>\n<!-- made -->\n<!DOCTYPE svg PUBLIC \"x\" \"y\">\n<svg>",
 		"<?xml version=\"1.0\"?><!-- " + strings.Repeat("licence ", 100),
+		"<" + strings.Repeat("sales", 200) + "><profit>", "\r\nForbidden\r\n" + strings.Repeat("\n", 499),
 	} {
 		if got, found := content.SniffError([]byte(head)); found {
 			t.Errorf("SniffError(%q) = %s", head, got)

@@ -107,7 +107,7 @@ func (c *Client) copyBody(ctx context.Context, r request, resp *http.Response, l
 	}
 	out := &countingWriter{w: w}
 	gathered := bufio.NewWriterSize(out, writeSize)
-	_, _ = gathered.Write(head)
+	_, _ = gathered.Write(head) // a failure comes again
 	_, err := io.Copy(gathered, io.LimitReader(resp.Body, limit+1-int64(len(head))))
 	if flushErr := gathered.Flush(); err == nil {
 		err = flushErr

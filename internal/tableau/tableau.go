@@ -88,7 +88,7 @@
 // # Limits
 //
 // Of the client: 32 MiB of a list, 64 KiB of an error, 16 MiB of a thumbnail,
-// [Options].MaxExportBytes of an export, which streams through 64 KB; pages of
+// [Options].MaxExportBytes of an export, which streams through 128 KB; pages of
 // 1000 and at most 2000 of them; 5 redirects in a row; 50 fields, 100
 // combinations of values and 6000 bytes of filters; 10,000 pixels a side.
 //
