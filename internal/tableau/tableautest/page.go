@@ -15,8 +15,8 @@ import (
 var pageFiles embed.FS
 
 // getPicture shows a view to anyone: /-/picture/Superstore/Overview.png, of
-// another site with site=finance, filtered with vf_ parameters, and as a custom
-// view of it with customview=, its id.
+// another site with site=finance, filtered with vf_ parameters, in another
+// language with language=de, and as a custom view of it with customview=, its id.
 func (s *Server) getPicture(w http.ResponseWriter, r *http.Request) {
 	query := queryValues(r.URL.RawQuery)
 	slug := s.sites[0].ContentURL
@@ -30,6 +30,7 @@ func (s *Server) getPicture(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	q.Language = sample.LanguageOf(query.Get("language"))
 	if id := query.Get("customview"); id != "" {
 		kept := v.CustomView(id)
 		if kept == nil {
