@@ -58,6 +58,14 @@ func (s *Server) apiRoutes() []route {
 			name: "switch-site", method: http.MethodPost, path: []string{"auth", "switchSite"},
 			since: version{2, 6}, only: onPremises, handle: (*call).switchSite,
 		},
+		{
+			name: "tokens-revoke", method: http.MethodDelete, path: []string{"auth", "serverAdminAccessTokens"},
+			since: version{3, 11}, only: onPremises, handle: (*call).revokeAdministratorTokens,
+		},
+		{ // as Tableau's Python client asks for it
+			name: "tokens-revoke", method: http.MethodPost, path: []string{"auth", "revokeAllServerAdminTokens"},
+			since: version{3, 10}, only: onPremises, handle: (*call).revokeAdministratorTokens,
+		},
 		get("session", "sessions/current", version{3, 1}, (*call).currentSession),
 		get("sites", "sites", version{}, (*call).listSites),
 		get("site", "sites/{site}", version{}, (*call).getSite),

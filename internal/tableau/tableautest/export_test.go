@@ -312,6 +312,8 @@ func TestFiltersFilter(t *testing.T) {
 		{"a field beside the view", "vf_City=San+Jos%C3%A9", []string{"West Furniture", "West Office Supplies", "West Technology"}},
 		{"an unknown field", "vf_region=West", all},
 		{"no value matches", "vf_Region=west", nil},
+		{"a comparison, which is dropped", "vf_Quantity=gt:5", all},
+		{"a comparison beside a filter", "vf_Quantity=gt:5,lt:9&vf_Region=West", []string{"West Furniture", "West Office Supplies", "West Technology"}},
 		{"an escaped comma", `vf_Customer+Name=Ellis\,+Ltd.&vf_Category=Technology`, []string{pairsOf(t, c, "Ellis, Ltd.") + " Technology"}},
 		{"an encoded ampersand", "vf_Customer%20Name=Nakamura+%26+Ito&vf_Category=Technology", []string{pairsOf(t, c, "Nakamura & Ito") + " Technology"}},
 	} {

@@ -70,7 +70,7 @@ type Fault struct {
 }
 
 // AddFault makes answers go wrong. Of several faults that fit a call, the
-// oldest takes it. It returns an error for a kind or a route that does not
+// oldest takes it. It returns an error for a kind, a route or a view that does not
 // exist, and for a fault that lacks what its kind needs.
 func (s *Server) AddFault(f Fault) error {
 	if err := s.checkFault(f); err != nil {
@@ -108,6 +108,9 @@ func (s *Server) checkFault(f Fault) error {
 	case FaultSessionEnded, FaultTooMany, FaultLoginPage, FaultReset, FaultHang, FaultSlow, FaultTruncated, FaultBlank, FaultNoCharset:
 	default:
 		return fmt.Errorf("there is no fault of kind %q", f.Kind)
+	}
+	if f.View != "" && s.anyView(f.View) == nil {
+		return fmt.Errorf("there is no view %q", f.View)
 	}
 	if f.Route == "" || f.Route == "any" || f.Route == "export" ||
 		slices.ContainsFunc(s.routes, func(r route) bool { return r.name == f.Route }) {

@@ -186,7 +186,7 @@ func TestFaultScope(t *testing.T) {
 		t.Errorf("after clearing (-want +got):\n%s", diff)
 	}
 	for _, bad := range []tableautest.Fault{
-		{Kind: "nonsense"}, {Kind: tableautest.FaultReset, Route: "nowhere"}, {Kind: tableautest.FaultError},
+		{Kind: "nonsense"}, {Kind: tableautest.FaultReset, Route: "nowhere"}, {Kind: tableautest.FaultReset, View: "No/sheets/Such"}, {Kind: tableautest.FaultError},
 		{Kind: tableautest.FaultSize}, {Kind: tableautest.FaultHTML}, {Kind: tableautest.FaultRedirect},
 	} {
 		if c.server.AddFault(bad) == nil {

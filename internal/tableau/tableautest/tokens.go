@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
 )
 
 // tokenState is a personal access token as its owner may know it: all but the
@@ -111,4 +113,36 @@ func (c *call) revokeToken() reply {
 		return failure(404051, "Personal access token '%s' could not be found.", name)
 	}
 	return reply{status: http.StatusNoContent}
+}
+
+// revokeAdministratorTokens deletes the tokens of all who administer the server,
+// the caller among them: here those who administer all of its sites.
+func (c *call) revokeAdministratorTokens() reply {
+	s := c.server
+	if !s.accounts.administers(c.session.person.id, s.sites) {
+		return failure(403004, "The user is not authorized to revoke the tokens of server administrators.")
+	}
+	s.accounts.revokeAdministrators(s.sites)
+	return reply{status: http.StatusNoContent}
+}
+
+// administers reports whether a person administers all of the sites.
+func (a *accounts) administers(id string, sites []*sample.Site) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.people, func(p *person) bool { return p.id == id && p.administers(sites) })
+}
+
+func (p *person) administers(sites []*sample.Site) bool {
+	return !slices.ContainsFunc(sites, func(s *sample.Site) bool { return p.roles[s.ID] != roleAdministrator })
+}
+
+func (a *accounts) revokeAdministrators(sites []*sample.Site) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.people {
+		if p.administers(sites) {
+			a.dropAll(p)
+		}
+	}
 }

@@ -141,3 +141,48 @@ func TestWhoMayManageTokens(t *testing.T) {
 		t.Errorf("on a Tableau Server: %q, want 404003", code)
 	}
 }
+
+// A server's administrator can end all tokens of its administrators at once.
+func TestRevokeTokensOfServerAdministrators(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, method, path, old string }{
+		{"as documented", http.MethodDelete, "serverAdminAccessTokens", "3.10"},
+		{"as the Python client asks", http.MethodPost, "revokeAllServerAdminTokens", "3.9"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t, tableautest.Options{}).signIn()
+			viewer, siteAdmin := c.as(tableautest.SecondUser, "demo"), c.as(tableautest.SiteAdministrator, "demo")
+			ask := func(c *client, version string) answer {
+				return c.do(test.method, "/api/"+version+"/auth/"+test.path, "", http.Header{"X-Tableau-Auth": {c.token}})
+			}
+			for name, other := range map[string]*client{"viewer": viewer, "site administrator": siteAdmin} {
+				if code := ask(other, "3.29").code(t); code != "403004" {
+					t.Errorf("a %s: %q, want 403004", name, code)
+				}
+			}
+			if code := ask(c, test.old).code(t); code != "404008" {
+				t.Errorf("at %s: %q, want 404008", test.old, code)
+			}
+			if a := ask(c, "3.29"); a.Status != http.StatusNoContent {
+				t.Fatalf("the server's administrator: %d %s", a.Status, a.Body)
+			}
+			if code := c.get("/views").code(t); code != "401002" {
+				t.Errorf("their session after that: %q, want 401002", code)
+			}
+			name, secret := c.server.PAT()
+			if code := c.post(tokenBody(name, secret, "demo")).code(t); code != "401001" {
+				t.Errorf("their token: %q, want 401001", code)
+			}
+			for name, other := range map[string]*client{"viewer": viewer, "site administrator": siteAdmin} {
+				if a := other.get("/views"); a.Status != http.StatusOK {
+					t.Errorf("the session of the %s answers %d", name, a.Status)
+				}
+			}
+		})
+	}
+	cloud := newClient(t, tableautest.Options{Cloud: true}).signIn()
+	if a := cloud.do(http.MethodDelete, "/api/3.29/auth/serverAdminAccessTokens", "", http.Header{"X-Tableau-Auth": {cloud.token}}); a.code(t) != "404003" {
+		t.Errorf("on Tableau Cloud: %d %s, want 404003", a.Status, a.Body)
+	}
+}

@@ -2,6 +2,7 @@ package tableautest
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,10 +26,17 @@ func viewQuery(query url.Values) (sample.Query, bool) {
 			}
 			continue
 		}
-		if sample.IsField(caption) {
-			for _, v := range values {
-				fields[caption] = append(fields[caption], splitValues(v)...)
-			}
+		if !sample.IsField(caption) {
+			continue
+		}
+		var members []string
+		for _, v := range values {
+			members = append(members, splitValues(v)...)
+		}
+		// A comparison such as gt:5 is no member of a field of numbers and is dropped
+		// (github.com/tableau/server-client-python/issues/1752).
+		if !sample.IsNumeric(caption) || !slices.ContainsFunc(members, notNumeric) {
+			fields[caption] = members
 		}
 	}
 	for caption, values := range fields {
@@ -46,6 +54,11 @@ func viewQuery(query url.Values) (sample.Query, bool) {
 		}
 	}
 	return q, true
+}
+
+func notNumeric(member string) bool {
+	_, err := strconv.ParseFloat(member, 64)
+	return err != nil
 }
 
 // splitValues splits at commas that no backslash stands before. A backslash

@@ -29,6 +29,9 @@ func IsField(caption string) bool {
 	return ok
 }
 
+// IsNumeric reports whether the members of a field are numbers.
+func IsNumeric(caption string) bool { return caption == "Quantity" }
+
 // Fields returns the captions of all fields that can be filtered on.
 func Fields() []string {
 	out := []string{
