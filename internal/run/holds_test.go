@@ -343,6 +343,32 @@ func TestHeldRunOfADeletedConnection(t *testing.T) {
 	})
 }
 
+// A run was queued for the site that the connection was of then. What holds it,
+// and what mends that, happens at another.
+func TestHeldRunOfAConnectionThatMoved(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		moved := w.newCredential()
+		address := "https://elsewhere.test"
+		moved.ServerURL, moved.AcceptIdentityChange = &address, true
+		_, err := w.connections.Edit(w.Context(), "c", moved)
+		w.succeed(err)
+		w.bell.take()
+		w.tableau.RevokeTokens("")
+		w.work()
+		w.wantRun(id, run.Held, "")
+		w.live(2 * time.Hour)
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.live(10 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail(ops, 1)
+		w.wantIdle()
+	})
+}
+
 // Connections to one site share its drain: one that is broken does not hold
 // the other's runs.
 func TestBrokenConnectionBesideAWorkingOne(t *testing.T) {
