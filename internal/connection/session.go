@@ -17,6 +17,11 @@ const (
 	signInLease    = 30 * time.Second
 	leasePoll      = 100 * time.Millisecond
 
+	// A sign-in takes a few seconds, and what follows it less. Who has less time
+	// left does not begin one.
+	leastSignIn = 5 * time.Second
+	afterSignIn = 2 * time.Second
+
 	// A try that is given up has used its caller's time already.
 	abandonDeadline = 3 * time.Second
 
@@ -124,6 +129,9 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 		if wait, ok := tooManySignIns(row.Recent, now); ok {
 			return live{}, s.tooMany(ctx, c, row, now, wait)
 		}
+		if _, ok := timeToSignIn(ctx); !ok {
+			return live{}, busy()
+		}
 		lease, err := s.Store.LeaseSignIn(ctx, c.Fingerprint, s.NewID(), now, now.Add(signInLease))
 		if errors.Is(err, ErrLeaseHeld) {
 			if err := sleep(ctx, leasePoll); err != nil {
@@ -161,24 +169,37 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			return live{}, errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
 		}
 		// A sign-in is finished even if its caller has gone: others wait for it.
+		// But a caller who has not gone hears of it in time.
+		within, _ := timeToSignIn(ctx)
 		// What is not stored by the end of the lease may not be stored any more.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInLease)
 		defer cancel()
-		return s.signIn(ctx, latest, credential, lease, dead, use)
+		return s.signIn(ctx, within, latest, credential, lease, dead, use)
 	}
+}
+
+// timeToSignIn tells how long a sign-in may take under a context, and whether
+// that is long enough to begin one.
+func timeToSignIn(ctx context.Context) (time.Duration, bool) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return signInDeadline, true
+	}
+	left := time.Until(deadline) - afterSignIn
+	return min(max(left, leastSignIn), signInDeadline), left >= leastSignIn
 }
 
 // late reports whether a sign-in that begins now could outlast its lease, and
 // so overlap with that of another: the store took long to give it.
 func (in SignIn) late(now time.Time) bool { return now.After(in.LeaseUntil.Add(-signInDeadline)) }
 
-// signIn makes a session. The caller holds the lease.
-func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64, use use) (live, error) {
+// signIn makes a session, within a time. The caller holds the lease.
+func (s *Service) signIn(ctx context.Context, within time.Duration, c Connection, credential sealed, lease SignIn, dead int64, use use) (live, error) {
 	client, err := s.Dial(c.ServerURL)
 	if err != nil {
 		return live{}, errors.Join(fmt.Errorf("preparing the sign-in: %w", err), s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
 	}
-	signInCtx, cancel := context.WithTimeout(ctx, signInDeadline)
+	signInCtx, cancel := context.WithTimeout(ctx, within)
 	session, err := client.SignIn(signInCtx, credential.Credential, c.Site)
 	cancel()
 	if err != nil {

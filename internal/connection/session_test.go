@@ -497,6 +497,39 @@ func TestLateLeaseIsNotUsed(t *testing.T) {
 	})
 }
 
+// A request has waited long for another's sign-in, and then gets no answer to its
+// own: its caller still hears in time.
+func TestSignInEndsWithItsCallersTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		waited  time.Duration // for another's lease
+		signIns int
+	}{{15 * time.Second, 1}, {22 * time.Second, 0}} {
+		t.Run(test.waited.String(), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				w.sessionDies()
+				_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(test.waited))
+				w.succeed(err)
+				w.fault(tableautest.Fault{Kind: tableautest.FaultHang, Route: "signin", Times: -1})
+				asked := 0
+				w.onRoute("/auth/signin", func() { asked++ })
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(w.Context(), 25*time.Second)
+				defer cancel()
+				_, err = w.Test(ctx, c.ID)
+				if took := time.Since(begun); err == nil || took > 25*time.Second {
+					w.Errorf("got error %v after %v, want one within 25 s", err, took)
+				}
+				if asked != test.signIns {
+					w.Errorf("got %d sign-ins, want %d: there must be time for its answer", asked, test.signIns)
+				}
+			})
+		})
+	}
+}
+
 // slowLease is a store that takes long to answer that the lease was taken.
 type slowLease struct{ connection.Store }
 
