@@ -188,6 +188,25 @@ func TestCareReleasesForgottenRuns(t *testing.T) {
 	})
 }
 
+// The clock was years ahead when the connection broke, and was put right since:
+// it is tried now, and not in years.
+func TestProbeOfAClockAhead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		_, err := w.connections.Unreachable(w.Context(), w.stored("c"), &tableau.Error{Cause: tableau.Certificate})
+		w.succeed(err)
+		broken := w.stored("c")
+		broken.ProbeAt = time.Now().AddDate(10, 0, 0)
+		w.succeed(w.store.UpdateConnection(w.Context(), broken, nil))
+		w.succeed(w.store.PutWork(w.Context(), run.Work{Site: site, Kind: run.Probe, Ref: "c", NotBefore: broken.ProbeAt}))
+		w.succeed(w.care.Run(w.Context()))
+		w.live(time.Minute)
+		if got := w.state(); got != connection.Connected {
+			w.Errorf("got %s, want a probe to have restored it", got)
+		}
+	})
+}
+
 // Care sees a connection that broke while nobody's run met it.
 func TestCareProbesBrokenConnections(t *testing.T) {
 	t.Parallel()

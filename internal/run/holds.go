@@ -40,7 +40,7 @@ var _ connection.Holds = (*Holds)(nil)
 // connection that works holds.
 func (d *drain) probe(ctx context.Context, w Work) error {
 	c, err := d.Connections.Get(ctx, w.Ref)
-	if err == nil && !c.State.Works() && !d.Now().Before(c.ProbeAt) && c.SiteKey() == d.lease.Site {
+	if err == nil && !c.State.Works() && !d.Now().Before(c.ProbeDue(d.Now())) && c.SiteKey() == d.lease.Site {
 		if _, err = d.Connections.Probe(ctx, c.ID); err == nil {
 			c, err = d.Connections.Get(ctx, c.ID)
 		}
@@ -109,7 +109,7 @@ func probeTime(c connection.Connection, site string, now time.Time) time.Time {
 	if c.SiteKey() != site {
 		return now.Add(strayLook)
 	}
-	return c.ProbeAt
+	return c.ProbeDue(now)
 }
 
 // getter reads connections.
