@@ -60,7 +60,16 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 		log:         &syncBuffer{},
 	}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
-	w.destinations = &deliver.Destinations{Store: destinationStore{&table[deliver.Destination]{what: "destination", rows: map[string]deliver.Destination{}}},
+	used := func(id string) bool {
+		reports, _, err := w.reports.List(context.Background(), "", "", 1000)
+		if err != nil {
+			t.Error(err)
+		}
+		return slices.ContainsFunc(reports, func(r report.Report) bool {
+			return slices.ContainsFunc(r.Destinations, func(d report.Destination) bool { return d.DestinationID == id })
+		})
+	}
+	w.destinations = &deliver.Destinations{Store: destinationStore{&table[deliver.Destination]{what: "destination", rows: map[string]deliver.Destination{}}, used},
 		Vault: vault{}, Poster: &poster{}, Now: clock, NewID: newID, Log: log}
 	w.reports = &report.Service{Store: reportStore{&table[report.Report]{what: "report", rows: map[string]report.Report{}}},
 		Connections: w.connections, Destinations: w.destinations, Runs: w.runs, Now: clock}
