@@ -93,8 +93,8 @@ func fileName(name, suffix, format string) string {
 		return fileStem(name, maxFileName-len(suffix)) + suffix
 	}
 	extension := "." + fileStem(strings.ToLower(format), 20)
-	if strings.EqualFold(path.Ext(name), extension) {
-		name = name[:len(name)-len(extension)]
+	if own := path.Ext(name); strings.EqualFold(own, extension) {
+		name = strings.TrimSuffix(name, own) // which may be shorter: ".Ⱥ" has one byte less than ".ⱥ"
 	}
 	return fileStem(name, maxFileName-len(suffix)-len(extension)) + suffix + extension
 }

@@ -40,6 +40,7 @@ func TestFileName(t *testing.T) {
 		{"reserved device", "com1 .x", "", "_com1 .x"},
 		{"reserved in the format", "a", "nul", "a._nul"},
 		{"not reserved", "CONSOLE COM10", "csv", "CONSOLE COM10.csv"},
+		{"an extension of fewer bytes", ".Ⱥ", "ⱥ", "file.ⱥ"},
 		{"broken UTF-8", "a\xffb", "csv", "a\uFFFDb.csv"},
 		{"long", strings.Repeat("x", 200), "pdf", strings.Repeat("x", 116) + ".pdf"},
 		{"long, two bytes each", strings.Repeat("ü", 200), "xlsx", strings.Repeat("ü", 57) + ".xlsx"},

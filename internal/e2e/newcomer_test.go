@@ -29,7 +29,8 @@ func TestNewcomer(t *testing.T) {
 	do(ctx, t, "f6-picker", chromedp.Click(button("Choose views")), chromedp.WaitVisible(chromedp.CSS(`.tile img`)),
 		chromedp.KeyEvent("overview"), chromedp.WaitNotPresent(`//*[@role="option" and contains(., "Monthly Sales")]`),
 		chromedp.WaitVisible(`//*[@role="option" and contains(., "Overview")]`), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(" "), seen("1 view chosen"))
-	do(ctx, t, "f7-filled", chromedp.Click(button("Add view")), chromedp.WaitVisible(`//article[@aria-label="Overview"]`), chromedp.SendKeys(labelled("To"), "ana@example.com,"))
+	do(ctx, t, "f7-filled", chromedp.Click(button("Add view")), chromedp.WaitVisible(`//article[@aria-label="Overview"]`), chromedp.SendKeys(labelled("To"), "ana@example.com,,"),
+		chromedp.WaitVisible(named("Remove ana@example.com")), settles(`document.activeElement.value === ""`))
 	do(ctx, t, "f8-saved", chromedp.Click(button("Save report")), seen("It has not run yet"))
 	do(ctx, t, "f9-third-step", press("Start"), chromedp.WaitVisible(`//li[@aria-current="step"]//h2[. = "See it delivered"]`))
 	do(ctx, t, "f10-delivered", press("Run it now"), chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Delivered")]`))

@@ -104,13 +104,19 @@ export function Chips({ path, label, hint, optional, values, change, split = spl
     input.current?.focus();
   };
   const pressed = (event) => {
-    if (event.key === "Enter" || (commas && (event.key === "," || event.key === ";"))) {
+    if (event.key === "Enter") {
       event.preventDefault(); // and does not send the form
       if (typed.trim()) add(typed);
     } else if (event.key === "Backspace" && !typed && values.length > 0) {
       event.preventDefault();
       drop(values.length - 1);
     }
+  };
+  // The text is looked at rather than the key: a phone's keyboard does not name it.
+  const changed = ({ target }) => {
+    if (!commas || !/[,;]/.test(target.value)) return setTyped(target.value);
+    add(target.value);
+    target.value = ""; // also where nothing had been typed before, so that nothing is drawn anew
   };
   const pasted = (event) => {
     const text = event.clipboardData.getData("text/plain");
@@ -124,7 +130,7 @@ export function Chips({ path, label, hint, optional, values, change, split = spl
         <li class=${`chip${said[`${path}[${i}]`] ? " wrong" : ""}`} key=${one}><span>${one}</span>
           <button type="button" aria-label=${`Remove ${one}`} onClick=${() => drop(i)}><${Icon} name="close" size=${12} /></button></li>`)}</ul>`}
       <input ref=${input} type=${type} ...${given} value=${typed} placeholder=${values.length === 0 ? placeholder : ""} autocomplete="off" autocapitalize="off" spellcheck=${false}
-        onInput=${(event) => setTyped(event.target.value)} onKeyDown=${pressed} onPaste=${pasted} onBlur=${() => typed.trim() && add(typed)} />
+        onInput=${changed} onKeyDown=${pressed} onPaste=${pasted} onBlur=${() => typed.trim() && add(typed)} />
     </div>`}<//>`;
 }
 
