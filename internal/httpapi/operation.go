@@ -163,8 +163,9 @@ func (in ByVersion) version() (int64, error) {
 		return 0, nil
 	}
 	if strings.HasPrefix(value, "W/") {
-		// A weak tag never matches here (RFC 9110, section 13.1.1).
-		return -1, nil
+		// RFC 9110, section 13.1.1.
+		return 0, problem.New(problem.Stale, problem.CodeStale,
+			`The header If-Match holds a weak tag, which never matches. Send the version without W/, such as "3".`)
 	}
 	quoted, ok := strings.CutPrefix(value, `"`)
 	quoted, closed := strings.CutSuffix(quoted, `"`)
