@@ -125,7 +125,7 @@ func TestEventFiles(t *testing.T) {
 	a.must(kept, err)
 	a.unusedForDays(kept, 8)
 	signIns := a.tableau.Stats().SignIns
-	a.invoke("care", event("care-day.json"))
+	a.invoke("care", event("care-hour.json"))
 	a.work()
 	if got := a.tableau.Stats().SignIns; got != signIns+1 {
 		t.Errorf("got %d sign-ins, want one more than %d", got, signIns)
@@ -247,7 +247,7 @@ func TestEventsOfOthers(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	for function, file := range map[string]string{
-		"api": "tick-minute.json", "public": "export-bell.json", "export": "api-list-runs.json", "receipts": "care-day.json",
+		"api": "tick-minute.json", "public": "export-bell.json", "export": "api-list-runs.json", "receipts": "care-hour.json",
 		"admission": "tick-minute.json",
 	} {
 		if out, err := a.process(function).Invoke(t.Context(), a.event(file)); err == nil {

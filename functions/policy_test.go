@@ -227,7 +227,7 @@ func (a *account) breakAndMend(connection string) {
 	id := a.api("POST", "/v1/reports/"+report+"/runs", object{}, http.StatusAccepted).get("id")
 	a.work()
 	a.wantRun(id, run.Held)
-	a.invoke("care", a.event("care-day.json")) // has it probed
+	a.invoke("care", a.event("care-hour.json")) // has it probed
 	a.invoke("tick", a.event("tick-minute.json"))
 	a.work()
 	if len(a.mails("ops@example.com")) == 0 {
@@ -281,8 +281,8 @@ func (a *account) lookAfterTokens(connection string) {
 	c.TokenLife.ExpiresAt = time.Now().AddDate(0, 0, 5)
 	a.unusedForDays(c, 8)
 	before := len(a.mails("ops@example.com"))
-	a.invoke("care", a.event("care-day.json"))
-	a.invoke("care", a.event("care-day.json"))
+	a.invoke("care", a.event("care-hour.json"))
+	a.invoke("care", a.event("care-hour.json"))
 	a.work()
 	if got := len(a.mails("ops@example.com")); got != before+1 {
 		a.Errorf("got %d warnings, want one", got-before)

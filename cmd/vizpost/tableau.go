@@ -33,7 +33,7 @@ These steer it. Bodies and answers are JSON; a duration is a text such as "90s",
                          view, skip, times: which answers; times -1 is all
   GET  /-/troubles       views that are broken for good; DELETE sets them right
   POST /-/troubles       {"view": "Superstore/sheets/Overview",
-                         "no_credentials": true} or "ignores_filters"
+                         "no_credentials": true}, "ignores_filters", "hidden"
   POST /-/new-token      makes a personal access token: {"user": "…", "name": "…"}
   POST /-/revoke-tokens  deletes a user's tokens, or all: {"user": "…"}
   POST /-/enable-mfa     refuses passwords and deletes all tokens: {"user": "…"}

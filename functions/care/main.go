@@ -1,6 +1,7 @@
-// Care is the Lambda function that EventBridge Scheduler calls each day: it
-// queues sign-ins for tokens that idleness would end, and warns of those that
-// come to their expiry.
+// Care is the Lambda function that EventBridge Scheduler calls each hour: it
+// queues sign-ins for tokens that idleness would end or that are past their end,
+// warns of those that come to it, and writes of problems that nobody has been
+// told of.
 package main
 
 import (

@@ -80,7 +80,7 @@ func TestEditCrashesAnywhere(t *testing.T) {
 		"the same token without session":  {func(w *world) { w.sessionDies() }, false},
 		"another token without a session": {func(w *world) { w.sessionDies() }, true},
 		"a token for a broken connection": {func(w *world) {
-			_, err := w.Unreachable(w.Context(), "c", errCrash)
+			_, err := w.Unreachable(w.Context(), w.stored("c"), errCrash)
 			w.succeed(err)
 		}, true},
 	} {

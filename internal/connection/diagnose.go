@@ -16,6 +16,8 @@ import (
 const (
 	CodeTokenUsedElsewhere = "token_used_elsewhere"
 	CodeSecretMissing      = "secret_missing"
+
+	codeRefused = "tableau_refused"
 )
 
 // newToken is how to make a token, in the words of Tableau's own pages. It is
@@ -223,14 +225,39 @@ func unreachable(c Connection, err error, now time.Time) *Problem {
 }
 
 // usedElsewhere explains that a token's session keeps ending.
-func usedElsewhere(now time.Time) *Problem {
-	return &Problem{
+func usedElsewhere(c Connection, now time.Time) *Problem {
+	p := &Problem{
 		Code:    CodeTokenUsedElsewhere,
-		Message: "The session of this token keeps being ended: Tableau allows one session for each token, and something else signs in with it.",
+		Message: "The session of this token keeps being ended: Tableau allows one session for each token, and most likely something else signs in with it.",
 		Causes: []Cause{{CodeTokenUsedElsewhere, "Another program, or another vizpost, uses the same token.",
 			"Give vizpost a token of its own. " + newToken}},
 		Since: now,
 	}
+	if onCloud(c.ServerURL) {
+		p.Causes = append(p.Causes, Cause{"session_cut_short", "Tableau Cloud itself ends the sessions early, as it does at times after a few exports.",
+			"If nothing else uses the token, there is nothing to do: vizpost signs in again by itself, and reports only come later."})
+	}
+	return p
+}
+
+// signInRefused explains that Tableau does not let anybody sign in in this way,
+// for another reason than the credential.
+func signInRefused(c Connection, t *tableau.Error, now time.Time) *Problem {
+	p := &Problem{Code: codeRefused, Message: "Tableau refuses the sign-in. " + t.Message(), Since: now}
+	switch t.Cause {
+	case tableau.SiteNotFound:
+		p.Causes = []Cause{wrongSite(c, "The site was renamed or deleted, or this user has lost access to it.")}
+	case tableau.MalformedRequest: // such as a POST that a redirect made a GET of
+		p.Causes = []Cause{{"moved", "The server has moved to another address.",
+			"Sign in to Tableau in the browser and compare the beginning of the address there with " + c.ServerURL + "."}}
+		if onCloud(c.ServerURL) {
+			p.Causes = []Cause{wrongPod(c.ServerURL)}
+		}
+	case tableau.NotPermitted:
+		p.Causes = []Cause{{"not_permitted", "The user may not sign in to this site any more.",
+			"Ask the Tableau administrator for access to the site, or enter the credential of another user."}}
+	}
+	return p
 }
 
 // secretMissing explains that the secret is not there any more.
@@ -246,7 +273,7 @@ func secretMissing(c Connection, now time.Time) *Problem {
 // asProblem turns what Tableau said about settings that somebody just entered
 // into the answer they get.
 func asProblem(t *tableau.Error, trial Connection, now time.Time, past past) error {
-	p := &problem.Error{Kind: problem.Invalid, Code: "tableau_refused", Message: t.Message(), Err: t}
+	p := &problem.Error{Kind: problem.Invalid, Code: codeRefused, Message: t.Message(), Err: t}
 	switch t.Cause {
 	case tableau.CredentialsRejected:
 		why := rejected(trial, now, past)

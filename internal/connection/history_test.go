@@ -98,7 +98,7 @@ func TestHistory(t *testing.T) {
 			connection.Change{Field: "auth.username", To: password.Username},
 			connection.Change{Field: "auth.password", To: "replaced"})
 
-		_, err = w.Unreachable(w.Context(), "c", errCrash)
+		_, err = w.Unreachable(w.Context(), w.stored("c"), errCrash)
 		w.succeed(err)
 		w.wantLast("c", connection.Broke, "")
 		time.Sleep(2 * time.Minute)
@@ -159,7 +159,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	inBubble(t, func(w *world) {
 		c := w.connect()
 		for range 150 {
-			_, err := w.Unreachable(w.Context(), c.ID, errCrash)
+			_, err := w.Unreachable(w.Context(), w.stored(c.ID), errCrash)
 			w.succeed(err)
 			_, err = w.Test(w.Context(), c.ID)
 			w.succeed(err)

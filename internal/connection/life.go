@@ -12,6 +12,14 @@ const (
 	// is made for its own sake: half of what Tableau allows.
 	keepAliveAfter = 7 * 24 * time.Hour
 
+	// afterEnd is how long after a token's end a sign-in shows that it has
+	// ended: Tableau gives the end in whole minutes.
+	afterEnd = 5 * time.Minute
+
+	// clockSlack is how far the clocks of processes may be apart. What lies
+	// further ahead was noted by a clock that was wrong.
+	clockSlack = time.Hour
+
 	// A refused credential is tried once a day, since an administrator may have
 	// mended it in Tableau; later only once a month, since each refusal counts
 	// towards the nine that lock the account.
@@ -36,13 +44,30 @@ func unreachableProbe(probes int) time.Duration {
 	return unreachableProbes[min(probes, len(unreachableProbes)-1)]
 }
 
-// used notes a sign-in, and the end that Tableau gave with it.
+// used notes a sign-in, and the end that Tableau gave with it. An end that a
+// person gave has been wrong if the token signs in after it.
 func (l TokenLife) used(method tableau.Method, now time.Time, expiresIn time.Duration) TokenLife {
 	l.LastUsedAt = now
-	if method == tableau.PersonalAccessToken && expiresIn > 0 {
+	switch {
+	case method != tableau.PersonalAccessToken:
+	case expiresIn > 0:
 		l.ExpiresAt, l.Source = now.Add(expiresIn), ExpiryTableau
+	case l.Source == ExpiryEntered && !now.Before(l.ended()):
+		l.ExpiresAt, l.Source = time.Time{}, ExpiryUnknown
 	}
 	return l
+}
+
+// ended is when the token is no longer expected to sign in; zero when its end
+// is not known. A person gives a day, in which the token ends at some time.
+func (l TokenLife) ended() time.Time {
+	switch {
+	case l.ExpiresAt.IsZero():
+		return time.Time{}
+	case l.Source == ExpiryEntered:
+		return l.ExpiresAt.AddDate(0, 0, 1).Add(afterEnd)
+	}
+	return l.ExpiresAt.Add(afterEnd)
 }
 
 // entered notes the end of a token that a person gave, zero for one that they
@@ -58,11 +83,16 @@ func (l TokenLife) entered(expiresAt time.Time) TokenLife {
 	return l
 }
 
-// KeepAliveDue reports whether the connection's token needs a sign-in so as not
-// to die of idleness.
+// KeepAliveDue reports whether the connection's token needs a sign-in for its
+// own sake: so as not to die of idleness, or, once its end has passed, so that
+// its people hear of it before a report is due.
 func (c Connection) KeepAliveDue(now time.Time) bool {
-	return c.Auth.Method == tableau.PersonalAccessToken && c.State.Works() &&
-		!now.Before(c.TokenLife.LastUsedAt.Add(keepAliveAfter))
+	if c.Auth.Method != tableau.PersonalAccessToken || !c.State.Works() {
+		return false
+	}
+	last, ended := c.TokenLife.LastUsedAt, c.TokenLife.ended()
+	return !now.Before(last.Add(keepAliveAfter)) || last.After(now.Add(clockSlack)) ||
+		!ended.IsZero() && !now.Before(ended) && last.Before(ended)
 }
 
 // Warning is a message about a token's coming end. Each kind is said once for
@@ -79,8 +109,8 @@ var warnDays = [...]int{1, 7, 14, 30}
 
 // Warn gives the warning that is due for the connection's token: that of the
 // nearest threshold already crossed. The second result is false when there is
-// none, or the token has ended already: then the next run finds out and says
-// so; nor of a token that Tableau refuses, of which people were told.
+// none, or the token has ended already: then [Connection.KeepAliveDue] has it
+// found out; nor of a token that Tableau refuses, of which people were told.
 func (c Connection) Warn(now time.Time) (Warning, bool) {
 	end := c.TokenLife.ExpiresAt
 	if c.Auth.Method != tableau.PersonalAccessToken || end.IsZero() || !now.Before(end) || c.State == NeedsCredentials {

@@ -92,6 +92,35 @@ func TestKeepAliveDue(t *testing.T) {
 			t.Errorf("got idle until %v of a password, want none", got)
 		}
 	}
+	// Past its end, a sign-in shows whether the token has ended.
+	used := now.Add(-time.Hour)
+	for _, test := range []struct {
+		source  connection.ExpirySource
+		end     time.Duration // until it
+		used    time.Time
+		want    bool
+		because string
+	}{
+		{connection.ExpiryTableau, time.Minute, used, false, "its end is to come"},
+		{connection.ExpiryTableau, -time.Minute, used, false, "Tableau gives the end in whole minutes"},
+		{connection.ExpiryTableau, -5 * time.Minute, used, true, "its end has passed"},
+		{connection.ExpiryTableau, -5 * time.Minute, now, false, "it has signed in since"},
+		{connection.ExpiryEntered, -23 * time.Hour, used, false, "it ends on this day"},
+		{connection.ExpiryEntered, -25 * time.Hour, used.Add(-day), true, "its day has passed"},
+		{connection.ExpiryEntered, -25 * time.Hour, now, false, "it has signed in since"},
+		{connection.ExpiryUnknown, 100 * day, now.AddDate(1, 0, 0), true, "its last use was noted by a clock that was wrong"},
+		{connection.ExpiryUnknown, 100 * day, now.Add(time.Minute), false, "clocks differ a little"},
+	} {
+		c := connection.Connection{Auth: connection.Auth{Method: tableau.PersonalAccessToken}, State: connection.Connected,
+			TokenLife: connection.TokenLife{ExpiresAt: now.Add(test.end), Source: test.source, LastUsedAt: test.used}}
+		if got := c.KeepAliveDue(now); got != test.want {
+			t.Errorf("%+v: got %v, want %v: %s", test, got, test.want, test.because)
+		}
+		c.Auth.Method = tableau.UsernamePassword
+		if c.KeepAliveDue(now) {
+			t.Errorf("%+v: got a sign-in for a password", test)
+		}
+	}
 	if got := (connection.TokenLife{}).IdleUntil(tableau.PersonalAccessToken); !got.IsZero() {
 		t.Errorf("got idle until %v of a token that was never used, want none", got)
 	}
@@ -185,6 +214,19 @@ func TestEnteredExpiry(t *testing.T) {
 		past := time.Now().Add(-day)
 		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &past})
 		w.wantFields(err, "token_expires_on")
+
+		// A token that still signs in after it shows that it was wrong.
+		soon := time.Now().Add(2 * day)
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &soon})
+		w.succeed(err)
+		time.Sleep(4 * day)
+		if !w.stored("c").KeepAliveDue(time.Now()) {
+			w.Error("that the day has passed is not looked into")
+		}
+		w.succeed(w.KeepAlive(w.Context(), "c"))
+		wantEnd(w.stored("c"), time.Time{}, connection.ExpiryUnknown)
+		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
+		w.succeed(err)
 
 		// The same credential once more keeps it.
 		credential, none := w.token(), time.Time{}

@@ -73,6 +73,13 @@ func (s *Service) do(ctx context.Context, id string, use use, call Call) error {
 		if ended.version == c.CredentialVersion {
 			dead = ended.generation
 		}
+		if c.State == NeedsCredentials && c.Problem != nil {
+			old, err := s.signedInBefore(ctx, c)
+			if err != nil {
+				return err
+			}
+			dead = max(dead, old)
+		}
 		l, err := s.session(ctx, c, dead, use)
 		if errors.Is(err, errNoSecret) {
 			// What was put a moment ago may not be seen at once.
@@ -106,6 +113,20 @@ func (s *Service) do(ctx context.Context, id string, use use, call Call) error {
 	}
 }
 
+// signedInBefore gives the generation of a session that was made before the
+// credential was refused. It may live on for hours, and says nothing of the
+// credential.
+func (s *Service) signedInBefore(ctx context.Context, c Connection) (int64, error) {
+	row, err := s.Store.SignIn(ctx, c.Fingerprint)
+	if err != nil {
+		return 0, fmt.Errorf("looking for a session: %w", err)
+	}
+	if row.Session.CredentialVersion != c.CredentialVersion || row.Session.SignedInAt.After(c.Problem.Since) {
+		return 0, nil
+	}
+	return row.Session.Generation, nil
+}
+
 // errNoSecret says that the vault has no secret of a credential.
 var errNoSecret = errors.New("there is no such secret")
 
@@ -117,18 +138,7 @@ const (
 // secretGone notes that the secret of a connection's present credential is not
 // there, which only somebody outside of vizpost can have brought about.
 func (s *Service) secretGone(ctx context.Context, c Connection) error {
-	var broken Connection
-	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
-		if c.State == NeedsCredentials && c.Problem != nil && c.Problem.Code == CodeSecretMissing {
-			broken = *c
-			return false, nil
-		}
-		now := s.Now()
-		c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, secretMissing(*c, now), 0, now.Add(refusedPause(0))
-		events := []Event{s.noteBroke(ctx, c)}
-		broken = *c
-		return true, events
-	})
+	broken, err := s.refuse(ctx, c, secretMissing(c, s.Now()))
 	if err != nil {
 		return err
 	}

@@ -54,12 +54,18 @@ func (c Connection) address(pasted string) (tableau.Address, error) {
 	switch {
 	case err != nil:
 		return tableau.Address{}, fieldNamed("view", err)
-	case address.ServerURL != "" && !sameHost(address.ServerURL, c.ServerURL):
+	case address.ServerURL != "" && !sameServer(address.ServerURL, c.ServerURL):
 		return tableau.Address{}, problem.InvalidField("view", fmt.Sprintf("This address is of another server than the connection %q, which is of %s.", c.Name, c.ServerURL))
 	case address.SiteKnown && !strings.EqualFold(address.Site, c.Site):
 		return tableau.Address{}, problem.InvalidField("view", fmt.Sprintf("This address is of another site than the connection %q, which is of %s.", c.Name, siteName(c.Site)))
 	}
 	return address, nil
+}
+
+// sameServer reports whether two addresses are of one server, as far as they
+// tell. Tableau Cloud's address without a pod leads to whichever the site is on.
+func sameServer(a, b string) bool {
+	return sameHost(a, b) || onCloud(a) && onCloud(b) && (noPod(a) || noPod(b))
 }
 
 // nothingThere says to people that an address leads to nothing; "" if that is

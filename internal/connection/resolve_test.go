@@ -51,6 +51,46 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// A connection to Tableau Cloud may have been entered without its pod, and the
+// browser shows the pod.
+func TestResolveOnAnyAddressOfTableauCloud(t *testing.T) {
+	t.Parallel()
+	const otherPod = "https://20ay.online.tableau.com"
+	view := func(server string) string { return server + "/#/site/demo/views/Superstore/Overview" }
+	for _, tt := range []struct {
+		entered, pasted string
+		works           bool
+	}{
+		{noPod, view(pod), true},
+		{noPod, view(noPod), true},
+		{pod, view(noPod), true},
+		{pod, view("https://sso.online.tableau.com"), true},
+		{pod, view(otherPod), false},
+		{noPod, view(serverURL), false},
+		{serverURL, view(pod), false},
+		{noPod, pod + "/#/site/other/views/Superstore/Overview", false},
+	} {
+		t.Run(tt.entered+" "+tt.pasted, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				in := w.settings()
+				in.ServerURL = tt.entered
+				c, err := w.Create(w.Context(), w.newID(), in)
+				w.succeed(err)
+				target, _, err := w.Resolve(w.Context(), c.ID, tt.pasted)
+				if !tt.works {
+					w.wantProblem(err, problem.Invalid, problem.CodeInvalid)
+					return
+				}
+				w.succeed(err)
+				if target.View.ContentURL != "Superstore/sheets/Overview" {
+					w.Errorf("got %+v, want the overview", target)
+				}
+			})
+		})
+	}
+}
+
 func TestResolvePublishedSince(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

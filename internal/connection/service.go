@@ -33,8 +33,9 @@ type Service struct {
 
 // Holds keeps the runs that wait for broken connections.
 type Holds interface {
-	// Prepare makes sure that what the connection holds is looked at within
-	// minutes, also if the caller dies now.
+	// Prepare makes sure that the connection is looked at within minutes, also
+	// if the caller dies now: its people are told of a problem, and what it
+	// holds is released if it works.
 	Prepare(ctx context.Context, c Connection) error
 
 	// Release has it looked at now.

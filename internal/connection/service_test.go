@@ -553,7 +553,7 @@ func TestEditsOvertake(t *testing.T) {
 		// What the machine writes meanwhile does not stand in the way.
 		w.onRoute("/auth/signin", func() {
 			w.onRoute("", nil)
-			_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+			_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 			w.succeed(err)
 		})
 		got, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
@@ -624,12 +624,100 @@ func (v *watchedVault) PutSecret(ctx context.Context, owner, version string, val
 	return v.Vault.PutSecret(ctx, owner, version, value)
 }
 
+// The connection that a token belongs to is deleted, or given another token, at
+// the moment at which the token is entered for another.
+func TestTokenComesFree(t *testing.T) {
+	t.Parallel()
+	for name, free := range map[string]func(w *world, id string) error{
+		"deleted": func(w *world, id string) error { return w.Delete(w.Context(), id, 0) },
+		"edited": func(w *world, id string) error {
+			credential := w.newToken("", "another")
+			_, err := w.Edit(w.Context(), id, connection.Edit{Credential: &credential})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				for _, test := range []func(s *connection.Service) error{
+					func(s *connection.Service) error {
+						_, err := s.TestSettings(w.Context(), w.settings())
+						return err
+					},
+					func(s *connection.Service) error {
+						_, err := s.Create(w.Context(), "second", w.settings())
+						return err
+					},
+				} {
+					c := w.connect()
+					s := w.process(&ownerRead{w.store, func() { w.succeed(free(w, c.ID)) }}, w.store)
+					w.succeed(test(s))
+				}
+				if got := w.stored("second"); got.State != connection.Connected {
+					w.Errorf("got %s, want it connected", got.State)
+				}
+			})
+		})
+	}
+}
+
+// Of two that connect with one token at once, the later is told whose it is,
+// also where the first one's lease has run out.
+func TestTokenTakenAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		vault := &slowVault{Vault: w.store, before: func() {
+			time.Sleep(31 * time.Second) // the first one's lease
+			in := w.settings()
+			in.Name = "Quick"
+			_, err := w.Create(w.Context(), "quick", in)
+			w.succeed(err)
+		}}
+		_, err := w.process(w.store, vault).Create(w.Context(), "slow", w.settings())
+		p := w.wantProblem(err, problem.Conflict, problem.CodeTokenInUse)
+		if !strings.Contains(p.Message, `"Quick"`) {
+			w.Errorf("got %q, want the connection to be named", p.Message)
+		}
+		w.succeed(w.Do(w.Context(), "quick", look))
+	})
+}
+
+// ownerRead lets something happen after the first look at whose a token is.
+type ownerRead struct {
+	connection.Store
+	after func()
+}
+
+func (o *ownerRead) FingerprintOwner(ctx context.Context, fingerprint string) (string, error) {
+	id, err := o.Store.FingerprintOwner(ctx, fingerprint)
+	if after := o.after; after != nil {
+		o.after = nil
+		after()
+	}
+	return id, err
+}
+
+// slowVault lets something happen before the first secret is put.
+type slowVault struct {
+	connection.Vault
+	before func()
+}
+
+func (v *slowVault) PutSecret(ctx context.Context, owner, version string, value []byte) error {
+	if before := v.before; before != nil {
+		v.before = nil
+		before()
+	}
+	return v.Vault.PutSecret(ctx, owner, version, value)
+}
+
 func TestTestRestores(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
+		w.holds.prepared = nil // for its people to hear of it
 		w.network.down.Store(true)
 		_, err = w.Test(w.Context(), c.ID)
 		w.wantProblem(err, problem.Invalid, problem.CodeTableauUnreachable)
@@ -865,7 +953,7 @@ func TestWhyUnreachable(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
 				c := w.connect()
-				got, err := w.Unreachable(w.Context(), c.ID, fmt.Errorf("exporting: %w", &tableau.Error{Cause: cause}))
+				got, err := w.Unreachable(w.Context(), w.stored(c.ID), fmt.Errorf("exporting: %w", &tableau.Error{Cause: cause}))
 				w.succeed(err)
 				if got.Problem == nil || got.Problem.Code != problem.CodeTableauUnreachable || got.Problem.Message == "" || got.Problem.Causes[0].Code != want {
 					w.Errorf("got problem %+v, want the cause %s first", got.Problem, want)

@@ -113,7 +113,7 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			return l, nil
 		}
 		now := s.Now()
-		if row.LeaseUntil.After(now) {
+		if row.Held(now) {
 			// The newest of the recent sign-ins is under way: what it brings is
 			// not known yet, and it may well be the session to use.
 			if err := sleep(ctx, leasePoll); err != nil {
@@ -154,14 +154,23 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			err = fmt.Errorf("the credential was replaced: %w", ErrFenced)
 		case !latest.State.Works() && latest.State != use.despite:
 			err = &BrokenError{Connection: latest}
+		case lease.late(s.Now()):
+			err = busy()
 		}
 		if err != nil {
 			return live{}, errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
 		}
 		// A sign-in is finished even if its caller has gone: others wait for it.
-		return s.signIn(context.WithoutCancel(ctx), latest, credential, lease, dead, use)
+		// What is not stored by the end of the lease may not be stored any more.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInLease)
+		defer cancel()
+		return s.signIn(ctx, latest, credential, lease, dead, use)
 	}
 }
+
+// late reports whether a sign-in that begins now could outlast its lease, and
+// so overlap with that of another: the store took long to give it.
+func (in SignIn) late(now time.Time) bool { return now.After(in.LeaseUntil.Add(-signInDeadline)) }
 
 // signIn makes a session. The caller holds the lease.
 func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, lease SignIn, dead int64, use use) (live, error) {
@@ -190,7 +199,7 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 		c.Server = Server{ProductVersion: session.ProductVersion, RESTAPIVersion: session.APIVersion}
 		if c.Problem != nil && c.Problem.Code == CodeTokenUsedElsewhere && len(lease.Recent) <= 1 {
 			c.Problem = nil
-			events = append(events, s.note(ctx, c, Mended, "The token's session lasts again."))
+			events = append(events, s.note(ctx, c, Mended, "In ten minutes it had to sign in only once."))
 		}
 		if use.keepAlive {
 			events = append(events, s.note(ctx, c, KeptAlive, "Signed in for the token's own sake, since Tableau deletes one that is not used for 15 days."))
@@ -211,22 +220,8 @@ func (s *Service) signIn(ctx context.Context, c Connection, credential sealed, l
 // known that no session was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
-	if hasCause(err, tableau.CredentialsRejected) {
-		broken := c
-		changeErr := s.change(ctx, c, func(c *Connection) (bool, []Event) {
-			var events []Event
-			now := s.Now()
-			why := rejected(*c, now, past{})
-			if c.State == NeedsCredentials {
-				why.Since = c.Problem.Since // it has not worked in between
-				c.Problem = why
-			} else {
-				c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, now.Add(refusedPause(0))
-				events = append(events, s.noteBroke(ctx, c))
-			}
-			broken = *c
-			return true, events
-		})
+	if why := s.refusal(c, err); why != nil {
+		broken, changeErr := s.refuse(ctx, c, why)
 		s.forget(c.ID)
 		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
 	}
@@ -234,6 +229,57 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 		return err
 	}
 	return errors.Join(err, s.Store.ReleaseSignIn(ctx, c.Fingerprint, lease.Fence, false))
+}
+
+// refusal gives the problem that a failed sign-in is of the connection; nil
+// where it may pass, or is of the way to the server.
+func (s *Service) refusal(c Connection, err error) *Problem {
+	var t *tableau.Error
+	if !errors.As(err, &t) {
+		return nil
+	}
+	switch t.Cause {
+	case tableau.CredentialsRejected:
+		return rejected(c, s.Now(), past{})
+	case tableau.Unreachable, tableau.Certificate, tableau.NotTableau, tableau.Blocked:
+		return nil
+	}
+	if t.Retry {
+		return nil
+	}
+	return signInRefused(c, t, s.Now())
+}
+
+// refuse notes that a connection needs another credential, and gives it as it
+// is stored.
+func (s *Service) refuse(ctx context.Context, c Connection, why *Problem) (Connection, error) {
+	if c.State != NeedsCredentials {
+		s.look(ctx, c)
+	}
+	broken := c
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
+		var events []Event
+		if c.State == NeedsCredentials && c.Problem != nil && c.Problem.Code == why.Code {
+			since := c.Problem.Since // it has not worked in between
+			c.Problem = why
+			c.Problem.Since = since
+		} else {
+			c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, s.Now().Add(refusedPause(0))
+			events = append(events, s.noteBroke(ctx, c))
+		}
+		broken = *c
+		return true, events
+	})
+	return broken, err
+}
+
+// look has the connection looked at soon, whose people are to hear of its
+// problem whoever finds it. Care looks at all connections, so a failure only
+// delays that.
+func (s *Service) look(ctx context.Context, c Connection) {
+	if err := s.Holds.Prepare(ctx, c); err != nil {
+		s.Log.Warn("people hear of a problem later", "connection", c.ID, "error", err)
+	}
 }
 
 // unanswered reports whether Tableau may have made a session that nobody knows.
@@ -256,7 +302,10 @@ func (s *Service) tooMany(ctx context.Context, c Connection, row SignIn, now tim
 	if row.Session.SignedInAt.Before(row.Recent[len(row.Recent)-1]) {
 		return &BusyError{Message: "vizpost tried to sign in several times within ten minutes without getting an answer, and waits before it tries again.", After: wait}
 	}
-	why := usedElsewhere(now)
+	why := usedElsewhere(c, now)
+	if c.Problem == nil {
+		s.look(ctx, c)
+	}
 	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if c.Problem != nil {
 			return false, nil
@@ -324,7 +373,7 @@ func (s *Service) release(ctx context.Context, c Connection) {
 func tooManySignIns(recent []time.Time, now time.Time) (time.Duration, bool) {
 	var within []time.Time
 	for _, t := range recent {
-		if now.Sub(t) < signInWindow {
+		if now.Sub(t).Abs() < signInWindow {
 			within = append(within, t)
 		}
 	}

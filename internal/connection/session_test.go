@@ -3,7 +3,9 @@ package connection_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,7 +157,7 @@ func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
 			inBubble(t, func(w *world) {
 				c := w.connect()
 				if unreachable {
-					_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+					_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 					w.succeed(err)
 				}
 				w.tableau.RevokeTokens("")
@@ -238,6 +240,100 @@ func TestExplicitTestsAreLimited(t *testing.T) {
 	})
 }
 
+// A token has ended, and a session that was made with it lives on. That is no
+// reason to say that the connection works: what is tested is the credential.
+func TestSessionOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		in := w.settings()
+		c, err := w.Create(w.Context(), "c", in)
+		w.succeed(err)
+		w.keepUntil(180*day - time.Hour)
+		w.succeed(w.Do(w.Context(), "c", look)) // there is a session
+		time.Sleep(time.Hour + 10*time.Minute)
+		w.succeed(w.Do(w.Context(), "c", look)) // and it lives
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin", Times: -1})
+		if !w.stored("c").KeepAliveDue(time.Now()) {
+			w.Error("that the token's end has passed is not looked into")
+		}
+		var broken *connection.BrokenError
+		if err := w.KeepAlive(w.Context(), "c"); !errors.As(err, &broken) || broken.Connection.Problem.Causes[0].Code != "expired" {
+			w.Fatalf("got error %v, want the token to have ended", err)
+		}
+		w.tableau.ResetStats()
+		_, err = w.Test(w.Context(), "c")
+		w.wantProblem(err, problem.Invalid, problem.CodeCredentialsRejected)
+		works, err := w.Probe(w.Context(), "c")
+		w.succeed(err)
+		if works || w.stored("c").State != connection.NeedsCredentials {
+			w.Errorf("got a connection that works: %v, %s; want its token to be refused", works, w.stored("c").State)
+		}
+		if got := w.tableau.Stats().Calls["signin"]; got != 2 {
+			w.Errorf("got %d sign-ins, want one for each", got)
+		}
+		w.tableau.ClearFaults()
+
+		// Once it signs in again, that session serves everyone, whoever tests.
+		credential := w.newToken("", "new")
+		_, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &credential})
+		w.succeed(err)
+		w.sessionDies()
+		w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: 401001, Route: "signin"})
+		if err := w.Do(w.Context(), "c", look); err == nil {
+			w.Fatal("a refused credential worked")
+		}
+		time.Sleep(time.Second)
+		w.tableau.ResetStats()
+		var group sync.WaitGroup
+		for i := range 4 {
+			s := []*connection.Service{w.Service, w.process(w.store, w.store)}[i%2]
+			group.Go(func() {
+				_, err := s.Test(w.Context(), c.ID)
+				w.succeed(err)
+			})
+		}
+		group.Wait()
+		w.wantSignIns(1, 0)
+	})
+}
+
+// Tableau refuses to let anybody sign in to a site that is gone: that is no
+// matter of one report.
+func TestSignInRefusedOtherwise(t *testing.T) {
+	t.Parallel()
+	for code, cause := range map[int]string{404000: "wrong_site", 405000: "moved", 403004: "not_permitted"} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				c := w.connect()
+				w.sessionDies()
+				w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: code, Route: "signin", Times: -1})
+				var broken *connection.BrokenError
+				if err := w.Do(w.Context(), c.ID, look); !errors.As(err, &broken) {
+					w.Fatalf("got error %v, want the connection to be broken", err)
+				}
+				got := w.stored(c.ID)
+				if got.State != connection.NeedsCredentials || got.Problem.Code != "tableau_refused" || got.Problem.Causes[0].Code != cause {
+					w.Errorf("got %s, %+v, want a sign-in that is refused, since %s", got.State, got.Problem, cause)
+				}
+				time.Sleep(day)
+				works, err := w.Probe(w.Context(), c.ID)
+				w.succeed(err)
+				if works || !w.stored(c.ID).ProbeAt.Equal(time.Now().Add(day)) {
+					w.Errorf("got a connection that works: %v, probe at %v; want the next in a day", works, w.stored(c.ID).ProbeAt)
+				}
+				w.tableau.ClearFaults()
+				time.Sleep(day)
+				works, err = w.Probe(w.Context(), c.ID)
+				w.succeed(err)
+				if !works {
+					w.Error("the connection was not found to work again")
+				}
+			})
+		})
+	}
+}
+
 func TestTokenUsedElsewhere(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -264,6 +360,9 @@ func TestTokenUsedElsewhere(t *testing.T) {
 		got := w.stored(c.ID)
 		if got.State != connection.Connected || got.Problem == nil || got.Problem.Code != connection.CodeTokenUsedElsewhere {
 			w.Errorf("got %s, %+v, want the problem of a connection that is still connected", got.State, got.Problem)
+		}
+		if !slices.Equal(w.holds.prepared, []string{c.ID}) {
+			w.Errorf("got %q looked at, want the connection, once, for its people to hear of it", w.holds.prepared)
 		}
 
 		// The other program stops: the problem goes once a session has lasted.
@@ -370,6 +469,75 @@ func TestUnknownSignInKeepsTheLease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A store that took so long to give the lease that a sign-in might outlast it:
+// another would overlap with it.
+func TestLateLeaseIsNotUsed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		w.tableau.ResetStats()
+		slow := w.process(slowLease{w.store}, w.store)
+		var busy *connection.BusyError
+		if err := slow.Do(w.Context(), c.ID, look); !errors.As(err, &busy) {
+			w.Errorf("got error %v, want to be told to wait", err)
+		}
+		credential := w.token()
+		_, err := slow.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.wantProblem(err, problem.TooMany, problem.CodeTooMany)
+		w.wantSignIns(0, 0)
+		begun := time.Now()
+		w.succeed(w.Do(w.Context(), c.ID, look))
+		if waited := time.Since(begun); waited > time.Second {
+			w.Errorf("the next sign-in waited %v for a lease that nobody used", waited)
+		}
+		w.wantSignIns(1, 0)
+	})
+}
+
+// slowLease is a store that takes long to answer that the lease was taken.
+type slowLease struct{ connection.Store }
+
+func (s slowLease) LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (connection.SignIn, error) {
+	in, err := s.Store.LeaseSignIn(ctx, fingerprint, holder, now, until)
+	time.Sleep(20 * time.Second)
+	return in, err
+}
+
+// A store that never answers whether it has the session must not keep everybody
+// in this process waiting for ever.
+func TestHangingStoreEndsASignIn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.sessionDies()
+		w.tableau.ResetStats()
+		s := w.process(&hangingStore{Store: w.store}, w.store)
+		begun := time.Now()
+		if err := s.Do(w.Context(), c.ID, look); err == nil {
+			w.Error("a session was used that the store did not take")
+		}
+		w.succeed(s.Do(w.Context(), c.ID, look))
+		if took := time.Since(begun); took > 31*time.Second {
+			w.Errorf("it took %v, want the lease of 30 s at most", took)
+		}
+	})
+}
+
+// hangingStore is a store that never answers the first session.
+type hangingStore struct {
+	connection.Store
+	asked atomic.Bool
+}
+
+func (h *hangingStore) StoreSession(ctx context.Context, fingerprint string, fence int64, session connection.Session) error {
+	if h.asked.CompareAndSwap(false, true) {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.Store.StoreSession(ctx, fingerprint, fence, session)
 }
 
 func TestCallerGoneDoesNotStopSignIn(t *testing.T) {
@@ -487,7 +655,7 @@ func TestWaitingForASignInEnds(t *testing.T) {
 	inBubble(t, func(w *world) {
 		c := w.connect()
 		w.sessionDies()
-		_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(time.Hour))
+		_, err := w.store.LeaseSignIn(w.Context(), c.Fingerprint, "another", time.Now(), time.Now().Add(time.Minute))
 		w.succeed(err)
 		ctx, cancel := context.WithTimeout(w.Context(), 5050*time.Millisecond)
 		defer cancel()
@@ -520,10 +688,10 @@ func TestProbe(t *testing.T) {
 		}
 
 		w.network.down.Store(true)
-		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		rev := w.stored(c.ID).Rev
-		again, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		again, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		if again.State != connection.Unreachable || w.stored(c.ID).Rev != rev {
 			w.Errorf("got %s, Rev %d, want what is known already not to be written again", again.State, w.stored(c.ID).Rev)
@@ -579,7 +747,7 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		_, err := w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		credential := w.newToken("", "new")
 		w.sessionDies()
@@ -599,7 +767,7 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 		}
 
 		// The same while the probe fails.
-		_, err = w.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.Unreachable(w.Context(), w.stored(c.ID), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		w.network.before.Store(new(func(r *http.Request) {
 			if strings.Contains(r.URL.Path, "/users/") {
@@ -615,32 +783,16 @@ func TestVerdictOnReplacedCredential(t *testing.T) {
 			w.Error("got a broken connection, want the new credential's state")
 		}
 
-		// The store changes between Unreachable's read and its write.
-		overtaken := w.process(overtake{w.store, func() {
-			w.onRoute("", nil)
-			_, err := w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
-			w.succeed(err)
-		}}, w.store)
-		got, err := overtaken.Unreachable(w.Context(), c.ID, &tableau.Error{Cause: tableau.Unreachable})
+		// Calls failed with the old credential, and the verdict comes late.
+		old := w.stored(c.ID)
+		_, err = w.Edit(w.Context(), c.ID, connection.Edit{Credential: &credential})
+		w.succeed(err)
+		got, err := w.Unreachable(w.Context(), old, &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		if !got.State.Works() || w.stored(c.ID).State != connection.Connected {
 			w.Errorf("got %s, want the new credential's state", got.State)
 		}
 	})
-}
-
-// overtake lets something happen after the first read of a connection.
-type overtake struct {
-	connection.Store
-	first func()
-}
-
-func (o overtake) Connection(ctx context.Context, id string) (connection.Connection, error) {
-	c, err := o.Store.Connection(ctx, id)
-	if c.State.Works() && o.first != nil {
-		o.first()
-	}
-	return c, err
 }
 
 func TestKeepAlive(t *testing.T) {

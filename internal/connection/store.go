@@ -60,8 +60,8 @@ type Store interface {
 
 	// LeaseSignIn takes the right to sign in until the time given. Each
 	// success raises the fence, and notes now among the recent sign-ins, of
-	// which it keeps those of the last ten minutes. [ErrLeaseHeld] while
-	// another holder's lease runs.
+	// which it keeps those that lie within ten minutes of now. [ErrLeaseHeld]
+	// while another holder's lease is held; see [SignIn.Held].
 	LeaseSignIn(ctx context.Context, fingerprint, holder string, now, until time.Time) (SignIn, error)
 
 	// StoreSession stores a session under the fingerprint and ends the lease,
@@ -75,7 +75,9 @@ type Store interface {
 	ReleaseSignIn(ctx context.Context, fingerprint string, fence int64, counted bool) error
 
 	// CountAttempt notes an attempt under a key, unless limit attempts are
-	// noted since the time given: then TooMany.
+	// noted since the time given: then TooMany. Those that lie further ahead
+	// of now than since lies behind it were noted by a clock that was wrong,
+	// and are forgotten.
 	CountAttempt(ctx context.Context, key string, now, since time.Time, limit int) error
 
 	// ForgetAttempt takes back the newest attempt under a key; none is no
@@ -106,6 +108,16 @@ type SignIn struct {
 	LeaseUntil  time.Time
 	Recent      []time.Time // sign-ins of the last ten minutes, oldest first
 	Session     Session     // empty (Generation 0) when there is none
+}
+
+// LongestLease is more than any sign-in lease runs for.
+const LongestLease = 2 * time.Minute
+
+// Held reports whether somebody has the right to sign in. A lease that would
+// run for longer than [LongestLease] was taken by a clock that was wrong, and is
+// nobody's any more.
+func (in SignIn) Held(now time.Time) bool {
+	return in.LeaseUntil.After(now) && !in.LeaseUntil.After(now.Add(LongestLease))
 }
 
 // SecretKept is how long the secret of a deleted connection can be recovered.

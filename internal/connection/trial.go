@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -66,6 +67,9 @@ func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau
 		if err := s.unedited(ctx, stored); err != nil {
 			return err
 		}
+		if lease.late(s.Now()) {
+			return busy()
+		}
 		t.record.Generation = lease.Session.Generation + 1
 		if s.tryShared(ctx, &t, stored, lease.Session) {
 			return nil
@@ -93,22 +97,35 @@ func sameUse(stored, c Connection) bool {
 // unclaimed refuses a token that another connection has, and a new connection
 // that was made since.
 func (s *Service) unclaimed(ctx context.Context, fingerprint string, c Connection) error {
-	id, err := s.Store.FingerprintOwner(ctx, fingerprint)
+	owner, err := s.owner(ctx, fingerprint)
 	switch {
 	case problem.Is(err, problem.NotFound):
 		return nil
 	case err != nil:
-		return fmt.Errorf("looking for the token's connection: %w", err)
-	case id == c.ID && c.Rev == 0:
+		return err
+	case owner.ID == c.ID && c.Rev == 0:
 		return problem.Changed("connection")
-	case id == c.ID:
+	case owner.ID == c.ID:
 		return nil
 	}
-	owner, err := s.Store.Connection(ctx, id)
-	if err != nil {
-		return err
-	}
 	return tokenInUse(owner)
+}
+
+// owner gives the connection that a token belongs to. NotFound when it belongs
+// to none, also if one has just given it up.
+func (s *Service) owner(ctx context.Context, fingerprint string) (Connection, error) {
+	id, err := s.Store.FingerprintOwner(ctx, fingerprint)
+	var c Connection
+	if err == nil {
+		c, err = s.Store.Connection(ctx, id)
+	}
+	if err == nil && c.Fingerprint != fingerprint {
+		err = problem.Missing("connection", id)
+	}
+	if err != nil {
+		return Connection{}, fmt.Errorf("looking for the token's connection: %w", err)
+	}
+	return c, nil
 }
 
 // unedited refuses to go on with a connection that somebody edited since.
@@ -213,6 +230,9 @@ func (s *Service) store(ctx context.Context, t trial, c Connection, write func(c
 	if problem.Is(err, problem.Stale) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.NotFound) {
 		s.drop(ctx, c.ID, c.CredentialVersion)
 		s.abandon(ctx, t)
+		if problem.HasCode(err, problem.CodeTokenInUse) { // which the store does not name
+			return cmp.Or(s.unclaimed(ctx, c.Fingerprint, c), err)
+		}
 		return err
 	}
 	if err != nil {

@@ -63,7 +63,7 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 		}
 		c.Probes++
 		pause := unreachableProbe(c.Probes)
-		if hasCause(tryErr, tableau.CredentialsRejected) {
+		if hasCause(tryErr, tableau.CredentialsRejected) || c.Problem != nil && c.Problem.Code == codeRefused {
 			pause = refusedPause(c.Probes)
 		}
 		c.ProbeAt = s.Now().Add(pause)
@@ -87,15 +87,16 @@ func (s *Service) tryExplicitly(ctx context.Context, c Connection) error {
 	})
 }
 
-// Unreachable notes that the connection's server does not answer, and gives the
-// connection as it is stored. Its runs are held until a probe succeeds.
-func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connection, error) {
-	c, err := s.Store.Connection(ctx, id)
-	if err != nil {
-		return Connection{}, err
+// Unreachable notes that the server of a connection does not answer, and gives
+// the connection as it is stored. Its runs are held until a probe succeeds. The
+// connection is given as it was read before the calls that failed: with another
+// credential by now, it is left as it is.
+func (s *Service) Unreachable(ctx context.Context, c Connection, why error) (Connection, error) {
+	if c.State.Works() {
+		s.look(ctx, c)
 	}
 	broken := c
-	err = s.change(ctx, c, func(c *Connection) (bool, []Event) {
+	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		if !c.State.Works() {
 			broken = *c
 			return false, nil
@@ -108,7 +109,7 @@ func (s *Service) Unreachable(ctx context.Context, id string, why error) (Connec
 		return true, events
 	})
 	if errors.Is(err, ErrFenced) { // another credential by now, whose state is its own
-		return s.Store.Connection(ctx, id)
+		return s.Store.Connection(ctx, c.ID)
 	}
 	return broken, err
 }
@@ -159,19 +160,15 @@ func (s *Service) TestSettings(ctx context.Context, in Settings) (TestResult, er
 	if err != nil {
 		return TestResult{}, err
 	}
-	owner, err := s.Store.FingerprintOwner(ctx, fp)
+	owner, err := s.owner(ctx, fp)
 	switch {
 	case err == nil:
-		known, err := s.Store.Connection(ctx, owner)
-		if err != nil {
-			return TestResult{}, err
+		if owner.SiteKey() != c.SiteKey() || owner.Auth.TokenName != in.Credential.TokenName {
+			return TestResult{}, tokenInUse(owner)
 		}
-		if known.SiteKey() != c.SiteKey() || known.Auth.TokenName != in.Credential.TokenName {
-			return TestResult{}, tokenInUse(known)
-		}
-		return s.Test(ctx, owner)
+		return s.Test(ctx, owner.ID)
 	case !problem.Is(err, problem.NotFound):
-		return TestResult{}, fmt.Errorf("looking for the token's connection: %w", err)
+		return TestResult{}, err
 	}
 	t, err := s.try(ctx, c, c, in.Credential)
 	if err != nil {

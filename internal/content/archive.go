@@ -163,6 +163,8 @@ func countListed(entry *zip.File, root, list, item string) (int, error) {
 			return 0, &Error{Reason: Damaged, Detail: "the document's main part cannot be read", Err: err}
 		}
 		switch t := token.(type) {
+		case xml.Directive: // Open Packaging Conventions, section 8: no document types
+			return 0, damaged("the document's main part declares a document type")
 		case xml.StartElement:
 			switch depth++; {
 			case depth > partMaxDepth:
@@ -183,8 +185,9 @@ func countListed(entry *zip.File, root, list, item string) (int, error) {
 	}
 }
 
-// tagCounter counts elements in the XML that is written to it, by their start
-// tags, with or without a prefix.
+// tagCounter counts tags in the XML that is written to it, part after part: start
+// tags by their name, with or without a prefix, and end tags by "/" and their
+// name.
 type tagCounter struct {
 	names  []string
 	counts []int // of each name
@@ -208,25 +211,36 @@ func (c *tagCounter) Write(p []byte) (int, error) {
 		}
 		b := rest[0]
 		rest = rest[1:]
-		switch b {
-		case ' ', '\t', '\r', '\n', '>', '/':
-			name := c.name
-			if colon := bytes.IndexByte(name, ':'); colon >= 0 {
-				name = name[colon+1:]
-			}
-			for i, wanted := range c.names {
-				if string(name) == wanted {
-					c.counts[i]++
-				}
-			}
+		switch {
+		case b == ' ', b == '\t', b == '\r', b == '\n', b == '>', b == '/' && len(c.name) > 0:
+			c.count()
 			c.inTag = false
+		case len(c.name) == 64: // no name that counts
+			c.inTag = false
+		case b == ':':
+			c.name = c.name[:c.slash()]
 		default:
-			if len(c.name) == 64 { // no name that counts
-				c.inTag = false
-			} else {
-				c.name = append(c.name, b)
-			}
+			c.name = append(c.name, b)
 		}
 	}
 	return len(p), nil
+}
+
+// begin begins the next part, whatever the last one ended with.
+func (c *tagCounter) begin() { c.inTag = false }
+
+func (c *tagCounter) count() {
+	for i, wanted := range c.names {
+		if string(c.name) == wanted {
+			c.counts[i]++
+		}
+	}
+}
+
+// slash is 1 in an end tag.
+func (c *tagCounter) slash() int {
+	if len(c.name) > 0 && c.name[0] == '/' {
+		return 1
+	}
+	return 0
 }

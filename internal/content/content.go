@@ -122,7 +122,8 @@ var formatNames = map[string]string{
 // the facts found until then come with it. Another error means that the file
 // could not be read, that ctx has ended, or that the format is unknown.
 //
-//   - PNG: every chunk's checksum, every row of pixels, and more than one colour.
+//   - PNG: every chunk's checksum and, where a decoder has to know it, kind; every
+//     row of pixels; and more than one colour.
 //   - SVG: XML in UTF-8 whose every element is closed, without entities of its
 //     own, with the root element svg, and something in it other than white.
 //   - PDF: header, end mark, a cross-reference section where the trailer says, at
@@ -130,13 +131,13 @@ var formatNames = map[string]string{
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no
 //     error: see Rows.
 //   - XLSX: every entry's name, length and checksum, a workbook with at least one
-//     sheet, and a value in one of them.
-//   - PPTX: every entry as in XLSX, all the slides that are listed, and a picture
-//     on one of them that has more than one colour.
+//     sheet, all that it lists, each to its end, and a value in one of them.
+//   - PPTX: every entry as in XLSX, all the slides that are listed, each to its
+//     end, no PNG that is damaged, and a picture of more than one colour.
 //
 // A file that was cut is refused wherever that shows: in all formats but CSV,
-// which has no end mark. A CSV is refused where it was cut within quotes or
-// before its last column.
+// which has no end mark. A CSV is refused where it was cut within quotes or a
+// character, or before its last column.
 func Check(ctx context.Context, r io.ReaderAt, size int64, format string) (Facts, error) {
 	return check(&source{ctx: ctx, r: io.NewSectionReader(r, 0, size), size: func() (int64, error) { return size, nil }}, format)
 }

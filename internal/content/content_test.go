@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,8 @@ func TestCheckAccepts(t *testing.T) {
 	}
 	two := image.NewPaletted(image.Rect(0, 0, 33, 5), color.Palette{color.White, color.Black})
 	two.SetColorIndex(32, 4, 1)
+	var extra bytes.Buffer
+	writeChunk(t, &extra, "abCD", []byte("more"))
 
 	tests := []struct {
 		name, format string
@@ -63,6 +66,7 @@ func TestCheckAccepts(t *testing.T) {
 		{"png of the standard library", content.PNG, encoded(gradient), content.Facts{Width: 300, Height: 200}},
 		{"png with a palette", content.PNG, encoded(two), content.Facts{Width: 33, Height: 5}},
 		{"png with text after the end mark", content.PNG, append(chart(8, 8).encode(t), "more"...), content.Facts{Width: 8, Height: 8}},
+		{"png with a chunk that decoders may skip", content.PNG, bytes.Replace(chart(8, 8).encode(t), []byte("\x00\x00\x00\x00IEND"), append(extra.Bytes(), "\x00\x00\x00\x00IEND"...), 1), content.Facts{Width: 8, Height: 8}},
 		{"pdf", content.PDF, pdfFile(3), content.Facts{Pages: 3}},
 		{"pdf with object streams", content.PDF, packedPDF(t, 700, someText), content.Facts{Pages: 700}},
 		{"pdf that is encrypted", content.PDF, encryptedPDF(false), content.Facts{Pages: 1}},
@@ -72,6 +76,7 @@ func TestCheckAccepts(t *testing.T) {
 		{"pdf with a page across windows", content.PDF, pdfAcrossWindows(), content.Facts{Pages: 400}},
 		{"xlsx", content.XLSX, workbook(t, 2, 10), content.Facts{Sheets: 2, Rows: 20}},
 		{"xlsx with prefixes", content.XLSX, archive(t, "[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", threeRows), content.Facts{Sheets: 1, Rows: 3}},
+		{"xlsx with a chart for a sheet", content.XLSX, archive(t, "[Content_Types].xml", contentTypes, "xl/workbook.xml", twoSheets, "xl/worksheets/sheet1.xml", threeRows, "xl/chartsheets/sheet1.xml", "<chartsheet/>"), content.Facts{Sheets: 2, Rows: 3}},
 		{"csv", content.CSV, []byte("Region,Sales\r\nWest,\"1,234\"\r\nEast,5\r\n"), content.Facts{Rows: 2}},
 		{"csv without a last line end", content.CSV, []byte("Region,Sales\nWest,1\nEast,2"), content.Facts{Rows: 2}},
 		{"csv with a byte order mark", content.CSV, []byte("\uFEFFRégion\nÎle\n"), content.Facts{Rows: 1}},
@@ -171,6 +176,11 @@ func TestCheckRefuses(t *testing.T) {
 		{"png: no pixels", content.PNG, []byte(signature + string(header) + string(chunk("IEND", nil))), content.Damaged},
 		{"png: pixels are noise", content.PNG, []byte(signature + string(header) + string(chunk("IDAT", []byte("no zlib stream")))), content.Damaged},
 		{"png: pixels in two pieces", content.PNG, bytes.Replace(good, []byte("\x00\x00\x00\x00IEND"), append(chunk("tEXt", nil), chunk("IDAT", nil)...), 1), content.Damaged},
+		{"png: a chunk that no decoder knows", content.PNG, []byte(signature + string(header) + string(chunk("ABCD", nil)) + string(good[33:])), content.Damaged},
+		{"png: a second header", content.PNG, []byte(signature + string(header) + string(header) + string(good[33:])), content.Damaged},
+		{"png: a second palette", content.PNG, []byte(signature + string(header) + string(chunk("PLTE", []byte("abc"))) + string(chunk("PLTE", []byte("abc"))) + string(good[33:])), content.Damaged},
+		{"png: a palette after the pixels", content.PNG, bytes.Replace(good, []byte("\x00\x00\x00\x00IEND"), append(chunk("PLTE", []byte("abc")), "\x00\x00\x00\x00IEND"...), 1), content.Damaged},
+		{"png: a palette that breaks off", content.PNG, []byte(signature + string(header) + string(chunk("PLTE", []byte("abcd"))) + string(good[33:])), content.Damaged},
 		{"png: palette missing", content.PNG, picture{width: 2, height: 1, colour: indexed, depth: 8, sample: func(x, _, _ int) uint16 { return uint16(x) }}.encode(t), content.Damaged},
 		{"png: unknown filter", content.PNG, picture{width: 2, height: 1, colour: grey, depth: 8, filter: func(int) byte { return 5 }, sample: func(x, _, _ int) uint16 { return uint16(x) }}.encode(t), content.Damaged},
 		{"png: a jpeg", content.PNG, []byte("\xff\xd8\xff\xe0\x00\x10JFIF"), content.NotFormat},
@@ -204,6 +214,10 @@ func TestCheckRefuses(t *testing.T) {
 		{"xlsx: no sheet listed", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], "<workbook><sheets></sheets></workbook>", sheet[4], sheet[5]), content.NotFormat},
 		{"xlsx: workbook no xml", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], "not xml", sheet[4], sheet[5]), content.Damaged},
 		{"xlsx: workbook nested deep", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], "<workbook>"+strings.Repeat("<a>", 1000), sheet[4], sheet[5]), content.Damaged},
+		{"xlsx: a sheet missing", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], twoSheets, sheet[4], sheet[5]), content.Damaged},
+		{"xlsx: a sheet that breaks off", content.XLSX, archive(t, append(sheet[:5:5], strings.TrimSuffix(threeRows, "</x:worksheet>"))...), content.Damaged},
+		{"xlsx: a sheet of no bytes", content.XLSX, archive(t, append(sheet, "xl/worksheets/sheet2.xml", "")...), content.Damaged},
+		{"xlsx: a document type", content.XLSX, archive(t, sheet[0], sheet[1], sheet[2], `<!DOCTYPE workbook [<!ENTITY a "b">]>`+oneSheet[len(`<?xml version="1.0"?>`):], sheet[4], sheet[5]), content.Damaged},
 		{"xlsx: a bomb", content.XLSX, archive(t, append(sheet, "xl/bomb.xml", strings.Repeat("0", 17<<20))...), content.TooLarge},
 		{"xlsx: entries without end", content.XLSX, archive(t, manyEntries(12_000)...), content.TooLarge},
 		{"xlsx: a directory without end", content.XLSX, archive(t, manyEntries(24_000)...), content.TooLarge},
@@ -213,7 +227,8 @@ func TestCheckRefuses(t *testing.T) {
 		{"csv: a blank header", content.CSV, []byte(" , \"\" ,\n"), content.Empty},
 		{"csv: Latin-1", content.CSV, []byte("Stra\xDFe\n1\n"), content.NotFormat},
 		{"csv: UTF-16", content.CSV, []byte("\xFF\xFEa\x00,\x00b\x00"), content.NotFormat},
-		{"csv: a rune cut at the end", content.CSV, []byte("a\n\xE2\x82"), content.NotFormat},
+		{"csv: cut in a rune", content.CSV, []byte("a\n\xE2\x82"), content.Truncated},
+		{"csv: cut in a rune, and not UTF-8", content.CSV, []byte("a\n\xE2\x82\xE2"), content.NotFormat},
 		{"csv: zero bytes", content.CSV, []byte("a\x00b\n"), content.NotFormat},
 		{"csv: a png", content.CSV, good, content.NotFormat},
 		{"csv: cut in a quoted value", content.CSV, []byte("a,b\n1,\"no end\n2,3\n"), content.Truncated},
@@ -253,6 +268,7 @@ func TestBlankPDFs(t *testing.T) {
 		blank                      bool
 	}{
 		{"nothing", plain, "", nil, true},
+		{"a stream of no bytes that is to be unpacked", "<</Length 0/Filter/FlateDecode>>", "", nil, true},
 		{"settings alone", plain, "0 J 0.57 w 0.000 G 0.000 g /GS1 gs", nil, true},
 		{"white in grey", plain, "1 g 0 0 595 842 re f", nil, true},
 		{"white in rgb", plain, "1 1 1 rg 0 0 595 842 re f*", nil, true},
@@ -308,6 +324,21 @@ func TestBlankPDFs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of a PDF with very many streams, not all are looked at, and those that are left
+// may paint.
+func TestPDFOfManyStreams(t *testing.T) {
+	t.Parallel()
+	fonts := func(n int) []string {
+		return slices.Repeat([]string{"<</Length1 9/Length 9>>stream\nf S f\nendstream"}, n)
+	}
+	for n, want := range map[int]content.Reason{100: content.Blank, 25_000: ""} {
+		facts, err := check(t, pdfWith(1, "<</Length 1>>", "", fonts(n)...), content.PDF)
+		if reason(t, err) != want || facts.Pages != 1 {
+			t.Errorf("%d fonts and nothing else: %+v, %v, want %q", n, facts, err, want)
+		}
 	}
 }
 

@@ -8,8 +8,9 @@ import (
 )
 
 // checkCSV counts the records of a CSV and checks its encoding. It is tolerant
-// of quotes where none belong, and strict about a quoted value that never ends,
-// which is how a file that broke off looks. Source for the dialect: RFC 4180.
+// of quotes where none belong, and strict about a quoted value or a character
+// that never ends, which is how a file that broke off looks. Source for the
+// dialect: RFC 4180.
 //
 // Of a file that broke off elsewhere, nothing shows: there is no end mark, and a
 // last line without a line end is allowed.
@@ -34,7 +35,7 @@ func checkCSV(s *source) (Facts, error) {
 		for len(cut) > 0 && len(piece) > 0 && !utf8.FullRune(cut) {
 			cut, piece = append(cut, piece[0]), piece[1:]
 		}
-		if utf8.FullRune(cut) || len(cut) > 0 && errors.Is(err, io.EOF) {
+		if utf8.FullRune(cut) {
 			if err := c.read(cut); err != nil {
 				return Facts{}, err
 			}
@@ -49,7 +50,7 @@ func checkCSV(s *source) (Facts, error) {
 		}
 		switch {
 		case errors.Is(err, io.EOF) && len(cut) > 0:
-			return Facts{}, notUTF8()
+			return Facts{Rows: c.counter.rows}, &Error{Reason: Truncated, Detail: "the last character breaks off"}
 		case errors.Is(err, io.EOF):
 			if err := c.lines.finish(s, &c.counter); err != nil {
 				return Facts{}, err

@@ -335,5 +335,6 @@ func archive(t testing.TB, entries ...string) []byte {
 const (
 	contentTypes = `<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>`
 	oneSheet     = `<?xml version="1.0"?><x:workbook xmlns:x="m"><x:sheets><x:sheet name="a"/></x:sheets></x:workbook>`
+	twoSheets    = `<workbook><sheets><sheet name="a"/><sheet name="b"/></sheets></workbook>`
 	threeRows    = `<x:worksheet xmlns:x="m"><x:sheetData><x:row r="1"/><x:row r="2"><x:c r="A2"><x:v>1</x:v></x:c></x:row><x:row></x:row><x:rows/></x:sheetData></x:worksheet>`
 )

@@ -19,7 +19,7 @@ const (
 	pdfDictionary    = 2048 // bytes of a stream's dictionary that are looked at
 
 	// The most that is unpacked of a file's streams, and how many of them are
-	// looked at. Both bound the time of a check.
+	// looked at: for a mark, and for pages. They bound the time of a check.
 	pdfMaxUnpacked = 256 << 20
 	pdfMaxStreams  = 20_000
 )
@@ -54,7 +54,7 @@ func checkPDF(s *source) (Facts, error) {
 		return Facts{}, &Error{Reason: NotFormat}
 	}
 
-	file := &pdfFile{source: s, unpackLeft: pdfMaxUnpacked, streamsLeft: pdfMaxStreams}
+	file := &pdfFile{source: s, unpackLeft: pdfMaxUnpacked, streamsLeft: pdfMaxStreams, packedLeft: pdfMaxStreams}
 	if err := file.scan(); err != nil {
 		return Facts{Pages: file.pages}, err
 	}
@@ -127,7 +127,8 @@ func (s *source) pdfSection(offset int64) []byte {
 type pdfFile struct {
 	source      *source
 	unpackLeft  int64
-	streamsLeft int
+	streamsLeft int // to look at for a mark
+	packedLeft  int // object streams
 
 	pages    int
 	painting pdfPainting
@@ -251,6 +252,9 @@ func (f *pdfFile) countPackedPages(offset int64) (int, error) {
 	if begin == nil {
 		return 0, nil
 	}
+	if f.packedLeft--; f.packedLeft < 0 {
+		return 0, &Error{Reason: TooLarge, Detail: "there are too many object streams"}
+	}
 	unpacked, err := f.unpack(offset + int64(begin[1]))
 	switch {
 	case errors.Is(err, errTooMuch):
@@ -292,9 +296,9 @@ func (f *pdfFile) unpack(offset int64) (io.Reader, error) {
 	return &pdfData{file: f, r: f.unpacker}, nil
 }
 
-// plain gives what stands at an offset, with the same bounds.
+// plain gives what stands at an offset, within the same bound.
 func (f *pdfFile) plain(offset int64) (*pdfData, error) {
-	if f.streamsLeft--; f.streamsLeft < 0 || f.unpackLeft <= 0 {
+	if f.unpackLeft <= 0 {
 		return nil, errTooMuch
 	}
 	return &pdfData{file: f, r: f.source.from(offset)}, nil

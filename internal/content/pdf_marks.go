@@ -31,6 +31,13 @@ func (f *pdfFile) seeStream(after []byte, offset int64) (bool, error) {
 		return false, err
 	case !ok:
 		return false, nil
+	}
+	f.streamsLeft--
+	switch {
+	case f.streamsLeft < 0:
+		f.painting.marked = true // which is a doubt
+	case bytes.HasPrefix(bytes.TrimLeft(after, "\r\n"), []byte("endstream")):
+		// Of no bytes: nothing to unpack, and nothing that paints.
 	case pdfImage.Match(dictionary):
 		f.painting.images = true
 	case !pdfNotPainting.Match(dictionary):

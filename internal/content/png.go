@@ -56,7 +56,13 @@ func readPNG(r io.Reader) (Facts, error) {
 		}
 		switch chunks.kind {
 		case "PLTE":
+			if seenPixels || palette.colours != nil {
+				return facts, damaged("there is a palette where none belongs")
+			}
 			palette.colours, err = chunks.data(3 * 256)
+			if err == nil && len(palette.colours)%3 != 0 {
+				err = damaged("the palette is incomplete")
+			}
 		case "tRNS":
 			palette.alpha, err = chunks.data(256)
 		case "IDAT":
@@ -74,6 +80,9 @@ func readPNG(r io.Reader) (Facts, error) {
 			}
 			return facts, chunks.skip()
 		default:
+			if chunks.critical() {
+				return facts, damaged("there is a chunk that no decoder reads")
+			}
 			err = chunks.skip()
 		}
 		if err != nil {
@@ -110,6 +119,10 @@ func (c *pngChunks) next() error {
 	_, _ = c.crc.Write(head[4:])
 	return nil
 }
+
+// critical reports whether a decoder has to understand the current chunk.
+// Source: PNG specification, section 5.4.
+func (c *pngChunks) critical() bool { return c.kind[0]&0x20 == 0 }
 
 // end verifies the current chunk, all of whose data has been read.
 func (c *pngChunks) end() error {

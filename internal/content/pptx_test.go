@@ -42,13 +42,14 @@ func TestCheckPPTX(t *testing.T) {
 	}{
 		{"a title and a picture", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full), "", two},
 		{"a picture of another kind", deck(t, titleSlide, pictureSlide, "ppt/media/image1.jpeg", "x"), "", two},
-		{"a picture elsewhere", deck(t, titleSlide, pictureSlide), "", two},
+		{"a picture of another kind under a wrong name", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", "\xFF\xD8\xFF\xE0"), "", two},
+		{"a picture elsewhere", deck(t, titleSlide, pictureSlide, "media/image1.png", full), "", two},
 		{"a blank picture and another", deck(t, pictureSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/media/image2.PNG", full), "", two},
-		{"a picture that is none", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full[:60]), "", two},
 		{"a table", deck(t, titleSlide, tableSlide), "", two},
 
 		{"text alone", deck(t, titleSlide, titleSlide), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"blank pictures alone", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/media/image2.png", blank), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"a blank picture and a printer's settings", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/printerSettings/printerSettings1.bin", "x"), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"a picture that is not placed", deck(t, titleSlide, titleSlide, "ppt/media/image1.png", full), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"no slides", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", noSlides), content.Blank, content.Facts{Blank: true}},
 
@@ -58,6 +59,12 @@ func TestCheckPPTX(t *testing.T) {
 		{"another main part", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", oneSheet), content.NotFormat, content.Facts{}},
 		{"a main part cut", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", twoSlides[:120]), content.Damaged, content.Facts{}},
 		{"a slide missing", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", twoSlides, "ppt/slides/slide1.xml", pictureSlide), content.Damaged, content.Facts{Slides: 2}},
+		{"a slide that breaks off", deck(t, titleSlide, strings.TrimSuffix(pictureSlide, "</p:sld>"), "ppt/media/image1.png", full), content.Damaged, two},
+		{"no picture", deck(t, titleSlide, pictureSlide, "docProps/thumbnail.jpeg", "x"), content.Damaged, two},
+		{"a picture that breaks off", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full[:60]), content.Damaged, two},
+		{"a picture that breaks off after another", deck(t, pictureSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/media/image2.png", full[:60]), content.Damaged, two},
+		{"a picture of no bytes", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", ""), content.Damaged, two},
+		{"a web page for a picture", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", "<html><body>Sign in</body></html>"), content.Damaged, two},
 		{"a bomb", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/bomb.xml", strings.Repeat("0", 17<<20)), content.TooLarge, two},
 		{"an old PowerPoint file", []byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), content.NotFormat, content.Facts{}},
 	}
@@ -81,7 +88,7 @@ func TestCheckRefusesTrickyArchives(t *testing.T) {
 	good := map[string][]string{
 		content.XLSX: {"[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", threeRows},
 		content.PPTX: {"[Content_Types].xml", contentTypes, "ppt/presentation.xml", twoSlides, "ppt/slides/slide1.xml", titleSlide,
-			"ppt/slides/slide2.xml", pictureSlide},
+			"ppt/slides/slide2.xml", pictureSlide, "ppt/media/image1.jpeg", "x"},
 	}
 	for format, parts := range good {
 		file := archive(t, parts...)

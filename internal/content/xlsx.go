@@ -2,7 +2,7 @@ package content
 
 import (
 	"io"
-	"strings"
+	"path"
 )
 
 // checkXLSX unpacks every entry, which verifies its checksum, and counts sheets
@@ -13,17 +13,23 @@ func checkXLSX(s *source) (Facts, error) {
 		return Facts{}, err
 	}
 	var (
-		facts        Facts
-		contentTypes bool
-		worksheets   int
-		cells        = countTags("row", "v", "is") // a cell's value, and a text in place of one
+		facts              Facts
+		contentTypes       bool
+		worksheets, others int // parts: of cells, and of charts and the like
+		// A cell has a value, or a text in place of one.
+		cells = countTags("row", "v", "is", "/worksheet")
 	)
 	for _, entry := range archive.entries {
 		into := io.Discard
-		if strings.HasPrefix(entry.Name, "xl/worksheets/") && strings.HasSuffix(entry.Name, ".xml") {
-			worksheets++
-			cells.inTag = false
-			into = cells
+		if folder, name := path.Split(entry.Name); path.Ext(name) == ".xml" {
+			switch folder {
+			case "xl/worksheets/":
+				worksheets++
+				cells.begin()
+				into = cells
+			case "xl/chartsheets/", "xl/dialogsheets/", "xl/macrosheets/":
+				others++
+			}
 		}
 		if err := archive.unpack(entry, into); err != nil {
 			return facts, err
@@ -37,13 +43,18 @@ func checkXLSX(s *source) (Facts, error) {
 			}
 		}
 	}
-	facts.Rows = cells.counts[0]
+	rows, values, ended := cells.counts[0], cells.counts[1]+cells.counts[2], cells.counts[3]
+	facts.Rows = rows
 	switch {
 	case !contentTypes:
 		return facts, &Error{Reason: NotFormat, Detail: "the archive has no [Content_Types].xml"}
 	case facts.Sheets == 0 || worksheets == 0:
 		return facts, &Error{Reason: NotFormat, Detail: "the archive has no workbook with a sheet"}
-	case cells.counts[1]+cells.counts[2] == 0:
+	case worksheets+others < facts.Sheets:
+		return facts, damaged("sheets are missing")
+	case ended < worksheets:
+		return facts, damaged("a sheet breaks off")
+	case values == 0:
 		facts.Blank = true
 		return facts, &Error{Reason: Blank}
 	}

@@ -121,7 +121,7 @@ func TestAccessibleWhenFull(t *testing.T) {
 	c := newChecker(t)
 
 	c.check("y01-start", chromedp.Navigate(s.serve.facts["vizpost"]), says("All is well"))
-	c.check("y02-settings", at("/settings"), says("keeps the token until"), says("#sales"))
+	c.check("y02-settings", at("/settings"), says("token kept until"), says("#sales"))
 	c.check("y03-edit", press("Edit Sales"), says("Leave this empty to keep it."))
 	c.check("y04-refused", fill("Token secret", "wrong:secret"), press("Connect"), says("Likely causes"))
 	c.check("y05-test", press("Cancel"), press("Discard"), press("Test Sales"), says("It signs in as ana@example.com"))

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vizpost/vizpost/internal/content"
-	"github.com/vizpost/vizpost/internal/tableau/tableautest/sample"
 )
 
 // official returns a program of Tableau's own clients, which make e2e installs.
@@ -86,7 +86,7 @@ func exported(t *testing.T, folder, name string) content.Facts {
 		}
 		pages := 0
 		for _, f := range archive.File {
-			if slide.MatchString(f.Name) || strings.HasSuffix(f.Name, ".twb") {
+			if slide.MatchString(f.Name) || strings.HasSuffix(f.Name, ".twb") || strings.HasSuffix(f.Name, ".tds") {
 				pages++
 			}
 		}
@@ -102,36 +102,56 @@ func TestPythonClient(t *testing.T) {
 	t.Parallel()
 	python := official(t, "python")
 	files := map[string]content.Facts{
-		"preview.png":          {Width: 192, Height: 192},
-		"image.png":            {Width: 1000, Height: 800},
-		"high.png":             {Width: 2000, Height: 1600},
-		"sized.png":            {Width: 640, Height: 480},
-		"image.svg":            {},
-		"view.pdf":             {Pages: 1},
-		"all.csv":              {Rows: 12},
-		"west.csv":             {Rows: 1},
-		"customer.csv":         {Rows: 1},
-		"view.xlsx":            {Rows: 13, Sheets: 1},
-		"workbook preview.png": {Width: 192, Height: 192},
-		"workbook.pdf":         {Pages: 6},
-		"workbook.pptx":        {Pages: 6},
-		"Superstore.twbx":      {Pages: 1},
-		"custom.png":           {Width: 1000, Height: 800},
-		"custom.pdf":           {Pages: 1},
-		"custom.csv":           {Rows: 24},
+		"preview.png":             {Width: 192, Height: 192},
+		"plain.png":               {Width: 1000, Height: 800},
+		"high.png":                {Width: 2000, Height: 1600},
+		"sized.png":               {Width: 640, Height: 480},
+		"as png.png":              {Width: 800, Height: 600},
+		"image.svg":               {},
+		"view.pdf":                {Pages: 1},
+		"plain.pdf":               {Pages: 1},
+		"upright.pdf":             {Pages: 1},
+		"all.csv":                 {Rows: 12},
+		"west.csv":                {Rows: 1},
+		"tuples.csv":              {Rows: 2},
+		"customer.csv":            {Rows: 1},
+		"german.csv":              {Rows: 24},
+		"view.xlsx":               {Rows: 13, Sheets: 1},
+		"west.xlsx":               {Rows: 4, Sheets: 1},
+		"workbook preview.png":    {Width: 192, Height: 192},
+		"workbook.pdf":            {Pages: 6},
+		"west workbook.pdf":       {Pages: 6},
+		"workbook.pptx":           {Pages: 6},
+		"fresh workbook.pptx":     {Pages: 6},
+		"Superstore.twbx":         {Pages: 1},
+		"without data.twbx":       {Pages: 1},
+		"revision.twbx":           {Pages: 1},
+		"Superstore2FOrders.tdsx": {Pages: 1},
+		"revision.tdsx":           {Pages: 1},
+		"custom.png":              {Width: 1000, Height: 800},
+		"high custom.png":         {Width: 2000, Height: 1600},
+		"custom.svg":              {},
+		"custom.pdf":              {Pages: 1},
+		"lying custom.pdf":        {Pages: 1},
+		"custom.csv":              {Rows: 24},
+		"may custom.csv":          {Rows: 1},
 	}
+	formats := []string{"as png.png", "image.svg"} // the client names a format from 3.29 on
+	since323 := []string{"sized.png", "west workbook.pdf"}
 	for _, test := range []struct {
 		version, release string
 		args             []string
 		unavailable      []string // what the client refuses to ask for
+		unused           []string // exports that it does not come to
 	}{
-		{"3.6", "2019.4.", nil, []string{
-			"sized.png", "image.svg", "view.xlsx", "workbook.pptx", "custom.png", "custom.pdf", "custom.csv",
-		}},
-		{"3.19", "2023.1.", nil, []string{"sized.png", "image.svg", "custom.pdf", "custom.csv"}},
-		{"3.23", "2024.2.", nil, []string{"image.svg"}},
-		{"3.29", "2026.2.", nil, []string{}},
-		{"3.30", "2026.3.", []string{"--cloud"}, []string{}},
+		{"3.6", "2019.4.", nil, slices.Concat(formats, since323, []string{"view.xlsx", "west.xlsx", "workbook.pptx", "fresh workbook.pptx", "custom views"}),
+			[]string{"CustomViews.download", "CustomViews.populate_csv", "CustomViews.populate_image", "CustomViews.populate_pdf"}},
+		{"3.19", "2023.1.", nil, slices.Concat(formats, since323, []string{
+			"custom.svg", "custom.pdf", "lying custom.pdf", "custom.csv", "may custom.csv", "custom.json",
+		}), []string{}},
+		{"3.23", "2024.2.", nil, append(formats, "custom.svg"), []string{}},
+		{"3.29", "2026.2.", nil, nil, []string{}},
+		{"3.30", "2026.3.", []string{"--cloud"}, nil, []string{}},
 	} {
 		t.Run(test.version, func(t *testing.T) {
 			t.Parallel()
@@ -140,11 +160,12 @@ func TestPythonClient(t *testing.T) {
 			folder := t.TempDir()
 			got := pythonClient(t, python, tableau, folder)
 
-			if diff := cmp.Diff(test.unavailable, got.Unavailable); diff != "" {
+			sorted := cmpopts.SortSlices(strings.Compare)
+			if diff := cmp.Diff(test.unavailable, got.Unavailable, sorted, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("unavailable (-want +got):\n%s", diff)
 			}
 			for name, want := range files {
-				if slices.Contains(test.unavailable, name) {
+				if slices.Contains(test.unavailable, name) || strings.Contains(name, "custom") && slices.Contains(test.unavailable, "custom views") {
 					continue
 				}
 				if diff := cmp.Diff(want, exported(t, folder, name)); diff != "" {
@@ -152,7 +173,7 @@ func TestPythonClient(t *testing.T) {
 				}
 			}
 			got.check(t, test.version, test.release, tableau)
-			if !slices.Contains(test.unavailable, "custom.png") {
+			if !slices.Contains(test.unavailable, "custom views") {
 				want := []string{"West only", "Furniture / Draft", "My consumers", "Été 2026 – Est", "Technology"}
 				if diff := cmp.Diff(want, got.CustomViews); diff != "" {
 					t.Errorf("custom views (-want +got):\n%s", diff)
@@ -160,6 +181,12 @@ func TestPythonClient(t *testing.T) {
 				if diff := cmp.Diff([]string{"Overview", "Superstore", tableau["user"]}, got.CustomViewOf); diff != "" {
 					t.Errorf("custom view of (-want +got):\n%s", diff)
 				}
+				if got.Definition == nil && !slices.Contains(test.unavailable, "custom.json") {
+					t.Error("there is no definition of a custom view")
+				}
+			}
+			if diff := cmp.Diff(test.unused, got.Unused); diff != "" {
+				t.Errorf("exports of the library that were not tried (-want +got):\n%s", diff)
 			}
 			counts := countsOf(t, tableau["url"])
 			if counts.SignIns != 5 || counts.SignOuts != 4 || counts.Ended != 1 || counts.Live != 0 {
@@ -188,7 +215,15 @@ type pythonFacts struct {
 	Usage        bool
 	CustomViews  []string `json:"custom views"`
 	CustomViewOf []string `json:"custom view of"`
+	Definition   []string // the views that a custom view's definition is of
 	Unavailable  []string
+	Unused       []string
+	Options      map[string][]string   // parameters that were asked for, by the kind of options
+	Paper        map[string][2]float64 // sizes of pages, lying, by page type
+	OwnWorkbooks []string              `json:"own workbooks"`
+	DataSource   []string              `json:"data source"`
+	Revisions    []string
+	WithoutData  bool `json:"without data"` // a workbook without data is smaller
 
 	Beyond           string
 	UnknownFilter    string `json:"unknown filter"`
@@ -245,7 +280,23 @@ func (f pythonFacts) check(t *testing.T, version, release string, tableau map[st
 		"views of the other":      {n, f.ViewsOfTheSecond},
 		"two with a password":     {[]int{n, n}, f.WithPassword},
 		"wrong token":             {"401001", f.WrongToken},
-		"sheets":                  {[]string{"Overview", "Sales by Region", "Profit by Category", "Monthly Sales", "Top Customers", "Shipping"}, f.Sheets},
+		"workbooks of the user":   {f.Workbooks, f.OwnWorkbooks},
+		"data source":             {[]string{"Superstore / Orders", "Sales"}, f.DataSource},
+		"revisions":               {[]string{"1"}, f.Revisions},
+		"without data":            {true, f.WithoutData},
+		"options": {map[string][]string{
+			"CSVRequestOptions":   {"language", "maxAge", "vf_", "vf_Parameters."},
+			"ExcelRequestOptions": {"language", "maxAge", "vf_", "vf_Parameters."},
+			"ImageRequestOptions": {"format", "language", "maxAge", "resolution", "vf_", "vf_Parameters.", "vizHeight", "vizWidth"},
+			"PDFRequestOptions":   {"language", "maxAge", "orientation", "type", "vf_", "vf_Parameters.", "vizHeight", "vizWidth"},
+			"PPTXRequestOptions":  {"maxAge"},
+		}, f.Options},
+		"paper": {map[string][2]float64{
+			"a3": {1191, 842}, "a4": {842, 595}, "a5": {595, 420}, "b4": {1032, 729}, "b5": {729, 516},
+			"executive": {756, 522}, "folio": {936, 612}, "ledger": {792, 1224}, "legal": {1008, 612}, "letter": {792, 612},
+			"note": {720, 540}, "quarto": {780, 610}, "tabloid": {1224, 792}, "unspecified": {372, 222},
+		}, f.Paper},
+		"sheets": {[]string{"Overview", "Sales by Region", "Profit by Category", "Monthly Sales", "Top Customers", "Shipping"}, f.Sheets},
 	} {
 		if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -258,107 +309,5 @@ func (f pythonFacts) check(t *testing.T, version, release string, tableau map[st
 	}
 	if !slices.Contains(f.Workbooks, "Superstore") || !slices.Contains(f.Workbooks, "Market – Écoles") {
 		t.Errorf("the workbooks are %q", f.Workbooks)
-	}
-}
-
-// tabcmd is Tableau's command with a home of its own, where it keeps its
-// session.
-type tabcmd struct {
-	t             *testing.T
-	program, home string
-}
-
-// run runs a command that must succeed, and returns what it logged.
-func (c tabcmd) run(args ...string) string {
-	c.t.Helper()
-	out, err := c.try(args...)
-	if err != nil {
-		c.t.Fatalf("tabcmd %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
-func (c tabcmd) try(args ...string) (string, error) {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, c.program, args...)
-	cmd.Dir = c.home
-	cmd.Env = append(os.Environ(), "HOME="+c.home)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-// TestTabcmd runs Tableau's command-line client against stand-ins of several
-// versions.
-func TestTabcmd(t *testing.T) {
-	t.Parallel()
-	program := official(t, "tabcmd")
-	for _, test := range []struct {
-		version string
-		sizes   bool // before 3.23 the client refuses sizes, which export --png always sends
-	}{{"3.19", false}, {"3.29", true}} {
-		t.Run(test.version, func(t *testing.T) {
-			t.Parallel()
-			tableau := start(t, nil, "password", "tableau", "--addr", "127.0.0.1:0", "--api-version", test.version).facts
-			c := tabcmd{t, program, t.TempDir()}
-			// tabcmd writes the site's name in lower case.
-			login := []string{"login", "-s", tableau["url"], "-t", "Demo"}
-			token := []string{"--token-name", tableau["token name"], "--token-value", tableau["token secret"]}
-			c.run(append(login, token...)...)
-
-			if out := c.run("list", "workbooks", "-n"); !strings.Contains(out, "Superstore") || !strings.Contains(out, "Market") {
-				t.Errorf("list workbooks: %s", out)
-			}
-			c.run("list", "projects")
-			c.run("export", "Superstore/Overview", "--pdf", "--pagelayout", "landscape", "--pagesize", "a4", "-f", "export.pdf")
-			c.run("export", "Superstore/SalesbyRegion?Region=West&Sub-Category=Chairs", "--csv", "-f", "export.csv")
-			c.run("export", "Superstore/SalesbyRegion", "--csv", "--filter", "Region=East,West", "-f", "filter.csv")
-			c.run("get", "/views/Superstore/Overview.png?:refresh=yes", "-f", "get.png")
-			c.run("get", "/views/Superstore/Overview.pdf", "-f", "get.pdf")
-			c.run("get", "/views/Superstore/SalesbyRegion.csv", "-f", "get.csv")
-			c.run("get", "/workbooks/Superstore.twbx", "-f", "get.twbx")
-			files := map[string]content.Facts{
-				"export.pdf": {Pages: 1},
-				"export.csv": {Rows: 1},
-				"filter.csv": {Rows: 6},
-				"get.png":    {Width: 1000, Height: 800},
-				"get.pdf":    {Pages: 1},
-				"get.csv":    {Rows: 12},
-				"get.twbx":   {Pages: 1},
-			}
-			if test.sizes {
-				c.run("export", "Superstore/Overview?Region=West", "--png", "-f", "export.png")
-				c.run("export", "Superstore/Shipping", "--png", "--width", "500", "--height", "400", "--resolution", "standard", "-f", "sized.png")
-				files["export.png"] = content.Facts{Width: 2000, Height: 1600}
-				view := sample.ID("view", "demo", "Superstore/sheets/Overview")
-				c.run("export", "Superstore/Overview/"+sample.ID("customview", view, "West only")+"/Westonly", "--png", "-f", "custom.png")
-				files["custom.png"] = content.Facts{Width: 2000, Height: 1600}
-				files["sized.png"] = content.Facts{Width: 500, Height: 400}
-			}
-			for name, want := range files {
-				if diff := cmp.Diff(want, exported(t, c.home, name)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", name, diff)
-				}
-			}
-
-			wrong := []string{"--token-name", tableau["token name"], "--token-value", "wrong"}
-			if out, err := c.try(append(login, wrong...)...); err == nil {
-				t.Errorf("a wrong token signs in: %s", out)
-			}
-			// It does not keep passwords.
-			c.run("export", "Superstore/Overview", "--fullpdf", "--pagesize", "letter", "-f", "full.pdf",
-				"-s", tableau["url"], "-t", "Demo", "--username", tableau["user"], "--password", tableau["password"])
-			if got := exported(t, c.home, "full.pdf").Pages; got != 6 {
-				t.Errorf("the workbook's PDF has %d pages, want 6", got)
-			}
-			c.run("logout")
-			if _, err := os.Stat(filepath.Join(c.home, "tableau_auth.json")); err == nil {
-				t.Error("the session is still kept after logging out")
-			}
-			if n := countsOf(t, tableau["url"]).Calls["unknown"]; n != 0 {
-				t.Errorf("tabcmd asked %d times for what the stand-in does not know", n)
-			}
-		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 	t.Helper()
 	c := &cloud{t: t, pool: newUserPool(t), bucket: &bucket{asked: make(chan http.Header, 10)}}
 	log := slog.New(slog.DiscardHandler)
-	v, err := standalone.Open(t.Context(), standalone.Config{DataDir: t.TempDir(), Random: rand.Reader, Log: log})
+	v, err := standalone.Open(t.Context(), standalone.Config{DataDir: t.TempDir(), PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Random: rand.Reader, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func TestQueriesSearchTheirIndex(t *testing.T) {
 	}
 
 	// From site to site, and into the work and the lease of each.
-	plan := explain(t, s, workSites, micros(time.Now()))
+	plan := explain(t, s, workSites, micros(time.Now()), micros(time.Now()))
 	for _, step := range []string{
 		"SEARCH work USING COVERING INDEX work_by_site\n",
 		"SEARCH work USING COVERING INDEX work_by_site (site>?)",

@@ -262,12 +262,12 @@ func (s *Store) LeaseSignIn(ctx context.Context, fingerprint, holder string, now
 		if err != nil {
 			return err
 		}
-		if in.Holder != holder && in.LeaseUntil.After(now) {
+		if in.Holder != holder && in.Held(now) {
 			return connection.ErrLeaseHeld
 		}
 		in.Fence++
 		in.Holder, in.LeaseUntil, in.leasedAt = holder, utc(until), now
-		in.Recent = slices.DeleteFunc(in.Recent, func(t time.Time) bool { return !t.After(now.Add(-recentSignIns)) })
+		in.Recent = slices.DeleteFunc(in.Recent, func(t time.Time) bool { return now.Sub(t).Abs() >= recentSignIns })
 		in.Recent = append(in.Recent, now)
 		slices.SortFunc(in.Recent, time.Time.Compare)
 		leased = in
@@ -320,6 +320,9 @@ func (in *signIn) endLease() { in.Holder, in.LeaseUntil, in.leasedAt = "", time.
 // CountAttempt implements [connection.Store].
 func (s *Store) CountAttempt(ctx context.Context, key string, now, since time.Time, limit int) error {
 	return s.update(ctx, "counting an attempt", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE key = ? AND at > ?", key, micros(now.Add(now.Sub(since)))); err != nil {
+			return err
+		}
 		var count int
 		var oldest sql.NullInt64
 		if err := tx.QueryRowContext(ctx, `SELECT count(*), min(at) FROM

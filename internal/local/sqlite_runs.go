@@ -334,7 +334,7 @@ const workSites = `WITH RECURSIVE sites (site) AS (
 	)
 	SELECT site FROM sites WHERE site IS NOT NULL
 		AND EXISTS (SELECT 1 FROM work WHERE work.site = sites.site AND not_before <= ?1)
-		AND NOT EXISTS (SELECT 1 FROM site_leases AS l WHERE l.site = sites.site AND lease_until > ?1)`
+		AND NOT EXISTS (SELECT 1 FROM site_leases AS l WHERE l.site = sites.site AND lease_until > ?1 AND lease_until <= ?2)`
 
 // WorkSites implements [run.Store].
 func (s *Store) WorkSites(ctx context.Context, now time.Time) (sites []string, err error) {
@@ -343,7 +343,7 @@ func (s *Store) WorkSites(ctx context.Context, now time.Time) (sites []string, e
 			sites, err = nil, storeError("looking for sites with work", err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, workSites, micros(now))
+	rows, err := s.read.QueryContext(ctx, workSites, micros(now), micros(now.Add(run.LongestLease)))
 	if err != nil {
 		return nil, err
 	}
@@ -418,7 +418,7 @@ func (s *Store) LeaseSite(ctx context.Context, site, holder string, now, until t
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if heldBy != holder && heldUntil > micros(now) {
+		if heldBy != holder && heldUntil > micros(now) && heldUntil <= micros(now.Add(run.LongestLease)) {
 			return run.ErrLeaseHeld
 		}
 		lease.Fence++

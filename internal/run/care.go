@@ -12,11 +12,15 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 )
 
-// Care looks after the tokens once a day: it queues a sign-in for those that
-// idleness would end, and warns of those that come to their expiry.
+// Care looks after the connections each hour: it queues a sign-in for tokens that
+// idleness would end and for those that are past their end, warns of those that
+// come to it, and sees to it that no problem goes unheard and no run stays held
+// because a process stopped at the wrong moment.
 type Care struct {
 	Store       Store
 	Connections interface {
+		getter
+
 		// List reads in order of id, beginning behind the id after. The second
 		// result is the id to go on behind, "" at the end.
 		List(ctx context.Context, after string, limit int) ([]connection.Connection, string, error)
@@ -30,7 +34,7 @@ type Care struct {
 	Log  *slog.Logger
 }
 
-// Run makes the day's round. What fails for one connection does not stop the
+// Run makes a round. What fails for one connection does not stop the
 // others; the errors come joined.
 func (c *Care) Run(ctx context.Context) error {
 	now := c.Now()
@@ -54,35 +58,79 @@ func (c *Care) Run(ctx context.Context) error {
 }
 
 func (c *Care) look(ctx context.Context, conn connection.Connection, now time.Time) error {
-	work := false
-	if conn.KeepAliveDue(now) {
-		if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: KeepAlive, Ref: conn.ID, NotBefore: now}); err != nil {
-			return fmt.Errorf("queueing a sign-in: %w", err)
-		}
-		work = true
+	keep, err := c.keepAlive(ctx, conn, now)
+	if err != nil {
+		return err
 	}
-	if !conn.State.Works() {
-		// A broken connection is probed even if no run waits for it.
-		if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: Probe, Ref: conn.ID, NotBefore: conn.ProbeAt}); err != nil {
-			return fmt.Errorf("queueing a probe: %w", err)
-		}
+	release, err := c.probe(ctx, conn, now)
+	if err != nil {
+		return err
 	}
-	if w, ok := conn.Warn(now); ok {
-		if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, w.Of, w.Kind, conn.Notify,
-			Notice{Subject: w.Subject, Text: w.Text}, c.Now); err != nil {
-			return fmt.Errorf("writing a warning: %w", err)
-		}
-		work = true
-		if len(conn.Notify) > 0 {
-			if err := c.Connections.NoteWarned(ctx, conn, w); err != nil && !errors.Is(err, connection.ErrFenced) && !problem.Is(err, problem.NotFound) {
-				return fmt.Errorf("noting a warning: %w", err)
-			}
-		}
+	told, err := c.tell(ctx, conn, now)
+	if err != nil {
+		return err
 	}
-	if !work {
+	if !keep && !release && !told {
 		return nil
 	}
 	return c.Bell.Ring(ctx, conn.SiteKey())
+}
+
+// keepAlive queues a sign-in if one is due.
+func (c *Care) keepAlive(ctx context.Context, conn connection.Connection, now time.Time) (bool, error) {
+	if !conn.KeepAliveDue(now) {
+		return false, nil
+	}
+	if err := c.Store.PutWork(ctx, Work{Site: conn.SiteKey(), Kind: KeepAlive, Ref: conn.ID, NotBefore: now}); err != nil {
+		return false, fmt.Errorf("queueing a sign-in: %w", err)
+	}
+	return true, nil
+}
+
+// probe has a broken connection probed even if no run waits for it, and runs
+// released that one which works still holds.
+func (c *Care) probe(ctx context.Context, conn connection.Connection, now time.Time) (bool, error) {
+	if !conn.State.Works() {
+		return false, probeBroken(ctx, c.Store, c.Connections, conn.SiteKey(), conn, now)
+	}
+	held, err := c.Store.HeldCount(ctx, conn.SiteKey(), conn.ID)
+	if err != nil {
+		return false, fmt.Errorf("counting held runs: %w", err)
+	}
+	if held == 0 {
+		return false, nil
+	}
+	return true, putProbe(ctx, c.Store, conn.SiteKey(), conn.ID, now)
+}
+
+// tell writes the connection's people of its problem, and warns them of their
+// token's end.
+func (c *Care) tell(ctx context.Context, conn connection.Connection, now time.Time) (bool, error) {
+	told := false
+	if conn.Problem != nil {
+		if err := problemNotices(ctx, c.Store, nil, conn, c.Now); err != nil {
+			return false, err
+		}
+		told = true
+	}
+	w, ok := conn.Warn(now)
+	if !ok || len(conn.Notify) == 0 {
+		return told, nil
+	}
+	// Noted first: that is refused where the token was replaced since the list
+	// was read.
+	err := c.Connections.NoteWarned(ctx, conn, w)
+	if errors.Is(err, connection.ErrFenced) || problem.Is(err, problem.NotFound) {
+		return told, nil
+	}
+	if err != nil {
+		return told, fmt.Errorf("noting a warning: %w", err)
+	}
+	if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, w.Of, w.Kind, conn.Notify,
+		Notice{Subject: w.Subject, Text: w.Text}, c.Now); err != nil {
+		return told, fmt.Errorf("writing a warning: %w", err)
+	}
+	return true, nil
 }
 
 // createNotices makes the deliveries of a notice, one to each address.

@@ -17,10 +17,14 @@ import (
 )
 
 const (
-	// A site whose drain died is found by the first tick after its lease has
-	// run out, a minute later at worst, and is to be at work again within two.
-	siteLease = 40 * time.Second
-	siteRenew = 10 * time.Second
+	// A drain that died blocks its site for no more than half a minute: until
+	// its lease has run out, and a process that ticks every few seconds has
+	// seen it. The lease outlasts four renewals that fail. One that is lost all
+	// the same, to a slow store or a process that stood still, loses no work
+	// and doubles none: each write of a drain is refused once another has
+	// leased the site since.
+	siteLease = 25 * time.Second
+	siteRenew = 5 * time.Second
 
 	// lookAgain is how often a drain that waits for what it has in hand looks
 	// for work that has come since: a bell for a site that is leased goes
@@ -81,10 +85,10 @@ type Reports interface {
 
 // Connections gives the shared sessions; see [connection.Service].
 type Connections interface {
-	Get(ctx context.Context, id string) (connection.Connection, error)
+	getter
 	Do(ctx context.Context, id string, call connection.Call) error
 	Probe(ctx context.Context, id string) (bool, error)
-	Unreachable(ctx context.Context, id string, why error) (connection.Connection, error)
+	Unreachable(ctx context.Context, c connection.Connection, why error) (connection.Connection, error)
 	KeepAlive(ctx context.Context, id string) error
 
 	// NoteReleased notes in the connection's history which runs it holds no
@@ -179,7 +183,10 @@ func (d *drain) renew(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		err := d.Store.RenewSite(ctx, d.lease, d.Now().Add(siteLease))
+		// A renewal that hangs must not keep the next from being tried.
+		renewCtx, cancel := context.WithTimeout(ctx, siteRenew)
+		err := d.Store.RenewSite(renewCtx, d.lease, d.Now().Add(siteLease))
+		cancel()
 		if errors.Is(err, ErrFenced) {
 			d.stop(err)
 			return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,7 +128,7 @@ func TestExportsAtOnce(t *testing.T) {
 	})
 }
 
-// A drain lives longer than the site's lease of 40 s: it renews it.
+// A drain lives longer than the site's lease: it renews it.
 func TestLongDrainKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -147,6 +148,67 @@ func TestLongDrainKeepsItsLease(t *testing.T) {
 		}
 		w.wantMail("ana@example.com", 1)
 	})
+}
+
+// A drain dies right after it has leased the site. Another process, which ticks
+// every few seconds, has the site at work again within half a minute.
+func TestDeadDrainBlocksForHalfAMinute(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		inHand := w.start("r")
+		dying := &failing{store: w.store, forever: true, only: func(what string) bool { return what != "LeaseSite" }}
+		dying.left.Store(2) // it has taken the run in hand
+		w.wire(dying)
+		_ = w.drain.Site(w.Context(), site)
+		w.wantRunState(inHand, run.Running)
+
+		w.wire(w.store)
+		waiting := w.start("r")
+		w.liveEach(5*time.Second, 30*time.Second)
+		for _, id := range []string{inHand, waiting} {
+			w.wantRun(id, run.Delivered, "")
+		}
+		w.wantMail("ana@example.com", 2)
+	})
+}
+
+// A renewal that hangs, as over a connection that is gone, does not lose the
+// lease: the next one is made in time.
+func TestHangingRenewalKeepsTheLease(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.SetLatency(2 * time.Minute)
+		w.makeReport("r")
+		id := w.start("r")
+		w.wire(&hangingRenewal{store: w.store})
+		hanging := w.drain
+		w.wire(w.store)
+		done := make(chan error)
+		go func() { done <- hanging.Site(w.Context(), site) }()
+		for range 10 {
+			time.Sleep(5 * time.Second)
+			w.work() // another drain finds the site leased
+		}
+		w.succeed(<-done)
+		if r := w.wantRun(id, run.Delivered, ""); r.Resumed != 0 {
+			w.Errorf("got a run resumed %d times, want none", r.Resumed)
+		}
+	})
+}
+
+// hangingRenewal is a store whose first renewal of a lease is never answered.
+type hangingRenewal struct {
+	store
+	renewals atomic.Int64
+}
+
+func (h *hangingRenewal) RenewSite(ctx context.Context, lease run.Lease, until time.Time) error {
+	if h.renewals.Add(1) == 1 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.store.RenewSite(ctx, lease, until)
 }
 
 // A drain that was stopped for a while, as a process is whose machine sleeps,

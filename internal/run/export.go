@@ -47,7 +47,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	proof := ""
 	if what.RequireFilterProof {
 		var err error
-		if proof, err = d.prove(ctx, r, what, proofs); err != nil {
+		if proof, err = d.prove(ctx, c, what, proofs); err != nil {
 			return File{}, err
 		}
 	}
@@ -59,7 +59,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	defer discard(tmp)
 
 	e := exported{request: exportRequest(what), file: tmp, what: what}
-	err = d.tryOften(ctx, r, func() error { return d.exportOnce(ctx, r.ConnectionID, &e) })
+	err = d.tryOften(ctx, c, func() error { return d.exportOnce(ctx, c.ID, &e) })
 	if err != nil {
 		return File{}, err
 	}
@@ -84,8 +84,8 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 }
 
 // tryOften makes tries until one succeeds or the rest is in vain, with pauses
-// in between.
-func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
+// in between. The connection is as it was before the first.
+func (d *drain) tryOften(ctx context.Context, c connection.Connection, once func() error) error {
 	tries := tries{}
 	for {
 		err := once()
@@ -93,7 +93,7 @@ func (d *drain) tryOften(ctx context.Context, r Run, once func() error) error {
 			return nil
 		}
 		tries.add(err)
-		pause, verdict := d.judge(ctx, r, err, tries)
+		pause, verdict := d.judge(ctx, c, err, tries)
 		if verdict != nil {
 			return verdict
 		}
@@ -254,7 +254,7 @@ func exportRequest(c report.Content) tableau.ExportRequest {
 
 // judge says what a failed try means: a pause before the next one, or the
 // error that ends the run's present try.
-func (d *drain) judge(ctx context.Context, r Run, err error, tries tries) (time.Duration, error) {
+func (d *drain) judge(ctx context.Context, c connection.Connection, err error, tries tries) (time.Duration, error) {
 	var (
 		broken  *connection.BrokenError
 		busy    *connection.BusyError
@@ -275,7 +275,7 @@ func (d *drain) judge(ctx context.Context, r Run, err error, tries tries) (time.
 		}
 		return tries.backoff(), nil
 	case errors.As(err, &failed):
-		return d.judgeTableau(ctx, r, failed, tries)
+		return d.judgeTableau(ctx, c, failed, tries)
 	case problem.Is(err, problem.NotFound):
 		return 0, &neverError{message: "Its connection was deleted.", err: err}
 	case problem.Is(err, problem.Invalid): // it cannot be asked for
@@ -284,18 +284,18 @@ func (d *drain) judge(ctx context.Context, r Run, err error, tries tries) (time.
 	return 0, err
 }
 
-func (d *drain) judgeTableau(ctx context.Context, r Run, err *tableau.Error, tries tries) (time.Duration, error) {
+func (d *drain) judgeTableau(ctx context.Context, c connection.Connection, err *tableau.Error, tries tries) (time.Duration, error) {
 	last := tries.all >= maxTries
 	switch {
 	case unreachable(err) && (last || !err.Retry):
-		c, stateErr := d.Connections.Unreachable(ctx, r.ConnectionID, err)
+		latest, stateErr := d.Connections.Unreachable(ctx, c, err)
 		if stateErr != nil {
 			return 0, errors.Join(stateErr, err)
 		}
-		if c.State.Works() { // another credential by now
+		if latest.State.Works() { // another credential by now
 			return 0, &laterError{message: err.Message(), err: err}
 		}
-		return 0, errors.Join(&connection.BrokenError{Connection: c}, err)
+		return 0, errors.Join(&connection.BrokenError{Connection: latest}, err)
 	case err.Cause == tableau.SessionEnded && !last:
 		return tries.backoff(), nil
 	case err.Cause == tableau.SessionEnded:

@@ -310,11 +310,16 @@ func (w *world) customView(name string) (id string) {
 	return id
 }
 
+func (w *world) stored(id string) connection.Connection {
+	w.Helper()
+	c, err := w.store.Connection(w.Context(), id)
+	w.succeed(err)
+	return c
+}
+
 func (w *world) state() connection.State {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), "c")
-	w.succeed(err)
-	return c.State
+	return w.stored("c").State
 }
 
 func (w *world) succeed(err error) {

@@ -51,6 +51,10 @@ func (d *drain) probe(ctx context.Context, w Work) error {
 		return fmt.Errorf("probing the connection: %w", err)
 	case !c.State.Works():
 		return d.noteBroken(ctx, c)
+	default:
+		if err := problemNotices(ctx, d.Store, &d.lease, c, d.Now); err != nil {
+			return err
+		}
 	}
 	if err := d.release(ctx, w.Ref); err != nil {
 		return err
@@ -67,16 +71,49 @@ func (d *drain) probe(ctx context.Context, w Work) error {
 }
 
 func (d *drain) probeAt(ctx context.Context, connectionID string, at time.Time) error {
-	if err := d.Store.PutWork(ctx, Work{Site: d.lease.Site, Kind: Probe, Ref: connectionID, NotBefore: at}); err != nil {
+	return putProbe(ctx, d.Store, d.lease.Site, connectionID, at)
+}
+
+func putProbe(ctx context.Context, store Store, site, connectionID string, at time.Time) error {
+	if err := store.PutWork(ctx, Work{Site: site, Kind: Probe, Ref: connectionID, NotBefore: at}); err != nil {
 		return fmt.Errorf("noting a probe: %w", err)
 	}
 	return nil
 }
 
+// probeBroken has a connection that was read broken probed when it is time. If
+// somebody has mended it since, it is looked at now: the time just written may
+// stand in the place of theirs.
+func probeBroken(ctx context.Context, store Store, connections getter, site string, c connection.Connection, now time.Time) error {
+	if err := putProbe(ctx, store, site, c.ID, c.ProbeAt); err != nil {
+		return err
+	}
+	latest, err := connections.Get(ctx, c.ID)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the connection: %w", err)
+	case !latest.State.Works():
+		return nil
+	}
+	return putProbe(ctx, store, site, c.ID, now)
+}
+
+// getter reads connections.
+type getter interface {
+	// Get reads one, consistently. NotFound when there is none.
+	Get(ctx context.Context, id string) (connection.Connection, error)
+}
+
 // keepAlive makes a sign-in for a token's own sake. One that fails is tried
-// again by the next round of care, unless the credential is dead.
+// again by the next round of care, unless it shows that the connection is
+// broken.
 func (d *drain) keepAlive(ctx context.Context, w Work) error {
-	err := d.Connections.KeepAlive(ctx, w.Ref)
+	c, err := d.Connections.Get(ctx, w.Ref)
+	if err == nil {
+		err = d.tryOften(ctx, c, func() error { return d.Connections.KeepAlive(ctx, c.ID) })
+	}
 	var broken *connection.BrokenError
 	if errors.As(err, &broken) {
 		if err := d.noteBroken(ctx, broken.Connection); err != nil {

@@ -148,6 +148,33 @@ func TestUnreachableHoldsRuns(t *testing.T) {
 	})
 }
 
+// The server does not answer while somebody enters a credential: what failed
+// with the old one says nothing of the new one, and the run goes on with it.
+func TestEditedWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.network.down.Store(true)
+		done := make(chan error)
+		go func() { done <- w.drain.Site(w.Context(), site) }()
+		time.Sleep(5 * time.Second) // between two tries
+		w.network.down.Store(false)
+		_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.network.down.Store(true)
+		w.succeed(<-done)
+		w.wantRun(id, run.Queued, "cannot be reached")
+		if got := w.state(); got != connection.Connected {
+			w.Errorf("got %s, want what the edit left", got)
+		}
+		w.network.down.Store(false)
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail(ops, 0)
+	})
+}
+
 // Somebody mends the connection after the drain has seen it broken and before
 // it has put the run aside: the run must not wait for the next day's probe.
 func TestMendedWhileARunIsHeld(t *testing.T) {
@@ -176,6 +203,67 @@ func TestMendedWhileARunIsHeld(t *testing.T) {
 		w.wantRun(id, run.Delivered, "")
 		w.wantIdle()
 	})
+}
+
+// A drain's probe has seen the connection broken when somebody mends it: that
+// the next probe is in a day must not undo that the runs are looked at now.
+func TestMendedWhileAProbeIsPutOff(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Held, "")
+		s := &hooked{store: w.store}
+		s.moveWork = func() { // to the next probe's time
+			s.moveWork = nil
+			_, err := w.connections.Edit(w.Context(), "c", w.newCredential())
+			w.succeed(err)
+		}
+		w.wire(s)
+		w.live(25 * time.Hour)
+		if s.moveWork != nil {
+			w.Fatal("there was no probe")
+		}
+		if r := w.wantRun(id, run.Delivered, ""); r.FinishedAt.Sub(r.ReleasedAt) > time.Minute || time.Since(r.ReleasedAt) < 50*time.Minute {
+			w.Errorf("the run was released at %v and finished at %v, want both when the connection was mended", r.ReleasedAt, r.FinishedAt)
+		}
+		w.wantIdle()
+	})
+}
+
+// Care has read the connection, broken, when somebody mends it.
+func TestMendedWhileCareLooks(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.tableau.RevokeTokens("")
+		w.live(2 * time.Minute)
+		w.wantRun(id, run.Held, "")
+		old := listed{w.connections, nil}
+		var err error
+		old.list, _, err = w.connections.List(w.Context(), "", 10)
+		w.succeed(err)
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.care.Connections = old
+		w.succeed(w.care.Run(w.Context()))
+		w.live(time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantIdle()
+	})
+}
+
+// listed gives connections as they were listed before.
+type listed struct {
+	*connection.Service
+	list []connection.Connection
+}
+
+func (l listed) List(context.Context, string, int) ([]connection.Connection, string, error) {
+	return l.list, "", nil
 }
 
 // A run is held while the drain drops the probe whose release did not see it.
@@ -208,6 +296,14 @@ type hooked struct {
 	store
 	updateRun func(run.Run)
 	dropWork  func()
+	moveWork  func()
+}
+
+func (h *hooked) PutWork(ctx context.Context, w run.Work) error {
+	if h.moveWork != nil && w.Kind == run.Probe {
+		h.moveWork()
+	}
+	return h.store.PutWork(ctx, w)
 }
 
 func (h *hooked) UpdateRun(ctx context.Context, lease *run.Lease, r run.Run) (run.Run, error) {
@@ -258,7 +354,7 @@ func TestBrokenConnectionBesideAWorkingOne(t *testing.T) {
 		w.makeReport("good")
 		w.makeReport("bad", func(r *report.Report) { r.ConnectionID = "other" }, to(email("mail", "rui@example.com")))
 		bad := w.start("bad")
-		_, err = w.connections.Unreachable(w.Context(), "other", &tableau.Error{Cause: tableau.Unreachable})
+		_, err = w.connections.Unreachable(w.Context(), w.stored("other"), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		good := w.start("good")
 		w.work()
@@ -345,11 +441,127 @@ func TestKeepAliveFindsADeadToken(t *testing.T) {
 	})
 }
 
+// A connection that a person's test finds broken, or disturbed, is told of
+// although no report is due.
+func TestProblemsAreToldWhoeverFindsThem(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.tableau.RevokeTokens("")
+		_, err := w.connections.Test(w.Context(), "c")
+		if err == nil {
+			w.Fatal("a revoked token passed a test")
+		}
+		w.live(2 * time.Minute)
+		if text := w.wantMail(ops, 1)[0].Text; !strings.Contains(text, "refuses the personal access token") {
+			w.Errorf("got %q, want what is wrong", text)
+		}
+		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
+		w.succeed(err)
+		w.live(2 * time.Minute)
+		w.wantIdle()
+		w.wantMail(ops, 1)
+	})
+}
+
+// Another program signs in with the token again and again. People hear of it
+// once; and once more when it has been mended and comes back on another day.
+func TestTokenUsedElsewhereIsToldOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		token := w.newToken("shared")
+		_, err := w.connections.Edit(w.Context(), "c", connection.Edit{Credential: token})
+		w.succeed(err)
+		for i := range 2 {
+			for range 4 { // the run signs in, and its session is ended
+				w.start("r")
+				w.live(0)
+				w.signInElsewhere(*token)
+			}
+			w.start("r")
+			w.live(2 * time.Minute)
+			if got := w.stored("c"); got.State != connection.Connected || got.Problem == nil || got.Problem.Code != connection.CodeTokenUsedElsewhere {
+				w.Fatalf("got %s, %+v, want a token that is used elsewhere", got.State, got.Problem)
+			}
+			mails := w.wantMail(ops, i+1)
+			if text := mails[i].Text; !strings.Contains(text, "a token of its own") || !strings.Contains(text, "still run") {
+				w.Errorf("got %q, want what to do and what becomes of the reports", text)
+			}
+			w.succeed(w.care.Run(w.Context()))
+			w.live(30 * time.Minute) // it lasts: the runs are delivered, and it is mended
+			for range 2 {
+				w.start("r")
+				w.live(11 * time.Minute)
+			}
+			if got := w.stored("c"); got.Problem != nil {
+				w.Errorf("got %+v, want no problem", got.Problem)
+			}
+			w.wantMail(ops, i+1)
+			w.wantIdle()
+			time.Sleep(day)
+		}
+		for _, r := range w.runsOf("r") {
+			w.wantRun(r.ID, run.Delivered, "")
+		}
+	})
+}
+
+// signInElsewhere does what another program with the same token does.
+func (w *world) signInElsewhere(token tableau.Credential) {
+	w.Helper()
+	client, err := tableau.NewClient(serverURL, tableau.Options{Transport: w.network, Now: time.Now})
+	w.succeed(err)
+	_, err = client.SignIn(w.Context(), token, w.tableau.Site())
+	w.succeed(err)
+}
+
+// The sign-in for the token's own sake does not reach the server: people hear of
+// it while there is time to save the token.
+func TestKeepAliveFindsTheServerAway(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		time.Sleep(7 * day)
+		w.network.down.Store(true)
+		w.succeed(w.care.Run(w.Context()))
+		w.live(time.Minute)
+		if got := w.state(); got != connection.Unreachable {
+			w.Errorf("got %s, want an unreachable server", got)
+		}
+		w.wantMail(ops, 1)
+		w.network.down.Store(false)
+		w.live(3 * time.Minute)
+		if c := w.stored("c"); c.State != connection.Connected || time.Since(c.TokenLife.LastUsedAt) > time.Hour {
+			w.Errorf("got %s, last used %v, want a probe to have signed in", c.State, c.TokenLife.LastUsedAt)
+		}
+		w.wantMail(ops, 1)
+		w.wantIdle()
+	})
+}
+
+// Whatever happened, no run stays held by a connection that works.
+func TestCareReleasesForgottenRuns(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		r, _ := w.get(id)
+		r.State, r.HeldAt = run.Held, time.Now()
+		_, err := w.store.UpdateRun(w.Context(), nil, r)
+		w.succeed(err)
+		w.live(time.Hour)
+		w.wantRun(id, run.Held, "")
+		w.succeed(w.care.Run(w.Context()))
+		w.live(0)
+		w.wantRun(id, run.Delivered, "")
+		w.wantIdle()
+	})
+}
+
 // Care sees a connection that broke while nobody's run met it.
 func TestCareProbesBrokenConnections(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		_, err := w.connections.Unreachable(w.Context(), "c", &tableau.Error{Cause: tableau.Unreachable})
+		_, err := w.connections.Unreachable(w.Context(), w.stored("c"), &tableau.Error{Cause: tableau.Unreachable})
 		w.succeed(err)
 		time.Sleep(time.Hour)
 		w.succeed(w.care.Run(w.Context()))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/report"
@@ -19,26 +20,48 @@ func (d *drain) notices(ctx context.Context, what, version, kind string, to []st
 
 // noteBroken has a broken connection probed, and tells its people.
 func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
-	if err := d.probeAt(ctx, c.ID, c.ProbeAt); err != nil {
+	if err := probeBroken(ctx, d.Store, d.Connections, d.lease.Site, c, d.Now()); err != nil {
 		return err
 	}
+	return problemNotices(ctx, d.Store, &d.lease, c, d.Now)
+}
+
+// problemNotices tells the connection's people of its problem, if it has one.
+// A connection that broke, was mended and broke again is told of anew. That a
+// token is used elsewhere, which only delays reports, is told once a day at
+// most, since it comes and goes with what the other does.
+func problemNotices(ctx context.Context, store Store, lease *Lease, c connection.Connection, clock func() time.Time) error {
 	p := c.Problem
 	if p == nil {
 		return nil
 	}
+	kind := fmt.Sprintf("%s.%d", p.Code, p.Since.Unix())
+	if c.State.Works() {
+		kind = fmt.Sprintf("%s.%s", p.Code, p.Since.UTC().Format(time.DateOnly))
+	}
+	return createNotices(ctx, store, lease, c.SiteKey(), c.ID, c.CredentialVersion, kind, c.Notify, problemNotice(c), clock)
+}
+
+func problemNotice(c connection.Connection) Notice {
+	p, works := c.Problem, c.State.Works()
 	var b strings.Builder
-	fmt.Fprintf(&b, "The connection %q (%s, site %q) does not work.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
+	if works {
+		fmt.Fprintf(&b, "The connection %q (%s, site %q) is disturbed.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
+	} else {
+		fmt.Fprintf(&b, "The connection %q (%s, site %q) does not work.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
+	}
 	for i, cause := range p.Causes {
 		if i == 0 {
 			b.WriteString("\nWhat it may be, the likeliest first:\n")
 		}
 		fmt.Fprintf(&b, "\n%d. %s\n   %s\n", i+1, cause.Message, cause.Remedy)
 	}
-	b.WriteString("\nReports of this connection are held, none is lost. They are delivered once the connection works again.\n")
-	// A connection that broke, was mended and broke again is told of anew.
-	kind := fmt.Sprintf("%s.%d", p.Code, p.Since.Unix())
-	return d.notices(ctx, c.ID, c.CredentialVersion, kind, c.Notify,
-		Notice{Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name), Text: b.String()})
+	if works {
+		b.WriteString("\nReports of this connection still run, but each may have to wait for ten minutes or more.\n")
+	} else {
+		b.WriteString("\nReports of this connection are held, none is lost. They are delivered once the connection works again.\n")
+	}
+	return Notice{Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name), Text: b.String()}
 }
 
 // maxTold is how many deliveries that failed a notice names.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
@@ -43,7 +44,7 @@ func (p *proofs) get(what report.Content) *proof {
 // prove asks Tableau's own data whether it applies the content's filters, and
 // gives what was found, for people. Whatever is less than a proof is a failure
 // for good: what might hold other people's numbers is not sent.
-func (d *drain) prove(ctx context.Context, r Run, what report.Content, proofs *proofs) (string, error) {
+func (d *drain) prove(ctx context.Context, c connection.Connection, what report.Content, proofs *proofs) (string, error) {
 	p := proofs.get(what)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,8 +53,8 @@ func (d *drain) prove(ctx context.Context, r Run, what report.Content, proofs *p
 	}
 	request := exportRequest(what)
 	var found tableau.FilterProof
-	err := d.tryOften(ctx, r, func() error {
-		return d.inSlot(ctx, r.ConnectionID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
+	err := d.tryOften(ctx, c, func() error {
+		return d.inSlot(ctx, c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
 			return withCurrentID(ctx, client, session, what, &request, func() (err error) {
 				found, err = client.ProveFilters(ctx, session, request)
 				return err

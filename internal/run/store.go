@@ -60,7 +60,7 @@ type Store interface {
 	UpdateDelivery(ctx context.Context, lease *Lease, d Delivery) (Delivery, error)
 
 	// WorkSites names the sites that have work not before now or earlier, not
-	// held, and no lease that runs at now.
+	// held, and no lease that holds at now.
 	WorkSites(ctx context.Context, now time.Time) ([]string, error)
 
 	// Work reads a site's work that is not held and due at now, the earliest
@@ -89,7 +89,8 @@ type Store interface {
 
 	// LeaseSite makes holder the only drain of a site until the time given,
 	// with a fence above all earlier ones. [ErrLeaseHeld] while another's
-	// lease runs at now.
+	// lease holds at now: while its end is to come, and no further ahead than
+	// [LongestLease].
 	LeaseSite(ctx context.Context, site, holder string, now, until time.Time) (Lease, error)
 
 	// RenewSite moves the end of a lease. [ErrFenced] when it was lost or
@@ -114,6 +115,10 @@ type Lease struct {
 	Fence  int64
 	Until  time.Time
 }
+
+// LongestLease is more than any lease of a site runs for. One that would run for
+// longer yet was taken by a clock that was wrong.
+const LongestLease = 2 * time.Minute
 
 // Work is one thing that a site's drain has to do. The store holds it; a bell
 // only says that there is some.

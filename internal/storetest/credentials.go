@@ -24,6 +24,7 @@ func Credentials(t *testing.T, open func(t *testing.T) Store) {
 	for name, check := range map[string]func(d *desk){
 		"edits race":                            editsRace,
 		"an edit races with the session":        editRacesSession,
+		"everything at once":                    crowd,
 		"a crash in connecting":                 func(d *desk) { d.atEachFailure(connecting()) },
 		"a crash in an edit":                    func(d *desk) { d.atEachFailure(editing(true)) },
 		"a crash in an edit of the same token":  func(d *desk) { d.atEachFailure(editing(false)) },

@@ -24,6 +24,7 @@ func signInChecks() []check {
 		{"a late holder stores no session", signInLateHolder},
 		{"a session of an old credential is refused", signInOldCredential},
 		{"a session races with a new credential", signInCredentialRace},
+		{"what a clock far ahead wrote does not hold", signInClockAhead},
 		{"a release frees the lease", signInRelease},
 		{"a release takes back what did not count", signInReleaseUncounted},
 		{"leases follow their model", signInModel},
@@ -198,6 +199,23 @@ func signInCredentialRace(t *testing.T, s Store) {
 	}
 }
 
+// A machine's clock was set back by an hour after its process died.
+func signInClockAhead(t *testing.T, s Store) {
+	now := start()
+	late := lease(t, s, "token", "dead", now.Add(time.Hour))
+	if late.Held(now) {
+		t.Error("a lease that runs for an hour yet is told to be held")
+	}
+	in := lease(t, s, "token", "b", now)
+	same(t, in.Recent, []time.Time{now}) // an hour ahead is not within ten minutes
+	if in.Fence <= late.Fence {
+		t.Errorf("got the fence %d after %d", in.Fence, late.Fence)
+	}
+	// Clocks that differ a little do not take a lease from one another.
+	_, err := s.LeaseSignIn(t.Context(), "token", "c", now.Add(-time.Minute), now)
+	wantError(t, err, connection.ErrLeaseHeld)
+}
+
 func signInRelease(t *testing.T, s Store) {
 	now := start()
 	first := lease(t, s, "token", "a", now)
@@ -294,6 +312,7 @@ func attemptChecks() []check {
 		{"attempts at once do not pass the limit", attemptRace},
 		{"an attempt can be taken back", attemptForget},
 		{"attempts are counted for a day", attemptCount},
+		{"attempts of a clock far ahead do not count", attemptClockAhead},
 	}
 }
 
@@ -349,6 +368,19 @@ func attemptForget(t *testing.T, s Store) {
 	succeed(t, count(now.Add(65*time.Second))) // the first has left the window
 	wantKind(t, count(now.Add(66*time.Second)), problem.TooMany)
 	wantKind(t, s.CountAttempt(t.Context(), "bob", now, now.Add(-time.Minute), 1), problem.TooMany)
+}
+
+func attemptClockAhead(t *testing.T, s Store) {
+	now := start()
+	count := func(now time.Time) error {
+		return s.CountAttempt(t.Context(), "ada", now, now.Add(-10*time.Minute), 2)
+	}
+	for range 2 {
+		succeed(t, count(now.Add(time.Hour)))
+	}
+	succeed(t, count(now))
+	succeed(t, count(now.Add(time.Minute))) // another process, whose clock is a little ahead
+	wantKind(t, count(now), problem.TooMany)
 }
 
 func attemptCount(t *testing.T, s Store) {

@@ -17,6 +17,7 @@ func siteLeaseChecks() []check {
 		{"of leases taken at once one wins", siteLeaseRace},
 		{"a lease is renewed", siteRenew},
 		{"a lease is released", siteRelease},
+		{"a lease of a clock far ahead does not hold", siteClockAhead},
 		{"a late drain writes nothing", siteFence},
 		{"a drain races with its successor", siteFenceRace},
 		{"leases follow their model", siteLeaseModel},
@@ -105,6 +106,24 @@ func siteRelease(t *testing.T, s Store) {
 	succeed(t, s.ReleaseSite(t.Context(), second))
 	succeed(t, s.ReleaseSite(t.Context(), run.Lease{Site: "never leased", Holder: "a", Fence: 1}))
 	leaseSite(t, s, "never leased", "a", now)
+}
+
+// A machine's clock was set back by an hour after its process died.
+func siteClockAhead(t *testing.T, s Store) {
+	now := start()
+	storeRun(t, s, newRun("r", "site"))
+	dead := leaseSite(t, s, "site", "dead", now.Add(time.Hour))
+	wantSites(t, s, now, "site")
+	next := leaseSite(t, s, "site", "b", now)
+	if next.Fence <= dead.Fence {
+		t.Errorf("got the fence %d after %d", next.Fence, dead.Fence)
+	}
+	wantError(t, s.RenewSite(t.Context(), dead, now.Add(time.Hour)), run.ErrFenced)
+	wantSites(t, s, now)
+	// Clocks that differ a little do not take a lease from one another.
+	_, err := s.LeaseSite(t.Context(), "site", "c", now.Add(-time.Minute), now)
+	wantError(t, err, run.ErrLeaseHeld)
+	wantSites(t, s, now.Add(-time.Minute))
 }
 
 func siteFence(t *testing.T, s Store) {

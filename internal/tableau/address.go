@@ -1,12 +1,9 @@
 package tableau
 
 import (
-	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -37,38 +34,26 @@ const (
 	maxName    = 512
 )
 
-// Hosts of Tableau Cloud, and of the service that has no REST API.
-const (
-	cloudHost  = "online.tableau.com"
-	publicHost = "public.tableau.com"
-)
-
-// isTableauCloud reports whether a host is one of Tableau Cloud's pods, or the
-// address that leads to them.
-func isTableauCloud(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == cloudHost || strings.HasSuffix(host, "."+cloudHost)
-}
-
-// NormalizeServerURL reads a server's address in any form that people paste:
-// with or without scheme, with a path or the whole address of a view. It gives
-// "https://host[:port]" (or http://, if that was written), without a default
-// port, and the site's slug when the address names one. The error is a
-// [*problem.Error] about the field "server_url".
-func NormalizeServerURL(s string) (server, site string, err error) {
-	parts, message := splitAddress(s, true)
-	if message != "" {
-		return "", "", problem.InvalidField("server_url", message)
-	}
-	site, _, _ = cutSite(parts.segments)
-	return parts.server, site, nil
-}
-
 // ParseAddress reads the address of a view or workbook in the forms in which
 // people copy it: from the browser, from Tableau's share dialog, from an embed
-// code, with or without server, or the content URL itself. Names are decoded;
-// display options, such as :iid, and one-time tickets are dropped. The error is
-// a [*problem.Error] about the field "view" that says what to paste instead.
+// code, with or without server, or the content URL itself.
+//
+//	…/#/site/acme/views/Superstore/Overview?:iid=1   also without #, or /site/acme for the default site
+//	…/t/acme/views/Superstore/Overview?Region=West   filters are kept, options such as :embed are not
+//	…/views/Superstore/Overview.png                  the end is a hint at a format, as is :format=pdf
+//	…/views/Superstore/Overview/3fa85f64-…/MyView    a custom view, by its id
+//	…/views/Superstore/Overview/jsmith/MyView        a custom view, by its owner and name
+//	…/trusted/TICKET/t/acme/views/…                  the one-time ticket is dropped
+//	…/#/site/acme/authoring/Superstore/Overview      a view that is being edited
+//	…/#/site/acme/workbooks/10222/views              a workbook, by the number of its page
+//	…/t/acme/workbooks/Superstore.twbx               a workbook, by its content URL
+//	Superstore/sheets/Overview, Superstore/Overview  the content URL
+//
+// Names are decoded once. The error is a [*problem.Error] about the field "view"
+// that says what to paste instead: for pages of projects, addresses by a number
+// that the REST API does not know, Tableau Public, and what is no address.
+// Source: Tableau Help on the structure of embed code, and the addresses that
+// Tableau's pages have.
 func ParseAddress(s string) (Address, error) {
 	parts, message := splitAddress(s, false)
 	if message == "" {
@@ -138,13 +123,14 @@ type addressParts struct {
 var (
 	schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 	uuidPattern   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	hostPattern   = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM_-]*[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM_-]*[\pL\pN\pM])?)*$`)
 )
 
 // splitAddress takes an address apart. With wantServer it must name a server.
 // The second result says what is wrong, and is empty if nothing is.
 func splitAddress(s string, wantServer bool) (addressParts, string) {
-	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u200B\uFEFF", r) })
+	s = strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u201C\u201D\u2018\u2019\u200B\uFEFF", r)
+	})
 	switch {
 	case s == "" && wantServer:
 		return addressParts{}, msgEmptyServer
@@ -179,7 +165,11 @@ func splitAddress(s string, wantServer bool) (addressParts, string) {
 	}
 
 	// Tableau's pages have path and query in the fragment; a fragment of
-	// another form is the state of an embedded view.
+	// another form is the state of an embedded view. Some mail programs encode
+	// its sign.
+	if page, encoded := strings.CutPrefix(rest, "/%23/"); encoded {
+		rest = "/#/" + page
+	}
 	path, fragment, _ := strings.Cut(rest, "#")
 	if strings.HasPrefix(fragment, "/") {
 		path, _, _ = strings.Cut(fragment, "#")
@@ -216,68 +206,6 @@ func startsWithHost(s string) bool {
 	}
 	next, _, _ := strings.Cut(rest, "/")
 	return slices.Contains([]string{"views", "t", "site", "workbooks", "authoring", "trusted"}, next)
-}
-
-// cutServer reads host and port off the front of an address.
-func cutServer(scheme, s string) (server, rest, message string) {
-	authority := s
-	if end := strings.IndexAny(s, `/?#\`); end >= 0 {
-		authority, rest = s[:end], s[end:]
-	}
-	if strings.Contains(authority, "@") {
-		return "", "", msgUserInfo
-	}
-	host, port := authority, ""
-	if colon := strings.LastIndexByte(authority, ':'); colon >= 0 && !strings.HasSuffix(authority, "]") {
-		host, port = authority[:colon], authority[colon+1:]
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if inner, isBracketed := strings.CutPrefix(host, "["); isBracketed {
-		addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
-		if err != nil || !addr.Is6() || addr.Zone() != "" || !strings.HasSuffix(inner, "]") {
-			return "", "", msgBadServer
-		}
-		host = addr.String()
-	} else if !hostPattern.MatchString(host) || len(host) > 253 {
-		return "", "", msgBadServer
-	}
-	if host == publicHost {
-		return "", "", msgPublic
-	}
-	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return "", "", msgBadServer
-		}
-		port = strconv.FormatUint(n, 10)
-	}
-	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		return scheme + "://" + host, rest, ""
-	}
-	return scheme + "://" + net.JoinHostPort(host, port), rest, ""
-}
-
-// baseURL gives the normalised "scheme://host[:port]" of an address that is
-// absolute.
-func baseURL(u *url.URL) string {
-	server, _, message := cutServer(strings.ToLower(u.Scheme), u.Host)
-	if message != "" {
-		return u.Scheme + "://" + u.Host
-	}
-	return server
-}
-
-// plainAllowed reports whether credentials may go to a base URL, as far as its
-// scheme is concerned.
-func plainAllowed(base string, allow func(host string) bool) bool {
-	u, err := url.Parse(base)
-	if err != nil {
-		return false
-	}
-	return u.Scheme == "https" || u.Scheme == "http" && allow(u.Hostname())
 }
 
 // cutSite reads the site off the front of a path: /site/x or /t/x, after a
@@ -391,6 +319,7 @@ func parseQuery(query string) (filters []Filter, format Format) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
 		key, value = unescapeQuery(key), unescapeQuery(value)
+		key = strings.TrimPrefix(key, filterQueryKey) // of an address of the REST API
 		if key == ":format" {
 			switch f := Format(strings.ToLower(value)); f {
 			case PNG, PDF, CSV, XLSX:

@@ -68,6 +68,7 @@ func TestParseAddress(t *testing.T) {
 		// Filters.
 		{host + "/views/Superstore/Overview?Region=West&:format=pdf", view(host, "", true, format(tableau.PDF), filtered("Region", "West"))},
 		{host + "/#/site/x/views/Superstore/Overview?Region=West,East&Sub%20Category=A%26B+C&:iid=3", view(host, "x", true, filtered("Region", "West|East", "Sub Category", "A&B C"))},
+		{host + "/views/Superstore/Overview?vf_Region=West&vf_=x", view(host, "", true, filtered("Region", "West"))}, // as the REST API has them
 		{host + "/views/Superstore/Overview?Region=West%2CEast&Region=South", view(host, "", true, filtered("Region", "West|East|South"))},
 		{host + `/views/Superstore/Overview?Name=Smith\,%20Jane,Doe`, view(host, "", true, filtered("Name", "Smith, Jane|Doe"))},
 		{host + "/views/Superstore/Overview?Parameters.Top%20N=5&Empty=&=x&%zz=1", view(host, "", true, filtered("Parameters.Top N", "5", "%zz", "1"))},
@@ -91,6 +92,9 @@ func TestParseAddress(t *testing.T) {
 		{"tableau.example.com:8443/views/Superstore/Overview", view(host+":8443", "", true)},
 		{"localhost/t/x/views/Superstore/Overview", view("https://localhost", "x", true)},
 		{"  <" + host + "/views/Superstore/Overview>\n", view(host, "", true)},
+		{"\u201c" + host + "/views/Superstore/Overview\u201d", view(host, "", true)},
+		{host + "/%23/site/x/views/Superstore/Overview?:iid=1", view(host, "x", true)}, // as some mail programs write it
+		{host + "/%23/views/Superstore/Overview?Region=West", view(host, "", true, filtered("Region", "West"))},
 		{"HTTPS://Tableau.Example.COM:443//views//Superstore/Overview/", view(host, "", true)},
 		{host + "/#/site/x/views/Superstore/sheets/Overview", view(host, "x", true)},
 		// Names: decoded once, non-ASCII kept.
@@ -187,7 +191,10 @@ func TestNormalizeServerURL(t *testing.T) {
 		{"https://tableau.example.com:08443/x", "https://tableau.example.com:8443", ""},
 		{"https://tableau.example.com.", "https://tableau.example.com", ""},
 		{"https://tableau_prod.example.com", "https://tableau_prod.example.com", ""},
-		{"https://tableau.müller.example", "https://tableau.müller.example", ""},
+		{"https://tableau.müller.example", "https://tableau.xn--mller-kva.example", ""}, // as browsers copy it
+		{"https://TABLEAU.MÜLLER.example.:8443", "https://tableau.xn--mller-kva.example:8443", ""},
+		{"https://tableau.xn--mller-kva.example", "https://tableau.xn--mller-kva.example", ""},
+		{"https://ｔａｂｌｅａｕ.example.com", "https://tableau.example.com", ""},
 		{"192.168.1.7:8000", "https://192.168.1.7:8000", ""},
 		{"https://[FD00::1]:8443/", "https://[fd00::1]:8443", ""},
 		{"https://[fd00:0::1]", "https://[fd00::1]", ""},
@@ -208,6 +215,7 @@ func TestNormalizeServerURL(t *testing.T) {
 		"", " ", "https://", "https:///", "ftp://tableau.example.com", "https://a b", "https://a:b@tableau.example.com",
 		"https://public.tableau.com/app", "https://tableau.example.com:0", "https://tableau.example.com:x", "https://tableau..com",
 		"https://-tableau.com", "https://[::1%25eth0]", "https://[1.2.3.4]", "https://%74ableau.com",
+		"https://ｐｕｂｌｉｃ.tableau.com", "https://\u0301a.example.com", "https://a\u200db.example.com", "https://ünder_score.example.com",
 		"mailto:alice@example.com", "https://" + strings.Repeat("a", 300), "https://tableau.example.com/\x00",
 	} {
 		server, _, err := tableau.NormalizeServerURL(in)

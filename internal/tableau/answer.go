@@ -7,7 +7,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -160,18 +163,27 @@ func (s scalar) time() time.Time {
 
 // list is a collection of an answer. Tableau writes {"views":{"view":[…]}}, and
 // in places {"views":[…]}, a single object in place of the array, or {} for
-// none.
+// none. It is nil where the answer has no such collection.
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSON(data []byte) error {
 	*l = nil
+	if bytes.Equal(data, []byte("null")) {
+		return nil
+	}
+	*l = list[T]{}
 	return l.appendFrom(data, true)
 }
 
 func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("[")):
-		return json.Unmarshal(data, (*[]T)(l))
+		var items []T
+		if err := json.Unmarshal(data, &items); err != nil {
+			return err
+		}
+		*l = append(*l, items...)
+		return nil
 	case !bytes.HasPrefix(data, []byte("{")):
 		return nil
 	}
@@ -189,8 +201,8 @@ func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
 		*l = append(*l, item)
 		return nil
 	}
-	for _, member := range members {
-		if err := l.appendFrom(bytes.TrimSpace(member), false); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if err := l.appendFrom(bytes.TrimSpace(members[name]), false); err != nil {
 			return err
 		}
 	}
@@ -212,7 +224,8 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		return bodyError(ctx, r.op, resp, err)
 	}
 	if len(body) > maxAnswer {
-		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge}
+		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge,
+			hint: "What answers at this address sends more than Tableau does for such a request. Check the server address."}
 	}
 	if decodeAnswer(body, into) != nil {
 		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
@@ -222,8 +235,18 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		}
 		return e
 	}
-	if into.Error != nil {
+	switch {
+	case into.Error != nil:
 		return c.statusError(r, resp, body)
+	case reflect.ValueOf(*into).IsZero():
+		// It is none of the REST API, or XML though JSON was asked for. Taken for
+		// an empty list it would say that a view is gone.
+		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: NotTableau}
+		if !r.token.IsZero() {
+			e.Retry = true
+			e.hint = "Something between vizpost and Tableau, such as a proxy, answers in its place or changes its answers. Ask the administrator to let vizpost through to Tableau."
+		}
+		return e
 	}
 	return nil
 }
@@ -247,6 +270,9 @@ func decodeAnswer(body []byte, into *answer) error {
 			return errNoAnswer
 		}
 		return json.Unmarshal(body, into)
+	}
+	if len(body) > maxErrorBody {
+		return errNoAnswer
 	}
 	var decoded xmlAnswer
 	if err := xml.Unmarshal(body, &decoded); err != nil {

@@ -108,9 +108,21 @@ func (c *Client) call(ctx context.Context, r request, into *answer) error {
 		return err
 	}
 	if into == nil {
-		return nil
+		return checkNoPage(r, resp)
 	}
 	return c.decode(ctx, r, resp, into)
+}
+
+// checkNoPage gives the error of a success that is a web page's: what was asked
+// for has not been done then. The call wants nothing else of its answer, so one
+// that cannot be read to its end is as good as empty.
+func checkNoPage(r request, resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	var read answer
+	if len(body) == 0 || !looksLikeMarkup(resp, body) || decodeAnswer(body, &read) == nil {
+		return nil
+	}
+	return &Error{Op: r.op, Status: resp.StatusCode, Cause: NotTableau, Retry: true, hint: pageHint(r, resp, body)}
 }
 
 // withTimeout gives a context with the client's deadline. Its cause says so,
@@ -167,6 +179,9 @@ func (c *Client) statusError(r request, resp *http.Response, body []byte) *Error
 		// address has proved right, and the page is a passing one.
 		e.Cause, e.Retry = NotTableau, !r.token.IsZero()
 		e.hint = pageHint(r, resp, body)
+	case e.Code == "" && isOfGateway(r, resp):
+		e.Cause, e.Retry = NotTableau, false
+		e.hint = gatewayHint(r, resp)
 	}
 	if e.Retry {
 		e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.options.Now())

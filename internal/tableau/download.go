@@ -1,6 +1,7 @@
 package tableau
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -20,10 +21,12 @@ type download struct {
 	format        Format        // that must come, where an old server sends another; "" for any
 }
 
-const (
-	copyBuffer = 64 << 10
-	sniffBytes = 512
-)
+const sniffBytes = 512
+
+// writeSize is how much of a body is gathered before it is written, in bytes. It
+// comes in pieces of up to 16 KB, and a file in the page cache takes large writes
+// at round offsets in half the time.
+const writeSize = 128 << 10
 
 // download makes one request and streams its body to w.
 func (c *Client) download(ctx context.Context, r request, d download, w io.Writer) (ExportInfo, error) {
@@ -43,7 +46,14 @@ func (c *Client) download(ctx context.Context, r request, d download, w io.Write
 	if !waiting.Stop() {
 		return ExportInfo{}, transportError(ctx, r.op, context.Cause(ctx))
 	}
+	unpack(resp)
 	if err := c.checkStatus(ctx, r, resp); err != nil {
+		return ExportInfo{}, err
+	}
+	if resp.StatusCode != http.StatusOK { // a success without the file
+		return ExportInfo{}, &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
+	}
+	if err := checkUnpacked(r, resp); err != nil {
 		return ExportInfo{}, err
 	}
 
@@ -96,13 +106,12 @@ func (c *Client) copyBody(ctx context.Context, r request, resp *http.Response, l
 		return info, &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge}
 	}
 	out := &countingWriter{w: w}
-	if len(head) > 0 {
-		if _, err := out.Write(head); err != nil {
-			return info, writeError(r.op, err)
-		}
+	gathered := bufio.NewWriterSize(out, writeSize)
+	_, _ = gathered.Write(head)
+	_, err := io.Copy(gathered, io.LimitReader(resp.Body, limit+1-int64(len(head))))
+	if flushErr := gathered.Flush(); err == nil {
+		err = flushErr
 	}
-	// Both sides are wrapped, so that io.CopyBuffer uses this buffer.
-	_, err := io.CopyBuffer(out, io.LimitReader(resp.Body, limit+1-out.written), make([]byte, copyBuffer))
 	info.Bytes = out.written
 	switch {
 	case out.err != nil:

@@ -2,6 +2,7 @@ package tableau_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -263,6 +264,8 @@ func TestForeignAnswers(t *testing.T) {
 		{"another pod", redirect(301, "https://20ay.online.tableau.com/api/x"), tableau.SessionEnded, true},
 		{"a proxy", answer(407, "text/html", htmlPage), tableau.NotTableau, false},
 		{"a redirect to nowhere", answer(302, "", ""), tableau.Unknown, false},
+		{"success without content", answer(204, "", ""), tableau.Unknown, true},
+		{"work that is still to be done", answer(202, "text/csv", "a,b\n"), tableau.Unknown, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -331,6 +334,65 @@ func TestBrokenConnections(t *testing.T) {
 			t.Errorf("%d bytes, %v, want %d", len(got), err, len(long))
 		}
 	})
+}
+
+// A gateway may compress what was asked for as it is: the file, and the error
+// that says what went wrong, are read all the same.
+func TestExportsThatAreCompressed(t *testing.T) {
+	t.Parallel()
+	packed := func(body string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = io.WriteString(w, body)
+		_ = w.Close()
+		return b.String()
+	}
+	encoded := func(status int, encoding, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", encoding)
+			w.Header().Set("Content-Type", "text/csv")
+			w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	long := strings.Repeat("a,b\r\n", 50_000)
+	const failed = `<tsResponse xmlns="http://tableau.com/api"><error code="400074"><summary>s</summary><detail/></error></tsResponse>`
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		want   tableau.Cause // "" means the file
+		file   string
+	}{
+		"a file":                    {encoded(200, "gzip", packed(long)), "", long},
+		"by its older name":         {encoded(200, "x-gzip", packed(long)), "", long},
+		"in capitals":               {encoded(200, "GZIP", packed("a,b\n")), "", "a,b\n"},
+		"not at all":                {encoded(200, "identity", long), "", long},
+		"nothing":                   {encoded(200, "gzip", ""), "", ""},
+		"an error":                  {encoded(400, "gzip", packed(failed)), tableau.RenderFailed, ""},
+		"an error with status 200":  {encoded(200, "gzip", packed(failed)), tableau.RenderFailed, ""},
+		"a page":                    {encoded(200, "gzip", packed(htmlPage)), tableau.NotTableau, ""},
+		"cut":                       {encoded(200, "gzip", packed(long)[:100]), tableau.Truncated, ""},
+		"cut in its header":         {encoded(200, "gzip", packed(long)[:5]), tableau.Truncated, ""},
+		"in name alone":             {encoded(200, "gzip", long), tableau.Truncated, ""},
+		"more than an export takes": {encoded(200, "gzip", packed(strings.Repeat(long, 10))), tableau.TooLarge, ""},
+		"in a way that is not read": {encoded(200, "br", "abc"), tableau.NotTableau, ""},
+		"twice":                     {encoded(200, "gzip, gzip", packed(packed(long))), tableau.NotTableau, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := newFake().on(exportRoute, tt.answer).listen(t)
+			got, err := export(t, address, tableau.Options{Transport: guarded(t), MaxExportBytes: 2 << 20})
+			if tt.want == "" {
+				if err != nil || got != tt.file {
+					t.Errorf("%d bytes, %v, want %d", len(got), err, len(tt.file))
+				}
+				return
+			}
+			if e := asError(t, err); e.Cause != tt.want || e.Retry == (tt.want == tableau.TooLarge) {
+				t.Errorf("error = %v, retry %t, want %q", e, e.Retry, tt.want)
+			}
+		})
+	}
 }
 
 func TestTransportErrors(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 
 // ExportInfo is what Tableau said of a file that it sent.
 type ExportInfo struct {
-	ContentType string
-	Bytes       int64 // written
+	ContentType string // as Tableau says; it gives no name of a file
+	Bytes       int64  // written
 }
 
 // Export writes an export to w as it arrives, in one HTTP request and without
@@ -30,14 +30,15 @@ type ExportInfo struct {
 //	workbook     pdf           3.4  (2019.2)
 //	             pptx          3.8  (2020.2)
 //
+//	filters of a view's xlsx                   3.19 (2023.1)
 //	width and height of a view's png or svg    3.23 (an update of 2024.2)
 //	filters of a workbook's pdf                3.23 (an update of 2024.2)
 //	width and height of a workbook's pdf       3.26 (2025.2 on Tableau Cloud, 2025.3 on Tableau Server)
 //
 // Below that the call fails with the cause [NotSupported] and a message that
 // names the release, and nothing is sent: an older server would ignore the
-// option and answer without it. Source: Tableau REST API reference, "Workbooks
-// and Views Methods".
+// option and answer without it. All else needs no more than its format. Source:
+// Tableau REST API reference, "Workbooks and Views Methods".
 //
 // A workbook's pdf and pptx hold the sheets that are shown as tabs and that the
 // user may export; with tabs switched off, the first sheet alone.
@@ -46,6 +47,11 @@ type ExportInfo struct {
 // begins as an SVG where one was asked for; whether it is a whole file of its
 // format is for the content package to say. On an error, w may hold a part of
 // the file. An error of w itself is returned wrapped and is no [*Error].
+//
+// The causes of its own errors: [ViewNotFound], [WorkbookNotFound] and
+// [CustomViewNotFound]; [NoData] where the filters leave nothing of an xlsx or
+// csv; [RenderFailed], worth one more try; [DataSourceCredentials] and
+// [ExportDisabled], which somebody has to mend in Tableau; [BadParameter].
 //
 // The request is checked as by [ExportRequest.Validate] first, and a
 // [*problem.Error] about the field "view" says that it does not name exactly one

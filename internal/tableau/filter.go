@@ -2,6 +2,7 @@ package tableau
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,9 +16,12 @@ import (
 // case included; a parameter is "Parameters." and its name. Tableau ignores a
 // field that it does not know and answers with unfiltered data.
 //
-// Values are members, exactly as they are: no wildcards, ranges or comparisons.
+// Values are members, exactly as they are: no wildcards or ranges, and
+// comparisons such as "gt:1000", which Tableau leaves out silently, are refused.
 // Dates are "2026-01-31" or "2026-01-31 09:00:00", booleans "true" and "false",
-// numbers plain. Several values are alternatives. One empty value is sent as it
+// numbers plain. Several values are alternatives, and those of several fields
+// combine in every way, up to 100 combinations: Tableau itself pairs them by their
+// places, so each combination is written out. One empty value is sent as it
 // is, for servers that take away the workbook's own filter on the field then;
 // Tableau does not document it, so let [Client.ProveFilters] show what it does.
 // Source: Tableau REST API reference, "Query View Image", view filters.
@@ -37,6 +41,10 @@ const (
 	escapedSeparator   = `\,`
 	filterFieldMessage = "Name a field's caption as the view shows it, of at most 200 characters; of a parameter, Parameters. and its name."
 )
+
+// comparisonPattern is the form in which lists of the REST API are filtered. In
+// the filters of a view Tableau drops it without a word.
+var comparisonPattern = regexp.MustCompile(`^(?i:gt|gte|lt|lte):\s*-?\d`)
 
 // validateFilters notes what cannot be sent.
 func validateFilters(filters []Filter, wrong *problem.Fields) {
@@ -67,6 +75,9 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 			}
 			if !isLine(v) {
 				wrong.Add("filters", "A filter's value has a line break or another control character.")
+			}
+			if !f.isParameter() && comparisonPattern.MatchString(v) {
+				wrong.Add("filters", "A filter's value is a comparison, such as gt:1000. Tableau takes members alone here and would leave such a filter out. Filter by a calculated field of the view with a parameter in it.")
 			}
 		}
 		if !f.isParameter() {

@@ -73,13 +73,17 @@ func redirectHint(from, to *url.URL) string {
 	return fmt.Sprintf("This address leads on to %s. If that is the address of your Tableau server, enter it; if it is a sign-in page, ask the administrator for the address at which Tableau's REST API can be reached.", host)
 }
 
-var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.{1,500}?)</title>`)
+var titlePattern = regexp.MustCompile(`(?i)<title[^>]*>([^<]+)`)
 
-const maxTitle = 80 // bytes
+const (
+	maxPage  = 64 << 10 // bytes of a page that are searched
+	maxTitle = 80       // bytes
+)
 
 // pageHint is the message of a web page in place of an answer: whose it is, as
 // far as the page says.
 func pageHint(r request, resp *http.Response, body []byte) string {
+	body = body[:min(len(body), maxPage)]
 	who := ""
 	lower := strings.ToLower(string(body))
 	for _, p := range portals {
@@ -107,6 +111,35 @@ func pageHint(r request, resp *http.Response, body []byte) string {
 		who = fmt.Sprintf("a page of %s with the title %q", who, title)
 	}
 	return fmt.Sprintf("What answers at this address is not Tableau's REST API but %s. If it is a sign-in page or a proxy, ask the administrator for the address at which the REST API can be reached; otherwise use the address that you see in the browser when you are signed in to Tableau.", who)
+}
+
+// isOfGateway reports whether an answer without one of Tableau's codes comes from
+// what stands before a Tableau server. Everyone may read server info, and
+// Tableau, when it refuses a sign-in, asks for no other.
+func isOfGateway(r request, resp *http.Response) bool {
+	switch r.op {
+	case opServerInfo:
+		return resp.StatusCode >= 400 && resp.StatusCode < 500 &&
+			resp.StatusCode != http.StatusRequestTimeout && resp.StatusCode != http.StatusTooManyRequests
+	case opSignIn:
+		return resp.StatusCode == http.StatusUnauthorized && resp.Header.Get("WWW-Authenticate") != ""
+	}
+	return false
+}
+
+// gatewayHint is the message of an answer without a page that only a gateway
+// gives; "" where the cause's own says enough.
+func gatewayHint(r request, resp *http.Response) string {
+	if hint := pageHint(r, resp, nil); hint != "" {
+		return hint
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		return "Something in front of Tableau, such as a proxy, asks for a sign-in of its own. Ask the administrator for the address at which Tableau's REST API can be reached without it."
+	case http.StatusForbidden:
+		return "Something in front of Tableau, such as a firewall, refuses vizpost. Ask the administrator to let it through to Tableau's REST API."
+	}
+	return ""
 }
 
 // quotable gives what may be told to people of a text that is not Tableau's: one

@@ -63,6 +63,60 @@ func TestForeignAnswersAreNamed(t *testing.T) {
 	}
 }
 
+// Only the beginning of a page is searched, since an answer may be of many
+// megabytes.
+func TestForeignAnswersAreReadToABound(t *testing.T) {
+	t.Parallel()
+	page := "<html>" + strings.Repeat("<title>", 100_000) + "<p>oktacdn.com</p>" + strings.Repeat(" ", 600) + "<title>Far down</title>"
+	server := newFake().on(viewsRoute, answer(200, "text/html", page))
+	_, err := client(t, base, tableau.Options{Transport: server}).Views(t.Context(), session(base), 1)
+	if e := asError(t, err); e.Cause != tableau.NotTableau || strings.Contains(e.Message(), "Far down") || strings.Contains(e.Message(), "Okta") {
+		t.Errorf("error = %v: %q, want the beginning of the page to count", e, e.Message())
+	}
+}
+
+// An answer that holds nothing of what the REST API answers is not taken for an
+// empty one: a view would seem to be gone.
+func TestAnswersOfSomethingElse(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"another service":        answerJSON(200, `{"status":"maintenance"}`),
+		"an empty object":        answerJSON(200, `{}`),
+		"null in every place":    answerJSON(200, `{"views":null,"user":null,"workbooks":null}`),
+		"xml in place of json":   answer(200, "application/xml", `<?xml version='1.0'?><tsResponse xmlns="http://tableau.com/api"><pagination pageNumber="1" pageSize="100" totalAvailable="1"/><views><view id="v1" contentUrl="A/sheets/B"/></views><user id="u"/></tsResponse>`),
+		"xml larger than any is": answer(200, "application/xml", `<tsResponse>`+strings.Repeat(" ", 2<<20)+`<error code="400074"/></tsResponse>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := client(t, base, tableau.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				recorder := httptest.NewRecorder()
+				handler(recorder, r)
+				return recorder.Result(), nil
+			})})
+			s := session(base)
+			calls := map[string]func() error{
+				"Views":         func() error { _, err := c.Views(t.Context(), s, 1); return err },
+				"FindView":      func() error { _, err := c.FindView(t.Context(), s, "A/B"); return err },
+				"Workbooks":     func() error { _, err := c.Workbooks(t.Context(), s); return err },
+				"WorkbookViews": func() error { _, err := c.WorkbookViews(t.Context(), s, tableau.Workbook{ID: "w"}); return err },
+				"CustomView":    func() error { _, err := c.CustomView(t.Context(), s, "c"); return err },
+				"CustomViews":   func() error { _, err := c.CustomViews(t.Context(), s, "v"); return err },
+				"User":          func() error { _, err := c.User(t.Context(), s, "u"); return err },
+				"AccessTokens":  func() error { _, err := c.AccessTokens(t.Context(), s, "u"); return err },
+			}
+			for call, do := range calls {
+				if e := asError(t, do()); e.Cause != tableau.NotTableau || !e.Retry || !strings.Contains(e.Message(), "proxy") {
+					t.Errorf("%s: %v, retry %t: %q", call, e, e.Retry, e.Message())
+				}
+			}
+			_, err := c.ServerInfo(t.Context())
+			if e := asError(t, err); e.Cause != tableau.NotTableau || e.Retry {
+				t.Errorf("ServerInfo: %v, retry %t", e, e.Retry)
+			}
+		})
+	}
+}
+
 // http:// that was typed for a server of https is corrected before anything
 // secret is sent.
 func TestSignInCorrectsTheScheme(t *testing.T) {

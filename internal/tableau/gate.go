@@ -77,6 +77,9 @@ func (r ExportRequest) gates() []gate {
 	case r.Format == XLSX:
 		need(excelVersion, "2020.3", "export Excel files", "Choose csv")
 	}
+	if r.Format == XLSX && len(r.Filters) > 0 {
+		need(filteredExcelVersion, "2023.1", "filter an Excel file", "Choose csv")
+	}
 	if r.Format == SVG {
 		need(svgVersion, "2026.2", "export svg", "Choose png in high resolution")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,17 +69,18 @@ const maxProvenFields = 10
 //
 //   - applied: every row holds a wanted member in the column of the field, and
 //     without the filter there are others; or the data differ, where the field is
-//     no column; or they are the same, since every row is wanted, and change with
-//     a member that no data have.
+//     no column or a parameter; or they are the same, since every row is wanted,
+//     and change with a member that no data have.
 //   - not applied: rows hold other members, as they do without the filter; or the
 //     data are the same with the filter, without it, and with a member that no
 //     data have.
 //   - unknown: no row is left, so nothing matches; a parameter, or taking a
 //     filter away, changes nothing; the values in the data cannot be compared,
-//     such as dates and numbers in the form in which they are displayed.
+//     such as dates and numbers in the form in which they are displayed; the data
+//     differ, and do so without the filter too.
 //
-// Data that change between the requests may be taken for filtered where the
-// field is no column of them.
+// Where a verdict rests on the data being different, they are read once more
+// with a field that no view has, and are unknown if they change by themselves.
 //
 // Only the view, or custom view, the filters and the language of the request
 // count; its format does not. Of a dashboard Tableau gives the data of the first
@@ -89,7 +89,8 @@ const maxProvenFields = 10
 //
 // It makes two requests for a view's data, with a maxAge of 1, and for each of
 // the first ten fields one more where there are several, and one more where the
-// data are the same. Further fields are unknown. The error is that of a request
+// data are the same; and in all one more where they differ. Further fields are
+// unknown. The error is that of a request
 // as of [Client.Export], or of [ExportRequest.Validate].
 func (c *Client) ProveFilters(ctx context.Context, s Session, r ExportRequest) (FilterProof, error) {
 	if err := r.validateSubject(); err != nil {
@@ -127,7 +128,8 @@ type prover struct {
 	client  *Client
 	session Session
 	request ExportRequest
-	before  digest // the data without filters
+	before  digest  // the data without filters
+	control *digest // the same again, where it was needed
 }
 
 func (p *prover) prove(ctx context.Context) (FilterProof, error) {
@@ -145,14 +147,14 @@ func (p *prover) prove(ctx context.Context) (FilterProof, error) {
 	}
 	proof := FilterProof{Verdict: FilterApplied}
 	for i, f := range filters {
-		field := FieldProof{Field: f.Field, Verdict: FilterUnknown, Evidence: fmt.Sprintf("Only the first %d fields are checked.", maxProvenFields)}
+		found := unsure("Only the first %d fields are checked.", maxProvenFields)
 		if i < maxProvenFields {
-			if field.Verdict, field.Evidence, err = p.field(ctx, f, together); err != nil {
+			if found, err = p.field(ctx, f, together); err != nil {
 				return FilterProof{}, err
 			}
 		}
-		proof.Fields = append(proof.Fields, field)
-		proof.Verdict = worse(proof.Verdict, field.Verdict)
+		proof.Fields = append(proof.Fields, FieldProof{f.Field, found.verdict, found.evidence})
+		proof.Verdict = worse(proof.Verdict, found.verdict)
 	}
 	if len(filters) > 1 && proof.Verdict == FilterApplied {
 		switch {
@@ -180,40 +182,70 @@ func worse(a, b FilterVerdict) FilterVerdict {
 }
 
 // field gives the verdict on one filter. together are the data with all of them.
-func (p *prover) field(ctx context.Context, f Filter, together digest) (FilterVerdict, string, error) {
+func (p *prover) field(ctx context.Context, f Filter, together digest) (finding, error) {
 	alone := together
 	if len(p.request.Filters) > 1 {
-		if verdict, evidence := judge(f, p.before, together); verdict == FilterApplied && together.values[f.Field] != nil {
-			return verdict, evidence, nil
+		if found := judge(f, p.before, together); found.verdict == FilterApplied && together.values[f.Field] != nil {
+			return p.confirm(ctx, found)
 		}
 		var err error
 		if alone, err = p.read(ctx, []Filter{f}); err != nil {
-			return "", "", err
+			return finding{}, err
 		}
 	}
-	if verdict, evidence := judge(f, p.before, alone); verdict != "" {
-		return verdict, evidence, nil
+	found := judge(f, p.before, alone)
+	if found.verdict == "" {
+		var err error
+		if found, err = p.probe(ctx, f, alone); err != nil {
+			return finding{}, err
+		}
 	}
-	return p.probe(ctx, f, alone)
+	return p.confirm(ctx, found)
 }
 
 // probe decides where the data are the same with and without a filter: a member
 // that no data have leaves nothing, if Tableau knows the field.
-func (p *prover) probe(ctx context.Context, f Filter, alone digest) (FilterVerdict, string, error) {
+func (p *prover) probe(ctx context.Context, f Filter, alone digest) (finding, error) {
 	missing, ok := missingMember(f.Values)
 	if !ok {
-		return FilterUnknown, fmt.Sprintf("The data are the same with and without the filter: %s.", rows(alone.rows)), nil
+		return unsure("The data are the same with and without the filter: %s.", rows(alone.rows)), nil
 	}
 	got, err := p.read(ctx, []Filter{{Field: f.Field, Values: []string{missing}}})
 	switch {
 	case isCause(err, BadParameter) || isCause(err, RenderFailed):
-		return FilterUnknown, fmt.Sprintf("The data are the same with and without the filter: %s. Tableau refused another value.", rows(alone.rows)), nil
+		return unsure("The data are the same with and without the filter: %s. Tableau refused another value.", rows(alone.rows)), nil
 	case err != nil:
-		return "", "", err
+		return finding{}, err
 	case !got.same(p.before):
-		return FilterApplied, fmt.Sprintf("All %s match the filter. With another value there are %d.", rows(alone.rows), got.rows), nil
+		return finding{FilterApplied, fmt.Sprintf("All %s match the filter. With another value there are %d.", rows(alone.rows), got.rows), got.rows > 0}, nil
 	}
-	return FilterNotApplied, fmt.Sprintf("The data are the same without the filter, with it, and with another value: %s.%s", rows(alone.rows), p.similar(f.Field)), nil
+	return finding{verdict: FilterNotApplied, evidence: fmt.Sprintf("The data are the same without the filter, with it, and with another value: %s.%s", rows(alone.rows), p.similar(f.Field))}, nil
+}
+
+// controlField is one that no view has. Tableau ignores it, and does not take
+// the answer from its cache.
+const controlField = "vizpost - no such field"
+
+// confirm reads the data without the filter once more where a finding rests on
+// their being different: those that hold the time of day differ in any case.
+func (p *prover) confirm(ctx context.Context, found finding) (finding, error) {
+	if found.verdict != FilterApplied || !found.differ {
+		return found, nil
+	}
+	if p.control == nil {
+		control, err := p.read(ctx, []Filter{{Field: controlField, Values: []string{"x"}}})
+		switch {
+		case isCause(err, BadParameter) || isCause(err, RenderFailed):
+			return unsure("Whether the data change by themselves cannot be seen."), nil
+		case err != nil:
+			return finding{}, err
+		}
+		p.control = &control
+	}
+	if !p.control.same(p.before) {
+		return unsure("The data differ, and change by themselves too: %s without the filter, and %d a moment later.", rows(p.before.rows), p.control.rows), nil
+	}
+	return found, nil
 }
 
 // similar names the column that differs from a field in upper and lower case
@@ -264,96 +296,4 @@ func (p *prover) read(ctx context.Context, filters []Filter) (digest, error) {
 func isCallError(err error) bool {
 	var e *Error
 	return errors.As(err, &e)
-}
-
-// judge gives the verdict that the data with a filter and without it allow, and
-// "" where they are the same and another request could tell.
-func judge(f Filter, before, after digest) (FilterVerdict, string) {
-	counts := fmt.Sprintf("%s with it, %d without", rows(after.rows), before.rows)
-	same := before.same(after)
-	takesAway := !f.isParameter() && !f.combines()
-	switch column := after.values[f.Field]; {
-	case after.rows == 0:
-		return FilterUnknown, fmt.Sprintf("No row is left of %d: nothing in the data matches. Check the spelling of the values, upper and lower case included.", before.rows)
-	case f.isParameter() && same:
-		return FilterUnknown, fmt.Sprintf("The data are the same with the parameter and without it: %s. The parameter may have this value already, or another name.", rows(after.rows))
-	case takesAway && same:
-		return FilterUnknown, fmt.Sprintf("The data are the same: %s. The view may have no filter on this field.", rows(after.rows))
-	case f.isParameter(), takesAway:
-		return FilterApplied, fmt.Sprintf("The data differ: %s.", counts)
-	case column != nil:
-		return judgeColumn(f, before, after, counts)
-	case same:
-		return "", ""
-	case after.rows > before.rows:
-		return FilterUnknown, fmt.Sprintf("There are more rows than without the filter: %s. The data may have changed meanwhile.", counts)
-	default:
-		return FilterApplied, fmt.Sprintf("The data differ: %s. The field is no column of them.", counts)
-	}
-}
-
-func judgeColumn(f Filter, before, after digest, counts string) (FilterVerdict, string) {
-	left := after.values[f.Field]
-	all := before.values[f.Field]
-	if all == nil { // a column that comes with the filter only
-		all = &values{}
-	}
-	same := before.same(after)
-	fewer := !left.more && (all.more || len(left.seen) < len(all.seen))
-	switch {
-	case left.only(f.Values) && !all.only(f.Values):
-		return FilterApplied, fmt.Sprintf("Every row holds a wanted value in the column of the field: %s.", counts)
-	case left.only(f.Values) && same:
-		return "", ""
-	case left.only(f.Values):
-		return FilterUnknown, fmt.Sprintf("Every row holds a wanted value, with the filter and without: %s. The data may have changed meanwhile.", counts)
-	case same && left.any(f.Values):
-		return FilterNotApplied, fmt.Sprintf("The data are the same with and without the filter, and hold other values in the column of the field: %s.", rows(after.rows))
-	case same:
-		return "", ""
-	case left.any(f.Values) && !fewer:
-		return FilterNotApplied, fmt.Sprintf("Rows hold other values in the column of the field, as without the filter: %s.", counts)
-	case fewer && !left.any(f.Values) && len(left.seen) <= len(f.Values):
-		return FilterApplied, fmt.Sprintf("The column of the field has %d different values left, displayed in another form: %s.", len(left.seen), counts)
-	default:
-		return FilterUnknown, fmt.Sprintf("The data differ, and the column of the field holds other values too, perhaps displayed in another form: %s.", counts)
-	}
-}
-
-func rows(n int) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return fmt.Sprintf("%d rows", n)
-}
-
-var (
-	datePattern   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2})?$`)
-	numberPattern = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
-)
-
-// missingMember gives a member that no data have, of the kind of the given ones.
-func missingMember(wanted []string) (string, bool) {
-	fits := func(fits func(string) bool) bool {
-		return !slices.ContainsFunc(wanted, func(v string) bool { return !fits(v) })
-	}
-	var candidate string
-	switch {
-	case fits(func(v string) bool { return v == "true" || v == "false" }):
-		if slices.Contains(wanted, "true") {
-			candidate = "false"
-		} else {
-			candidate = "true"
-		}
-	case fits(datePattern.MatchString):
-		candidate = "1601-01-01"
-		if len(wanted[0]) > len(candidate) {
-			candidate += " 00:00:00"
-		}
-	case fits(numberPattern.MatchString):
-		candidate = "-987654321"
-	default:
-		candidate = "vizpost - no such member"
-	}
-	return candidate, !slices.Contains(wanted, candidate)
 }

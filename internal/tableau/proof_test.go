@@ -14,10 +14,16 @@ import (
 const (
 	dataRoute = "GET /api/3.27/sites/site-1/views/v1/data"
 	plainData = "Region,Sales\r\nWest,$1\r\nEast,$2\r\nWest,$3\r\n"
+
+	// control is what is asked for to see whether the data change by themselves:
+	// a field that no view has, so that the answer is not the one before from
+	// Tableau's cache.
+	control = "vizpost%20-%20no%20such%20field=x"
 )
 
 // data answers a view's data by the filters that are asked for: "" without
-// any, otherwise field=values, in the order of the query.
+// any, otherwise field=values, in the order of the query. The control has the
+// answer of "" unless it has one of its own.
 func data(answers map[string]string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var asked []string
@@ -27,6 +33,9 @@ func data(answers map[string]string) http.HandlerFunc {
 			}
 		}
 		body, ok := answers[strings.Join(asked, "&")]
+		if !ok && slices.Equal(asked, []string{control}) {
+			body, ok = answers[""], true
+		}
 		switch {
 		case !ok:
 			failure(500, "500000", "Internal Server Error", "not expected: "+strings.Join(asked, " "))(w, r)
@@ -75,9 +84,9 @@ func TestProveFilters(t *testing.T) {
 		{"all rows are wanted anyway, and the filter is ignored", filters("Region", "West|East"), map[string]string{"": plainData, "Region=West%2CEast": plainData, "Region=" + missing: plainData},
 			[]tableau.FilterVerdict{ignored}, ignored, "with another value: 3 rows", 3},
 		{"no column, the data differ", filters("City", "Bonn"), map[string]string{"": plainData, "City=Bonn": "Region,Sales\r\nWest,$1\r\n"},
-			[]tableau.FilterVerdict{applied}, applied, "no column", 2},
+			[]tableau.FilterVerdict{applied}, applied, "no column", 3},
 		{"no column, as many rows", filters("City", "Bonn"), map[string]string{"": plainData, "City=Bonn": strings.ReplaceAll(plainData, "$3", "$9")},
-			[]tableau.FilterVerdict{applied}, applied, "3 rows with it, 3 without", 2},
+			[]tableau.FilterVerdict{applied}, applied, "3 rows with it, 3 without", 3},
 		{"no column, more rows", filters("City", "Bonn"), map[string]string{"": plainData, "City=Bonn": plainData + "North,$1\r\n"},
 			[]tableau.FilterVerdict{unknown}, unknown, "more rows", 2},
 		{"no column, the same data, known", filters("Country", "Germany"), map[string]string{"": plainData, "Country=Germany": plainData, "Country=" + missing: header},
@@ -97,7 +106,7 @@ func TestProveFilters(t *testing.T) {
 		{"no data at all", filters("Region", "West"), map[string]string{"": header},
 			[]tableau.FilterVerdict{unknown}, unknown, "no data without the filter", 1},
 		{"dates in another form", filters("Order Date", "2026-01-31"), map[string]string{"": dates, "Order%20Date=2026-01-31": oneDate},
-			[]tableau.FilterVerdict{applied}, applied, "displayed in another form", 2},
+			[]tableau.FilterVerdict{applied}, applied, "displayed in another form", 3},
 		{"dates in another form, ignored", filters("Order Date", "2026-01-31"), map[string]string{"": dates, "Order%20Date=2026-01-31": dates, "Order%20Date=" + noDate: dates},
 			[]tableau.FilterVerdict{ignored}, ignored, "with another value", 3},
 		{"dates in another form, all wanted", filters("Order Date", "2026-01-31"), map[string]string{"": oneDate, "Order%20Date=2026-01-31": oneDate, "Order%20Date=" + noDate: "Order Date,Sales\r\n"},
@@ -111,25 +120,39 @@ func TestProveFilters(t *testing.T) {
 		{"the data have changed meanwhile", filters("Region", "West"), map[string]string{"": plainData, "Region=West": plainData + "North,$1\r\n"},
 			[]tableau.FilterVerdict{ignored}, ignored, "as without the filter", 2},
 		{"a parameter", filters("Parameters.Top N", "5"), map[string]string{"": plainData, "Parameters.Top%20N=5": onlyWest},
-			[]tableau.FilterVerdict{applied}, applied, "The data differ", 2},
+			[]tableau.FilterVerdict{applied}, applied, "The data differ", 3},
 		{"a parameter that changes nothing", filters("Parameters.Top N", "5"), map[string]string{"": plainData, "Parameters.Top%20N=5": plainData},
 			[]tableau.FilterVerdict{unknown}, unknown, "may have this value already", 2},
 		{"a filter that is taken away", []tableau.Filter{{Field: "Region", Values: []string{""}}}, map[string]string{"": onlyWest, "Region=": plainData},
-			[]tableau.FilterVerdict{applied}, applied, "The data differ", 2},
+			[]tableau.FilterVerdict{applied}, applied, "The data differ", 3},
 		{"a filter that is taken away and was not there", []tableau.Filter{{Field: "Region", Values: []string{""}}}, map[string]string{"": plainData, "Region=": plainData},
 			[]tableau.FilterVerdict{unknown}, unknown, "may have no filter", 2},
 		{"measure names", filters("Measure Names", "Sales"), map[string]string{"": longForm, "Measure%20Names=Sales": longSales},
 			[]tableau.FilterVerdict{applied}, applied, "column of the field", 2},
 		{"a member with line break and quotes in the data", filters("Region", `a "b", c`), map[string]string{"": "Region\r\n\"a \"\"b\"\", c\"\r\n\"x\r\ny\"\r\n", "Region=a%20%22b%22%5C%2C%20c": "Region\r\n\"a \"\"b\"\", c\"\r\n"},
 			[]tableau.FilterVerdict{applied}, applied, "1 row with it, 2 without", 2},
+		{"no column, and the data change by themselves", filters("City", "Bonn"), map[string]string{"": plainData, "City=Bonn": strings.ReplaceAll(plainData, "$3", "$9"), control: strings.ReplaceAll(plainData, "$3", "$8")},
+			[]tableau.FilterVerdict{unknown}, unknown, "change by themselves", 3},
+		{"a parameter, and the data change by themselves", filters("Parameters.Top N", "5"), map[string]string{"": plainData, "Parameters.Top%20N=5": onlyWest, control: onlyWest},
+			[]tableau.FilterVerdict{unknown}, unknown, "change by themselves", 3},
+		{"dates in another form, and the data change by themselves", filters("Order Date", "2026-01-31"), map[string]string{"": dates, "Order%20Date=2026-01-31": oneDate, control: oneDate},
+			[]tableau.FilterVerdict{unknown}, unknown, "change by themselves", 3},
+		{"all rows are wanted, and another value shows that the data change by themselves", filters("Region", "West|East"), map[string]string{"": plainData, "Region=West%2CEast": plainData, "Region=" + missing: plainData + "North,$1\r\n", control: plainData + "North,$2\r\n"},
+			[]tableau.FilterVerdict{unknown}, unknown, "change by themselves", 4},
+		{"a column, and the data change by themselves", filters("Region", "West"), map[string]string{"": plainData, "Region=West": strings.ReplaceAll(onlyWest, "$3", "$9")},
+			[]tableau.FilterVerdict{applied}, applied, "column of the field", 2},
+		{"the control is refused", filters("City", "Bonn"), map[string]string{"": plainData, "City=Bonn": "Region,Sales\r\nWest,$1\r\n", control: "error 400010"},
+			[]tableau.FilterVerdict{unknown}, unknown, "cannot be seen", 3},
+		{"two fields that are no columns share a control", filters("Town", "Bonn", "City", "Bonn"), map[string]string{"": plainData, "Town=Bonn&City=Bonn": "Region,Sales\r\nWest,$1\r\n", "Town=Bonn": "Region,Sales\r\nWest,$3\r\n", "City=Bonn": "Region,Sales\r\nEast,$2\r\n"},
+			[]tableau.FilterVerdict{applied, applied}, applied, "", 5},
 		{"two fields, one a column", filters("Region", "West", "City", "Bonn"), map[string]string{"": plainData, "Region=West&City=Bonn": onlyWest, "City=Bonn": "Region,Sales\r\nEast,$2\r\n"},
-			[]tableau.FilterVerdict{applied, applied}, applied, "", 3},
+			[]tableau.FilterVerdict{applied, applied}, applied, "", 4},
 		{"two fields, one unknown to Tableau", filters("Region", "West", "Town", "Bonn"), map[string]string{"": plainData, "Region=West&Town=Bonn": onlyWest, "Town=Bonn": plainData, "Town=" + missing: plainData},
 			[]tableau.FilterVerdict{applied, ignored}, ignored, "", 4},
 		{"two fields that leave nothing together", filters("Region", "West", "City", "Bonn"), map[string]string{"": plainData, "Region=West&City=Bonn": header, "Region=West": onlyWest, "City=Bonn": "Region,Sales\r\nEast,$2\r\n"},
-			[]tableau.FilterVerdict{applied, applied}, unknown, "no row matches all of them", 4},
+			[]tableau.FilterVerdict{applied, applied}, unknown, "no row matches all of them", 5},
 		{"two fields that Tableau ignores together", filters("City", "Bonn", "Region", "West"), map[string]string{"": plainData, "City=Bonn&Region=West": plainData, "Region=West": onlyWest, "City=Bonn": "Region,Sales\r\nEast,$2\r\n"},
-			[]tableau.FilterVerdict{applied, applied}, ignored, "together they change nothing", 4},
+			[]tableau.FilterVerdict{applied, applied}, ignored, "together they change nothing", 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

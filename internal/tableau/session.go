@@ -68,7 +68,11 @@ type User struct {
 // ServerInfo asks the server for its versions: one request without a session,
 // and one more for each redirect to an address of the same server. Where the
 // address has http:// and what answers is no Tableau server, https:// is tried
-// once. Source: Tableau REST API reference, "Server Info".
+// once. Every version has it.
+//
+// What answers and is no Tableau server has the cause [NotTableau], with a
+// message that names what it is as far as it shows. Source: Tableau REST API
+// reference, "Server Info".
 func (c *Client) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	info, _, err := c.serverInfo(ctx)
 	return info, err
@@ -188,11 +192,16 @@ func (c *Client) mayFollow(from, to *url.URL, credential bool) bool {
 //
 // Signing in with a personal access token ends that token's session before.
 // Tableau counts failed sign-ins and locks the account after a few, so an error
-// with the cause [CredentialsRejected] must not be retried. After an error with
-// Retry set, whether a session was started is not known.
+// with the cause [CredentialsRejected] must not be retried: Tableau gives the same
+// answer for a wrong name, secret or site, a token that has expired or was
+// revoked, a locked account, and a password where it wants multi-factor or single
+// sign-on. After an error with Retry set, whether a session was started is not
+// known.
 //
-// A personal access token needs version 3.6. Source: Tableau REST API reference,
-// "Sign In".
+// A personal access token needs version 3.6, a password 2.8; below, the cause is
+// [NotSupported] and the credential is not sent. A credential without a name or
+// secret is a [*problem.Error] about the fields "token_name" and "token_secret",
+// or "username" and "password". Source: Tableau REST API reference, "Sign In".
 func (c *Client) SignIn(ctx context.Context, credential Credential, site string) (Session, error) {
 	if err := credential.validate(); err != nil {
 		return Session{}, err
@@ -201,14 +210,14 @@ func (c *Client) SignIn(ctx context.Context, credential Credential, site string)
 	if err != nil {
 		return Session{}, err
 	}
-	if err := credential.supportedBy(info); err != nil {
+	version := speakVersion(info.RESTAPIVersion, c.options.APIVersion)
+	if err := credential.supportedBy(version); err != nil {
 		return Session{}, err
 	}
 	body, err := credential.body(site)
 	if err != nil {
 		return Session{}, fmt.Errorf("writing the sign-in request: %w", err)
 	}
-	version := speakVersion(info.RESTAPIVersion, c.options.APIVersion)
 	var a answer
 	base, err = c.follow(ctx, base, request{
 		op: opSignIn, method: http.MethodPost, body: body,
@@ -259,15 +268,17 @@ func (k Credential) validate() error {
 	return wrong.Err()
 }
 
-func (k Credential) supportedBy(info ServerInfo) error {
-	tooOld := func(hint string) error {
-		return &Error{Op: opSignIn, Cause: NotSupported, Detail: "server speaks REST API " + bounded(info.RESTAPIVersion, 16), hint: hint}
+// supportedBy gives the error of a credential that the version to speak does not
+// know.
+func (k Credential) supportedBy(version string) error {
+	tooOld := func(needed, hint string) error {
+		return &Error{Op: opSignIn, Cause: NotSupported, Detail: fmt.Sprintf("REST API %s, needs %s", bounded(version, 16), needed), hint: hint}
 	}
 	switch {
-	case compareVersions(info.RESTAPIVersion, oldestVersion) < 0:
-		return tooOld("This Tableau Server is too old: vizpost needs Tableau 10.5 or later.")
-	case k.Method == PersonalAccessToken && compareVersions(info.RESTAPIVersion, tokenVersion) < 0:
-		return tooOld("This Tableau Server is too old for personal access tokens, which came with Tableau 2019.4. Use a user name and password.")
+	case compareVersions(version, oldestVersion) < 0:
+		return tooOld(oldestVersion, "This Tableau Server is too old: vizpost needs Tableau 10.5 or later.")
+	case k.Method == PersonalAccessToken && compareVersions(version, tokenVersion) < 0:
+		return tooOld(tokenVersion, "This Tableau Server is too old for personal access tokens, which came with Tableau 2019.4. Use a user name and password.")
 	}
 	return nil
 }
@@ -314,8 +325,8 @@ func parseTokenLife(s string) time.Duration {
 }
 
 // SignOut ends a session, in one request. A session that had ended before is no
-// error. It ends the session for everyone who shares it. Source: Tableau REST API
-// reference, "Sign Out".
+// error. It ends the session for everyone who shares it. Every version has it.
+// Source: Tableau REST API reference, "Sign Out".
 func (c *Client) SignOut(ctx context.Context, s Session) error {
 	err := c.call(ctx, request{op: opSignOut, method: http.MethodPost, url: s.api() + "/auth/signout", token: s.Token}, nil)
 	if e, ok := asError(err); ok && e.Cause == SessionEnded {
@@ -326,12 +337,16 @@ func (c *Client) SignOut(ctx context.Context, s Session) error {
 
 // User reads a user of the session's site, in one request. Everyone may read
 // themselves, and only administrators others. None is an error with the cause
-// [UserNotFound]. Source: Tableau REST API reference, "Query User On Site".
+// [UserNotFound]. Every version has it. Source: Tableau REST API reference,
+// "Query User On Site".
 func (c *Client) User(ctx context.Context, s Session, userID string) (User, error) {
 	var a answer
 	err := c.call(ctx, request{op: opUser, method: http.MethodGet, url: s.site() + "/users/" + url.PathEscape(userID), token: s.Token}, &a)
 	if err != nil {
 		return User{}, err
+	}
+	if a.User.ID == "" {
+		return User{}, &Error{Op: opUser, Status: http.StatusOK, Cause: Unknown}
 	}
 	return User{
 		ID:       string(a.User.ID),

@@ -102,6 +102,8 @@ func TestSignInNegotiatesTheVersion(t *testing.T) {
 		{"3.6", "", token, "3.6"},
 		{"3.5", "", token, ""},
 		{"3.5", "", password, "3.5"},
+		{"3.29", "3.5", token, ""},
+		{"3.29", "3.5", password, "3.5"},
 		{"2.8", "", password, "2.8"},
 		{"2.7", "", password, ""},
 		{"2.10", "", password, "2.10"},
@@ -169,6 +171,10 @@ func TestServerInfo(t *testing.T) {
 		"another service":     answerJSON(200, `{"status":"ok"}`),
 		"no version":          answerJSON(200, `{"serverInfo":{"restApiVersion":"Unknown"}}`),
 		"proxy":               answer(407, "text/html", htmlPage),
+		"a gateway's sign-in": asksForSignIn,
+		"refused":             answer(403, "", ""),
+		"nothing there":       answerJSON(404, `{"message":"no route"}`),
+		"a request refused":   answer(400, "application/json", `{}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,6 +188,12 @@ func TestServerInfo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asksForSignIn answers as a gateway that has a sign-in of its own.
+func asksForSignIn(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Negotiate`)
+	w.WriteHeader(http.StatusUnauthorized)
 }
 
 func TestSignInFollowsRedirects(t *testing.T) {
@@ -223,6 +235,15 @@ func TestSignInFollowsRedirects(t *testing.T) {
 			if strings.HasPrefix(r.URL, "http://") && r.Body != "" {
 				t.Error("the credential went to the unencrypted address")
 			}
+		}
+	})
+	t.Run("of a host with letters of its own", func(t *testing.T) {
+		t.Parallel()
+		const ascii = "https://tableau.xn--mller-kva.example"
+		server := tableauServer().on("GET "+ascii+"/api/2.4/serverinfo", redirect(302, ascii+":8443/api/2.4/serverinfo"))
+		got, err := client(t, "https://Tableau.Müller.example", tableau.Options{Transport: server}).SignIn(t.Context(), token, "")
+		if err != nil || got.ServerURL != ascii+":8443" {
+			t.Errorf("server = %q, %v", got.ServerURL, err)
 		}
 	})
 	t.Run("relative", func(t *testing.T) {
@@ -285,6 +306,21 @@ func TestSignInDoesNotFollow(t *testing.T) {
 	})
 }
 
+func TestNewClientRefuses(t *testing.T) {
+	t.Parallel()
+	if _, err := tableau.NewClient("ftp://x", tableau.Options{Transport: newFake()}); !slices.Equal(fieldsOf(err), []string{"server_url"}) {
+		t.Errorf("an address that is none: %v", err)
+	}
+	if _, err := tableau.NewClient(base, tableau.Options{}); err == nil {
+		t.Error("no transport: it is taken")
+	}
+	for _, version := range []string{"latest", "3", "3.x", "-3.1", "3.12345", "2.7"} {
+		if _, err := tableau.NewClient(base, tableau.Options{Transport: newFake(), APIVersion: version}); err == nil {
+			t.Errorf("version %q is taken", version)
+		}
+	}
+}
+
 func TestSignInFailures(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -299,6 +335,7 @@ func TestSignInFailures(t *testing.T) {
 		{"rejected, code as number", answerJSON(401, `{"error":{"code":401001}}`), tableau.CredentialsRejected, false},
 		{"rejected, xml", answer(401, "application/xml", `<tsResponse xmlns="http://tableau.com/api"><error code="401001"><summary>Signin Error</summary><detail/></error></tsResponse>`), tableau.CredentialsRejected, false},
 		{"a gateway's own 401", answer(401, "text/html", htmlPage), tableau.NotTableau, false},
+		{"a gateway's own 401 without a page", asksForSignIn, tableau.NotTableau, false},
 		{"empty body", failure(401, "401009", "Login error", ""), tableau.MalformedRequest, false},
 		{"malformed", failure(400, "400000", "Bad Request", "Payload is either malformed or incomplete"), tableau.MalformedRequest, false},
 		{"GET in place of POST", failure(405, "405000", "Method Not Allowed", ""), tableau.MalformedRequest, false},
@@ -380,6 +417,8 @@ func TestSignOut(t *testing.T) {
 		"done":          {answer(204, "", ""), ""},
 		"already ended": {failure(401, "401002", "Unauthorized Access", ""), ""},
 		"failed":        {failure(500, "500000", "Internal Server Error", ""), tableau.ServerError},
+		"answered":      {answer(200, "application/xml", `<tsResponse xmlns="http://tableau.com/api"/>`), ""},
+		"a page":        {html, tableau.NotTableau},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -410,6 +449,10 @@ func TestUser(t *testing.T) {
 	if _, err := c.User(t.Context(), session(base), "other"); asError(t, err).Cause != tableau.UserNotFound {
 		t.Errorf("error = %v", err)
 	}
+	server.on("GET /api/3.27/sites/site-1/users/odd", answerJSON(200, `{"user":{"name":"odd"}}`))
+	if got, err := c.User(t.Context(), session(base), "odd"); asError(t, err).Cause != tableau.Unknown {
+		t.Errorf("a user without an id: %+v, %v", got, err)
+	}
 }
 
 func TestNewClientUsesHTTPSForHTTP(t *testing.T) {
@@ -427,21 +470,13 @@ func TestNewClientUsesHTTPSForHTTP(t *testing.T) {
 		{"http://tableau.example.com:8000/#/site/a", "https://tableau.example.com:8000", nil},
 		{"http://[fd00::1]", "https://[fd00::1]", nil},
 	} {
-		c, err := tableau.NewClient(tt.in, tableau.Options{AllowPlainHTTP: tt.allow})
+		c, err := tableau.NewClient(tt.in, tableau.Options{Transport: newFake(), AllowPlainHTTP: tt.allow})
 		if err != nil || c.ServerURL() != tt.want {
 			t.Errorf("NewClient(%q) calls %q, %v, want %q", tt.in, c.ServerURL(), err, tt.want)
 		}
 	}
 	if want := []string{"10.0.0.5", "tableau.example.com"}; !slices.Equal(asked, want) {
 		t.Errorf("asked about %q, want %q", asked, want)
-	}
-	if _, err := tableau.NewClient("https://tableau.example.com", tableau.Options{}); err != nil {
-		t.Errorf("https: %v", err)
-	}
-	for _, version := range []string{"latest", "3", "3.x", "-3.1", "3.12345"} {
-		if _, err := tableau.NewClient(base, tableau.Options{APIVersion: version}); err == nil {
-			t.Errorf("version %q is taken", version)
-		}
 	}
 }
 

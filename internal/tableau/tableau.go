@@ -11,8 +11,11 @@
 //	address, err := tableau.ParseAddress("https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview?Region=West")
 //	target, err := client.Resolve(ctx, session, address)
 //	request := tableau.ExportRequest{ViewID: target.View.ID, Format: tableau.PDF, Filters: address.Filters}
-//	info, err := client.Export(ctx, session, request, file)
 //	proof, err := client.ProveFilters(ctx, session, request)
+//	info, err := client.Export(ctx, session, request, file)
+//	err = client.SignOut(ctx, session)
+//
+// The example runs the same against the stand-in of the package tableautest.
 //
 // A [Client] knows one server and holds no session: a [Session] is a value that
 // the caller keeps, shares and stores. That is because a personal access token
@@ -23,6 +26,7 @@
 // # Calls
 //
 //	server and session  ServerInfo, SignIn, SignOut, User, AccessTokens
+//	what there is       Session.Supports, ExportRequest.Validate: without a request
 //	from an address     ParseAddress, Resolve; the way back is ViewURL
 //	views               Views, AllViews, FindView
 //	custom views        CustomView, CustomViews, FindCustomView
@@ -48,7 +52,7 @@
 // RetryOnce say whether the same call may succeed later, RetryAfter how long
 // Tableau asks to wait, and Message is the text for people. No call retries
 // anything by itself; each makes the HTTP requests that its comment names and no
-// more. An error holds no secret and no URL.
+// more. An error holds no secret and no URL. [Error] has an example of a caller.
 //
 //	401001 at sign-in                    never again: repeated tries lock the account
 //	401000, 401002                       sign in anew, once, then again
@@ -62,6 +66,14 @@
 //	400082, 400101, 400126, 400128)      once
 //	all others                           not without a change
 //
+// A call names the causes that are its own. Beside them every call can find that
+// nothing answers ([Unreachable], [Blocked], [Certificate]) or something else
+// does ([NotTableau], [Unknown]), that the answer is late, too long or cut
+// ([Timeout], [TooLarge], [Truncated]), that its context has ended
+// ([Interrupted]), and that Tableau has no time or fails ([TooManyRequests],
+// [ServerError]); with a session also that the session is over or its user may
+// not do this ([SessionEnded], [NotPermitted], [SiteNotFound]).
+//
 // Arguments that are wrong are a problem.Error with the names of the fields.
 //
 // # Network
@@ -71,14 +83,26 @@
 // [Client.ServerInfo] alone, and a credential is posted again only by https, to
 // the same host or a pod of Tableau Cloud; the session then stays there. A call
 // ends after [Options].CallTimeout, an export after ExportTimeout, and one whose
-// answer does not begin after ResponseHeaderTimeout. Answers are bounded; exports
-// stream through 64 KB.
+// answer does not begin after ResponseHeaderTimeout.
+//
+// # Limits
+//
+// Of the client: 32 MiB of a list, 64 KiB of an error, 16 MiB of a thumbnail,
+// [Options].MaxExportBytes of an export, which streams through 64 KB; pages of
+// 1000 and at most 2000 of them; 5 redirects in a row; 50 fields, 100
+// combinations of values and 6000 bytes of filters; 10,000 pixels a side.
+//
+// Of Tableau, for the caller to keep: 20 exports at once on a site of Tableau
+// Cloud, where the next is answered with 429; one session of a personal access
+// token, which lasts about two hours on Tableau Cloud and four on Tableau Server;
+// nine refused sign-ins, after which an account is locked.
 //
 // Source for what is said of Tableau here: the Tableau REST API reference for
 // version 3.29.
 package tableau
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -143,8 +167,11 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 	if o.APIVersion == "" {
 		o.APIVersion = newestVersion
 	}
-	if _, _, ok := parseVersion(o.APIVersion); !ok {
-		return nil, fmt.Errorf("making a Tableau client: %q is no version of the REST API, such as %s", o.APIVersion, newestVersion)
+	if _, _, ok := parseVersion(o.APIVersion); !ok || compareVersions(o.APIVersion, oldestVersion) < 0 {
+		return nil, fmt.Errorf("making a Tableau client: %q is no version of the REST API from %s on, such as %s", o.APIVersion, oldestVersion, newestVersion)
+	}
+	if o.Transport == nil {
+		return nil, errors.New("making a Tableau client: it needs a Transport")
 	}
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = defaultCallTimeout

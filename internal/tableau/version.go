@@ -13,11 +13,13 @@ const (
 	serverInfoVersion = "2.4"  // the first with Server Info; every later server still answers it
 	oldestVersion     = "2.8"  // Tableau 10.5: the first with view PDF and view data
 	tokenVersion      = "3.6"  // Tableau 2019.4: personal access tokens
+	encodedVersion    = "3.7"  // Tableau 2020.1: the first that reads a percent-encoded filter of a list
 
 	workbookPDFVersion   = "3.4"  // Tableau 2019.2: workbook PDF
 	powerPointVersion    = "3.8"  // Tableau 2020.2: workbook PowerPoint
 	excelVersion         = "3.9"  // Tableau 2020.3: crosstab as Excel
 	customViewVersion    = "3.18" // Tableau Cloud 2022.4, Server 2023.1: custom views and their images
+	filteredExcelVersion = "3.19" // Tableau 2023.1: filters of a crosstab, which servers of 2022 were seen to leave out
 	tokenListVersion     = "3.21" // Tableau Cloud 2023.3: the list of personal access tokens
 	lateVersion          = "3.23" // added to 3.23 after its release: custom view PDF and data, image sizes, filters of a workbook PDF
 	sizedWorkbookVersion = "3.26" // Tableau Cloud 2025.2, Server 2025.3: sizes of a workbook PDF

@@ -40,8 +40,9 @@ const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,projec
 
 // Views reads one page of the views that the user may see, at most 1000, in one
 // request. Pages count from 1; a page after the last is empty. The order is
-// Tableau's own. Source: Tableau REST API reference, "Query Views for Site" and
-// "Paginating results".
+// Tableau's own, and what is published or deleted between two pages may be missing
+// or stand twice. Every version has it. Source: Tableau REST API reference, "Query
+// Views for Site" and "Paginating results".
 func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, error) {
 	page = max(page, 1)
 	query := url.Values{
@@ -65,8 +66,9 @@ func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, erro
 	return ViewPage{Views: views, Total: total, Page: page, Last: a.Pagination.isLast(page, len(a.Views))}, nil
 }
 
-// AllViews goes through all views that the user may see, page by page. The
-// first error ends it.
+// AllViews goes through all views that the user may see: the requests of
+// [Client.Views], each when its page is reached. The first error ends it; a site
+// of more than 2000 pages is one with the cause [TooLarge].
 func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error] {
 	return func(yield func(View, error) bool) {
 		for page := 1; page <= maxPages; page++ {
@@ -95,8 +97,8 @@ func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error]
 // It makes one request where the server can filter views by content URL and
 // finds it. Where the server cannot, or the name holds a character that no
 // filter can hold, it goes by the sheet's name, by the workbook, and last by all
-// of the site's views. Source: Tableau REST API reference, "Query Views for Site"
-// and "Filtering and sorting".
+// of the site's views. Every version has it. Source: Tableau REST API reference,
+// "Query Views for Site" and "Filtering and sorting".
 func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (View, error) {
 	workbook, sheet, ok := splitContentURL(contentURL)
 	if !ok {
@@ -150,9 +152,9 @@ func (c *Client) FindView(ctx context.Context, s Session, contentURL string) (Vi
 
 // filterViews reads the views of one filter expression.
 func (c *Client) filterViews(ctx context.Context, s Session, filter string) ([]View, error) {
-	query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "fields": {viewFields}, "filter": {filter}}
+	query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "fields": {viewFields}}
 	var a answer
-	err := c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
+	err := c.call(ctx, request{op: opFindView, method: http.MethodGet, url: s.site() + "/views?" + query.Encode() + "&" + s.filterQuery(filter), token: s.Token}, &a)
 	return viewsOf(a.Views), err
 }
 
@@ -169,6 +171,16 @@ func (c *Client) viewsOfWorkbook(ctx context.Context, s Session, contentURL stri
 // and ampersands cannot, not even percent-encoded. Source: Tableau REST API
 // reference, "Filtering and sorting".
 func filterable(value string) bool { return !strings.ContainsAny(value, ",&[]") }
+
+// filterQuery writes a filter expression as a query. Servers before 2020.1 do not
+// find the parts of an expression whose colons are percent-encoded.
+func (s Session) filterQuery(filter string) string {
+	query := url.Values{"filter": {filter}}.Encode()
+	if compareVersions(s.APIVersion, encodedVersion) < 0 {
+		query = strings.NewReplacer("%3A", ":", "%2F", "/").Replace(query)
+	}
+	return query
+}
 
 // badFilter reports whether the server refused a filter, not the look-up as a
 // whole.

@@ -284,6 +284,38 @@ func TestFindViewWithReservedCharacters(t *testing.T) {
 	}
 }
 
+// Servers before 2020.1 do not find the parts of a filter whose colons are
+// percent-encoded.
+func TestFiltersOfOldServers(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	raw := func(found http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery)
+			if strings.Contains(r.URL.RawQuery, "%3A") {
+				failure(400, "400065", "Bad Request", "The filter query is missing a value for key 'name'.")(w, r)
+				return
+			}
+			found(w, r)
+		}
+	}
+	server := newFake().
+		on("GET /api/3.6/sites/site-1/views", raw(listed(`{"id":"v1","contentUrl":"Wb/sheets/Übersicht"}`))).
+		on("GET /api/3.6/sites/site-1/workbooks", raw(answerJSON(200, `{"workbooks":{"workbook":[{"id":"w1","contentUrl":"Wb"}]}}`)))
+	c := client(t, base, tableau.Options{Transport: server})
+	s := session(base)
+	s.APIVersion = "3.6"
+	if view, err := c.FindView(t.Context(), s, "Wb/Übersicht"); err != nil || view.ID != "v1" || len(asked) != 1 {
+		t.Errorf("FindView = %+v, %v, asked %q", view, err, asked)
+	}
+	if want := "filter=contentUrl:eq:Wb/sheets/%C3%9Cbersicht"; !strings.Contains(asked[0], want) {
+		t.Errorf("query = %q, want %q in it", asked[0], want)
+	}
+	if book, err := c.FindWorkbook(t.Context(), s, "Wb"); err != nil || book.ID != "w1" || len(asked) != 2 {
+		t.Errorf("FindWorkbook = %+v, %v, asked %q", book, err, asked)
+	}
+}
+
 func TestPreviewImage(t *testing.T) {
 	t.Parallel()
 	const route = "GET /api/3.27/sites/site-1/workbooks/w1/views/v1/previewImage"

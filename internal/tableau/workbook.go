@@ -25,7 +25,8 @@ type Workbook struct {
 }
 
 // Workbooks lists the workbooks that the user may see: one request for each
-// thousand. Source: Tableau REST API reference, "Query Workbooks for Site".
+// thousand. Every version has it. Source: Tableau REST API reference, "Query
+// Workbooks for Site".
 func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
 	return pages(opWorkbooks, func(page int) ([]Workbook, pagination, error) {
 		query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)}}
@@ -38,7 +39,8 @@ func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
 // FindWorkbook finds the workbook with a content URL, such as "Superstore", in
 // one request, or two on servers that cannot look it up by key; the last resort
 // are the requests of [Client.Workbooks]. None is an error with the cause
-// [WorkbookNotFound].
+// [WorkbookNotFound]. Every version has it. Source: Tableau REST API reference,
+// "Query Workbook" and "Filtering and sorting".
 func (c *Client) FindWorkbook(ctx context.Context, s Session, contentURL string) (Workbook, error) {
 	found, err := c.findWorkbook(ctx, s, opFindWorkbook, contentURL)
 	if err == nil {
@@ -56,7 +58,8 @@ func (c *Client) FindWorkbook(ctx context.Context, s Session, contentURL string)
 // of https://host/#/site/acme/workbooks/10222/views. The REST API does not know
 // the number, so it is found in the addresses of all workbooks, with the
 // requests of [Client.Workbooks]. None is an error with the cause
-// [WorkbookNotFound].
+// [WorkbookNotFound]. Every version has it. Source: Tableau REST API reference,
+// "Query Workbooks for Site", webpageUrl.
 func (c *Client) FindWorkbookPage(ctx context.Context, s Session, number string) (Workbook, error) {
 	return c.pickWorkbook(ctx, s, func(w Workbook) bool { return pageNumber(w.WebpageURL) == number && number != "" })
 }
@@ -92,7 +95,8 @@ func pageNumber(webpage string) string {
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // WorkbookViews lists the views of a workbook that the user may see, in one
-// request. Source: Tableau REST API reference, "Query Views for Workbook".
+// request. A workbook that is not there has the cause [WorkbookNotFound]. Every
+// version has it. Source: Tableau REST API reference, "Query Views for Workbook".
 func (c *Client) WorkbookViews(ctx context.Context, s Session, w Workbook) ([]View, error) {
 	return c.viewsIn(ctx, s, opViews, workbook{
 		ID: scalar(w.ID), Name: scalar(w.Name), ContentURL: scalar(w.ContentURL),
@@ -131,8 +135,7 @@ func (c *Client) findWorkbook(ctx context.Context, s Session, op, contentURL str
 			return workbook{}, workbookNotFound(op)
 		}
 		a = answer{}
-		query := url.Values{"filter": {"contentUrl:eq:" + contentURL}}
-		err = c.call(ctx, request{op: op, method: http.MethodGet, url: s.site() + "/workbooks?" + query.Encode(), token: s.Token}, &a)
+		err = c.call(ctx, request{op: op, method: http.MethodGet, url: s.site() + "/workbooks?" + s.filterQuery("contentUrl:eq:"+contentURL), token: s.Token}, &a)
 	}
 	if err != nil {
 		return workbook{}, err

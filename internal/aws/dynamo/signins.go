@@ -135,13 +135,13 @@ func (s *Store) LeaseSignIn(ctx context.Context, fingerprint, holder string, now
 }
 
 func (s *Store) leaseSignIn(ctx context.Context, in signIn, holder string, now, until time.Time) (connection.SignIn, error) {
-	if in.Holder != holder && in.LeaseUntil.After(now) {
+	if in.Holder != holder && in.Held(now) {
 		return connection.SignIn{}, connection.ErrLeaseHeld
 	}
 	unchanged := in.unchanged()
 	in.Fence++
 	in.Holder, in.LeaseUntil = holder, until
-	in.Recent = slices.DeleteFunc(in.Recent, func(t time.Time) bool { return !t.After(now.Add(-recentSignIns)) })
+	in.Recent = slices.DeleteFunc(in.Recent, func(t time.Time) bool { return now.Sub(t).Abs() >= recentSignIns })
 	in.Recent = append(in.Recent, now)
 	slices.SortFunc(in.Recent, time.Time.Compare)
 	times, err := encode(in.Recent)
@@ -237,6 +237,8 @@ func (s *Store) CountAttempt(ctx context.Context, key string, now, since time.Ti
 		if err != nil {
 			return err
 		}
+		ahead := now.Add(now.Sub(since))
+		a.times = slices.DeleteFunc(a.times, func(t time.Time) bool { return t.After(ahead) })
 		counted := slices.DeleteFunc(slices.Clone(a.times), func(t time.Time) bool { return t.Before(since) })
 		if len(counted) >= limit {
 			p := problem.New(problem.TooMany, problem.CodeTooMany, "There were too many attempts in a short time. Wait some minutes and try again.")

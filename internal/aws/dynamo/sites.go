@@ -45,8 +45,9 @@ func (s *Store) updateLease(ctx context.Context, site, expression, condition str
 // LeaseSite implements [run.Store].
 func (s *Store) LeaseSite(ctx context.Context, site, holder string, now, until time.Time) (run.Lease, error) {
 	it, err := s.updateLease(ctx, site, "SET holder = :me, lease_until = :until ADD fence :one",
-		"attribute_not_exists(lease_until) OR lease_until <= :now OR holder = :me",
-		item{":me": text(holder), ":until": text(stamp(until)), ":now": text(stamp(now)), ":one": number(1)}, run.ErrLeaseHeld)
+		"attribute_not_exists(lease_until) OR lease_until <= :now OR lease_until > :ahead OR holder = :me",
+		item{":me": text(holder), ":until": text(stamp(until)), ":now": text(stamp(now)),
+			":ahead": text(stamp(now.Add(run.LongestLease))), ":one": number(1)}, run.ErrLeaseHeld)
 	if err != nil {
 		return run.Lease{}, storeError("leasing a site", err)
 	}

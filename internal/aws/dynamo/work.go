@@ -130,7 +130,7 @@ func (s *Store) sitesOf(ctx context.Context, partition string, now time.Time, fo
 	}
 }
 
-// withoutLease leaves out the sites whose lease runs.
+// withoutLease leaves out the sites whose lease holds.
 func (s *Store) withoutLease(ctx context.Context, sites []string, now time.Time) ([]string, error) {
 	keys := make([]item, 0, len(sites))
 	for _, site := range sites {
@@ -141,7 +141,8 @@ func (s *Store) withoutLease(ctx context.Context, sites []string, now time.Time)
 		return nil, err
 	}
 	return slices.DeleteFunc(sites, func(site string) bool {
-		return textOf(leases[keyName(leaseKey(site))], leaseUntil) > stamp(now)
+		until := textOf(leases[keyName(leaseKey(site))], leaseUntil)
+		return until > stamp(now) && until <= stamp(now.Add(run.LongestLease))
 	}), nil
 }
 

@@ -3,7 +3,6 @@ package tableautest
 import (
 	"cmp"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -24,12 +23,6 @@ const (
 	// tokenIdle is how long a token lives without a sign-in (Tableau help,
 	// Personal Access Tokens).
 	tokenIdle = 15 * 24 * time.Hour
-	// allowedFailures is how many bad sign-ins in a row lock an account, for
-	// ten minutes at first and ten times as long at each further failure, up to
-	// 10,000 minutes (Tableau knowledge base, lock-out).
-	allowedFailures = 9
-	firstLock       = 10 * time.Minute
-	longestLock     = 10000 * time.Minute
 )
 
 // accounts is who may sign in, and who has.
@@ -60,21 +53,6 @@ type token struct {
 	used, expiresAt time.Time // used is the last sign-in, at first the making
 	signedIn        bool
 	session         *session
-}
-
-// session is one sign-in. All but used is constant.
-type session struct {
-	token  string
-	person *person
-	site   *sample.Site
-	used   time.Time
-}
-
-func (s *session) role() string { return s.person.roles[s.site.ID] }
-
-// sees reports whether the session's user may see what is in a project.
-func (s *session) sees(p *sample.Project) bool {
-	return !p.Private || s.role() == roleAdministrator
 }
 
 func newAccounts(random io.Reader, tokenLife, sessionLife time.Duration) *accounts {
@@ -216,163 +194,6 @@ func (a *accounts) enableMFA(user string) {
 		p.mfa = true
 		a.dropAll(p)
 	}
-}
-
-// credentials is what a sign-in brings along: a name with a password, or a
-// token's name with its secret.
-type credentials struct {
-	user, password         string
-	tokenName, tokenSecret string
-}
-
-// signedIn is a successful sign-in.
-type signedIn struct {
-	session session
-	// ended says that an earlier session of the same token ended by it.
-	ended bool
-	// remaining is the life of the token; 0 for a sign-in with a password.
-	remaining time.Duration
-}
-
-// signIn checks credentials and makes a session on the site. It reports false
-// for whatever is wrong, and does not tell what.
-func (a *accounts) signIn(c credentials, site *sample.Site, now time.Time) (signedIn, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sweep(now)
-	p, t := a.check(c, now)
-	if p == nil || site == nil || p.roles[site.ID] == "" {
-		return signedIn{}, false
-	}
-	p.failures, p.lock, p.lastLogin = 0, 0, now
-	live := a.open(p, site, now)
-	done := signedIn{session: *live}
-	if t != nil {
-		if t.session != nil {
-			_, done.ended = a.sessions[t.session.token]
-			delete(a.sessions, t.session.token)
-		}
-		t.session, t.used, t.signedIn, done.remaining = live, now, true, t.expiresAt.Sub(now)
-	}
-	return done, true
-}
-
-// open makes a session.
-func (a *accounts) open(p *person, site *sample.Site, now time.Time) *session {
-	live := &session{
-		token:  base64.RawURLEncoding.EncodeToString(a.bytes(16)) + "|" + a.phrase(32) + "|" + site.ID,
-		person: p, site: site, used: now,
-	}
-	a.sessions[live.token] = live
-	return live
-}
-
-// switchSite ends a session and makes one on another site of the same sign-in.
-// It reports false where the session has ended meanwhile.
-func (a *accounts) switchSite(old string, site *sample.Site, now time.Time) (signedIn, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	before, ok := a.sessions[old]
-	if !ok {
-		return signedIn{}, false
-	}
-	delete(a.sessions, old)
-	live := a.open(before.person, site, now)
-	done := signedIn{session: *live}
-	for _, t := range before.person.tokens {
-		if t.session == before {
-			t.session, done.remaining = live, t.expiresAt.Sub(now)
-		}
-	}
-	return done, true
-}
-
-// check returns the person whose credentials these are, and the token where
-// they are one; no person where they are wrong. It counts failures.
-func (a *accounts) check(c credentials, now time.Time) (*person, *token) {
-	if c.tokenName == "" {
-		p, ok := a.find(c.user)
-		if !ok || p.lockedUntil.After(now) {
-			return nil, nil
-		}
-		if p.mfa || !same(p.password, c.password) {
-			p.fail(now)
-			return nil, nil
-		}
-		return p, nil
-	}
-	for _, p := range a.people {
-		t := p.tokens[c.tokenName]
-		if t == nil {
-			continue
-		}
-		if p.lockedUntil.After(now) {
-			return nil, nil
-		}
-		if same(t.secret, c.tokenSecret) {
-			return p, t
-		}
-	}
-	// Which user mistyped the secret is not known; all that have a token of the
-	// name bear it.
-	for _, p := range a.people {
-		if p.tokens[c.tokenName] != nil {
-			p.fail(now)
-		}
-	}
-	return nil, nil
-}
-
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-func (p *person) fail(now time.Time) {
-	if p.failures++; p.failures < allowedFailures {
-		return
-	}
-	p.lock = min(max(firstLock, p.lock*10), longestLock)
-	p.lockedUntil = now.Add(p.lock)
-}
-
-// sweep forgets tokens and sessions whose time is over.
-func (a *accounts) sweep(now time.Time) {
-	for _, p := range a.people {
-		for name, t := range p.tokens {
-			if now.Sub(t.used) > tokenIdle || !now.Before(t.expiresAt) {
-				a.drop(p, name)
-			}
-		}
-	}
-	for key, s := range a.sessions {
-		if now.Sub(s.used) > a.sessionLife {
-			delete(a.sessions, key)
-		}
-	}
-}
-
-// session returns the live session with that token and notes its use.
-func (a *accounts) session(token string, now time.Time) (session, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	live, ok := a.sessions[token]
-	if !ok || now.Sub(live.used) > a.sessionLife {
-		delete(a.sessions, token)
-		return session{}, false
-	}
-	live.used = now
-	return *live, true
-}
-
-// end ends a session.
-func (a *accounts) end(token string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.sessions, token)
-}
-
-func (a *accounts) live() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.sessions)
 }
 
 // member is a person as one site knows them.

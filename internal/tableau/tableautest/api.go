@@ -21,6 +21,7 @@ type route struct {
 	open   bool     // needs no session
 	export bool     // counts as one of the site's concurrent exports
 	only   kind     // the kind of server that has it, if not both
+	exp    bool     // found under /api/exp alone, since it has no version yet
 	handle func(*call) reply
 }
 
@@ -47,6 +48,8 @@ func (s *Server) apiRoutes() []route {
 	}
 	serverInfo := get("serverinfo", "serverinfo", version{2, 4}, (*call).serverInfo)
 	serverInfo.open = true
+	customViewContent := get("customview-content", "sites/{site}/customviews/{customview}/content", version{3, 21}, (*call).downloadCustomView)
+	customViewContent.exp = true
 	return []route{
 		serverInfo,
 		{name: "signin", method: http.MethodPost, path: []string{"auth", "signin"}, open: true, handle: (*call).signIn},
@@ -68,10 +71,13 @@ func (s *Server) apiRoutes() []route {
 			name: "token-revoke", method: http.MethodDelete, since: version{3, 21}, only: cloud, handle: (*call).revokeToken,
 			path: strings.Split("sites/{site}/users/{user}/personal-access-tokens/{token}", "/"),
 		},
+		get("user-workbooks", "sites/{site}/users/{user}/workbooks", version{}, (*call).listUserWorkbooks),
 		get("projects", "sites/{site}/projects", version{2, 0}, (*call).listProjects),
 		get("workbooks", "sites/{site}/workbooks", version{2, 3}, (*call).listWorkbooks),
 		get("workbook", "sites/{site}/workbooks/{workbook}", version{2, 0}, (*call).getWorkbook),
 		get("workbook-content", "sites/{site}/workbooks/{workbook}/content", version{2, 0}, (*call).downloadWorkbook),
+		get("workbook-revisions", "sites/{site}/workbooks/{workbook}/revisions", version{2, 3}, (*call).listWorkbookRevisions),
+		get("workbook-revision", "sites/{site}/workbooks/{workbook}/revisions/{revision}/content", version{2, 3}, (*call).downloadWorkbook),
 		get("workbook-views", "sites/{site}/workbooks/{workbook}/views", version{}, (*call).listWorkbookViews),
 		get("workbook-preview", "sites/{site}/workbooks/{workbook}/previewImage", version{}, (*call).workbookPreview),
 		get("view-preview", "sites/{site}/workbooks/{workbook}/views/{view}/previewImage", version{}, (*call).viewPreview),
@@ -79,6 +85,13 @@ func (s *Server) apiRoutes() []route {
 		get("view", "sites/{site}/views/{view}", version{3, 0}, (*call).getView),
 		get("customviews", "sites/{site}/customviews", version{3, 18}, (*call).listCustomViews),
 		get("customview", "sites/{site}/customviews/{customview}", version{3, 18}, (*call).getCustomView),
+		customViewContent,
+		get("datasources", "sites/{site}/datasources", version{2, 0}, (*call).listDataSources),
+		get("datasource", "sites/{site}/datasources/{datasource}", version{2, 0}, (*call).getDataSource),
+		get("datasource-content", "sites/{site}/datasources/{datasource}/content", version{2, 0}, (*call).downloadDataSource),
+		get("datasource-revisions", "sites/{site}/datasources/{datasource}/revisions", version{2, 3}, (*call).listDataSourceRevisions),
+		get("datasource-revision", "sites/{site}/datasources/{datasource}/revisions/{revision}/content", version{2, 3}, (*call).downloadDataSource),
+		get("flows", "sites/{site}/flows", version{3, 3}, (*call).listFlows),
 		export("customview-image", "sites/{site}/customviews/{customview}/image", version{3, 18}, (*call).customViewImage),
 		export("customview-pdf", "sites/{site}/customviews/{customview}/pdf", version{3, 23}, (*call).customViewPDF),
 		export("customview-data", "sites/{site}/customviews/{customview}/data", version{3, 23}, (*call).customViewData),
@@ -162,6 +175,8 @@ func (s *Server) open(r *http.Request, parts []string) (*call, reply) {
 	switch {
 	case strings.EqualFold(parts[0], "exp"):
 		v = s.version
+	case parts[0] == "-": // the newer family of endpoints, of which this server has none
+		return c, failure(404003, "Unknown resource '/%s' specified in URI.", strings.Join(parts, "/"))
 	case err != nil || s.version.before(v):
 		return c, failure(404001, "Version '%s' is not a valid version of the API.", parts[0])
 	}
@@ -183,7 +198,7 @@ func (s *Server) open(r *http.Request, parts []string) (*call, reply) {
 		return c, failure(404003, "Unknown resource '/%s' specified in URI.", strings.Join(parts, "/"))
 	case c.route.handle == nil:
 		return c, failure(405000, "The HTTP method '%s' is not supported for the given resource", r.Method)
-	case v.before(c.route.since):
+	case v.before(c.route.since), c.route.exp && !strings.EqualFold(parts[0], "exp"):
 		return c, failure(404008, "API version '%s' does not support access to the given resource.", parts[0])
 	}
 	return c, reply{}

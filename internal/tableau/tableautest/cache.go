@@ -33,17 +33,21 @@ type cached struct {
 
 func newCache() *cache { return &cache{order: list.New(), byKey: map[string]*list.Element{}} }
 
-// get returns a result made after the given time. The caller must not change
-// it.
-func (c *cache) get(key string, after time.Time) ([]byte, bool) {
+// get returns a result that is younger than maxAge, and not of a time to come:
+// the clock may have been moved back. The caller must not change it.
+func (c *cache) get(key string, now time.Time, maxAge time.Duration) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byKey[key]
-	if !ok || !e.Value.(*cached).at.After(after) {
+	if !ok {
+		return nil, false
+	}
+	found := e.Value.(*cached)
+	if age := now.Sub(found.at); age >= maxAge || age < 0 {
 		return nil, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*cached).body, true
+	return found.body, true
 }
 
 func (c *cache) put(key string, at time.Time, body []byte) {

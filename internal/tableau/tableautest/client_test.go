@@ -62,6 +62,9 @@ type document struct {
 	CustomViews []item `xml:"customViews>customView"`
 	CustomView  *item  `xml:"customView"`
 	Tokens      []item `xml:"personalAccessTokens>personalAccessToken"`
+	DataSources []item `xml:"datasources>datasource"`
+	DataSource  *item  `xml:"datasource"`
+	Revisions   []item `xml:"revisions>revision"`
 }
 
 // item is an element with all its attributes and elements.
@@ -150,6 +153,13 @@ func (a answer) json(t *testing.T) map[string]any {
 		t.Fatalf("answer is no JSON: %v\n%s", err, a.Body)
 	}
 	return out
+}
+
+func decodeJSON(t *testing.T, body []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(body, into); err != nil {
+		t.Fatalf("this is no JSON: %v\n%s", err, body)
+	}
 }
 
 // at walks into decoded JSON by keys.

@@ -21,7 +21,7 @@ func (c *call) customViewOwner(v *sample.CustomView) member {
 // administrator all, everybody their own and those that are shared, as long as
 // they see the view itself.
 func (c *call) seesCustomView(v *sample.CustomView) bool {
-	if !c.session.sees(v.View.Workbook.Project) {
+	if !c.reads(v.View) {
 		return false
 	}
 	return c.admin() || v.Shared || c.ownsCustomView(v)

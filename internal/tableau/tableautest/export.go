@@ -51,10 +51,9 @@ func (e export) key() string {
 	for i, v := range e.views {
 		ids[i] = v.ID
 	}
-	// In the syntax of Go, since values can hold whatever separates them and a
-	// selection's own text leaves out which values go together.
-	return fmt.Sprintf("%s %s %#v %#v %d %v %d %s %t",
-		e.format, ids, e.query.Saved, e.query.Selection, e.query.TopN, e.size, e.scale, e.paper, e.lying)
+	// In the syntax of Go, which quotes all that a value can hold, and of the whole
+	// query, so that nothing that it has or will have is left out.
+	return fmt.Sprintf("%s %s %#v %v %d %s %t", e.format, ids, e.query, e.size, e.scale, e.paper, e.lying)
 }
 
 func (c *call) viewImage() reply {
@@ -166,7 +165,7 @@ func (c *call) workbookPDF() reply {
 		return refused
 	}
 	if c.version.before(version{3, 23}) {
-		e.query = sample.Query{}
+		e.query = sample.Query{Language: e.query.Language}
 	}
 	if c.version.before(version{3, 26}) {
 		delete(c.query, "vizWidth")
@@ -191,14 +190,14 @@ func (c *call) viewExport(format string) (export, reply) {
 	return c.newExport(format, v.ID, v)
 }
 
-// workbookExport takes all sheets, or the first where the workbook does not
+// workbookExport takes all sheets that the user may read, or the first where the workbook does not
 // show its sheets as tabs.
 func (c *call) workbookExport(format string) (export, reply) {
 	w, refused := c.workbook()
 	if refused.status != 0 {
 		return export{}, refused
 	}
-	views := w.Views
+	views := c.viewsOf(w)
 	if !w.ShowTabs {
 		views = views[:1]
 	}
@@ -216,13 +215,13 @@ func (c *call) newExport(format, subject string, views ...*sample.View) (export,
 		}
 		e.maxAge = time.Duration(max(1, minutes)) * time.Minute
 	}
-	if c.server.trouble(views[0]).IgnoresFilters {
-		return e, reply{}
+	if !c.server.trouble(views[0]).IgnoresFilters {
+		var equal bool
+		if e.query, equal = viewQuery(c.query); !equal && !c.server.unequal {
+			return export{}, failure(400000, "The filters do not all have the same number of values.")
+		}
 	}
-	var equal bool
-	if e.query, equal = viewQuery(c.query); !equal && !c.server.unequal {
-		return export{}, failure(400000, "The filters do not all have the same number of values.")
-	}
+	e.query.Language = sample.LanguageOf(c.query.Get("language"))
 	return e, reply{}
 }
 
@@ -246,13 +245,18 @@ func (c *call) vizSize(scale int) (drawing.Size, reply) {
 }
 
 // export makes the file, or takes it from the cache where that has one that is
-// young enough.
+// young enough. It refuses where something is wrong with the views.
 func (s *Server) export(ctx context.Context, e export) reply {
 	if refused := s.troubled(e); refused.status != 0 {
 		return refused
 	}
+	return s.make(ctx, e)
+}
+
+// make makes the file whatever is wrong with its views.
+func (s *Server) make(ctx context.Context, e export) reply {
 	now := s.clock()
-	if body, ok := s.cache.get(e.key(), now.Add(-e.maxAge)); ok {
+	if body, ok := s.cache.get(e.key(), now, e.maxAge); ok {
 		out := e.reply(body)
 		out.file.cached = true
 		return out

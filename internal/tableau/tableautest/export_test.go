@@ -9,12 +9,10 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
@@ -107,9 +105,15 @@ func TestSVG(t *testing.T) {
 	body := c.file("/views/"+c.view("Superstore/sheets/Overview")+"/image?format=SVG", "image/svg+xml")
 	var root struct {
 		XMLName xml.Name
+		Width   string `xml:"width,attr"`
+		Height  string `xml:"height,attr"`
 	}
 	if err := xml.Unmarshal(body, &root); err != nil || root.XMLName.Local != "svg" {
 		t.Fatalf("root = %v (%v)", root.XMLName, err)
+	}
+	// 1001 by 801 pixels of 1/96 inch.
+	if root.Width != "264.85mm" || root.Height != "211.93mm" {
+		t.Errorf("the size is %s by %s, want millimetres of the dashboard's size and a pixel more", root.Width, root.Height)
 	}
 	if !bytes.Contains(body, []byte("Monthly Sales")) {
 		t.Error("the picture's text is not in it")
@@ -349,78 +353,4 @@ func pairsOf(t *testing.T, c *client, customer string) string {
 	}
 	t.Fatalf("there is no customer %q", customer)
 	return ""
-}
-
-func TestCache(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{}).signIn()
-	path := "/views/" + c.view("Superstore/sheets/Overview") + "/image"
-	first := c.file(path, "image/png")
-	c.server.Advance(59 * time.Minute)
-	if !bytes.Equal(first, c.file(path, "image/png")) {
-		t.Error("within an hour the picture is drawn anew")
-	}
-	fresh := c.file(path+"?maxAge=1", "image/png")
-	if bytes.Equal(first, fresh) {
-		t.Error("maxAge=1 gives an old picture")
-	}
-	c.server.Advance(30 * time.Second)
-	if !bytes.Equal(fresh, c.file(path+"?maxAge=0", "image/png")) {
-		t.Error("maxAge=0 is not the same as 1")
-	}
-	c.server.Advance(time.Hour)
-	if bytes.Equal(fresh, c.file(path, "image/png")) {
-		t.Error("after an hour the picture is the old one")
-	}
-	// Each format has a cache of its own, so that they can disagree.
-	pdf, aged := strings.TrimSuffix(path, "/image")+"/pdf", c.file(path, "image/png")
-	before := c.file(pdf, "application/pdf")
-	c.server.Advance(10 * time.Minute)
-	if after := c.file(pdf+"?maxAge=1", "application/pdf"); bytes.Equal(before, after) || !bytes.Equal(aged, c.file(path, "image/png")) {
-		t.Error("a fresh PDF makes the picture fresh")
-	}
-	got := c.server.Stats()
-	if got.Rendered != 5 || got.ServedFromCache != 4 || got.Exports["png"] != 7 {
-		t.Errorf("stats: %d rendered, %d from the cache, %v; want 5, 4 and 7 pictures", got.Rendered, got.ServedFromCache, got.Exports)
-	}
-}
-
-// The same values in other tuples select other rows, though a picture's foot
-// names the same values.
-func TestCacheTellsTuplesApart(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{}).signIn()
-	path := "/views/" + c.view("Superstore/sheets/SalesbyRegion") + "/data?vf_Category=Furniture,Technology,Technology&vf_Region=East,West,"
-	east := c.file(path+"East", typeCSV)
-	if twice := c.file(path+"West", typeCSV); bytes.Equal(east, twice) {
-		t.Errorf("without East's technology gives what was made with it:\n%s", twice)
-	}
-}
-
-func TestStats(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{}).signIn()
-	id := c.view("Superstore/sheets/Shipping")
-	c.file("/views/"+id+"/data", typeCSV)
-	c.file("/views/"+id+"/pdf", "application/pdf")
-	c.get("/views/nothing/pdf")
-	c.do(http.MethodGet, "/-/stats", "", nil) // does not count
-	want := tableautest.Stats{
-		Total:              5,
-		Calls:              map[string]int{"signin": 1, "views": 1, "data": 1, "pdf": 2},
-		Statuses:           map[string]int{"200": 4, "404": 1},
-		SignIns:            1,
-		SessionsLive:       1,
-		Exports:            map[string]int{"csv": 1, "pdf": 1},
-		ExportsInFlightMax: 1,
-		Rendered:           2,
-	}
-	if diff := cmp.Diff(want, c.server.Stats()); diff != "" {
-		t.Errorf("stats (-want +got):\n%s", diff)
-	}
-	c.server.ResetStats()
-	want = tableautest.Stats{SessionsLive: 1, Calls: map[string]int{}, Statuses: map[string]int{}, Exports: map[string]int{}}
-	if diff := cmp.Diff(want, c.server.Stats()); diff != "" {
-		t.Errorf("stats after a reset (-want +got):\n%s", diff)
-	}
 }

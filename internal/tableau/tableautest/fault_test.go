@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -44,7 +43,7 @@ func TestFaultsThatReplaceTheAnswer(t *testing.T) {
 	}{
 		"error": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultError, Code: 400074, Detail: "There was a problem querying the image for view 'x'."},
-			status: 400, body: `<error code="400074"><summary>Bad Request</summary><detail>There was a problem querying the image for view &#39;x&#39;.</detail></error>`,
+			status: 400, body: `<error code="400074"><summary>Bad Request</summary><detail>There was a problem querying the image for view 'x'.</detail></error>`,
 		},
 		"error with its own words and status": {
 			fault:  tableautest.Fault{Kind: tableautest.FaultError, Code: 500000, Status: 503, Summary: "Busy"},
@@ -365,70 +364,6 @@ func (c direct) get(ctx context.Context, path string) *httptest.ResponseRecorder
 	return serveIn(ctx, c.server, http.MethodGet, path, "", c.header)
 }
 
-func TestTwentyExportsAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newDirect(t, tableautest.Options{})
-		if err := c.server.AddFault(tableautest.Fault{Kind: tableautest.FaultHang, Route: "image", Times: -1}); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		for range 20 {
-			go c.get(ctx, c.view+"/image")
-		}
-		synctest.Wait()
-		if got := c.server.Stats(); got.ExportsInFlight != 20 || got.ExportsInFlightMax != 20 {
-			t.Fatalf("%d in flight, at most %d; want 20", got.ExportsInFlight, got.ExportsInFlightMax)
-		}
-		refused := c.get(t.Context(), c.view+"/pdf")
-		if refused.Code != http.StatusTooManyRequests || decode(refused).Error.Code != "429000" {
-			t.Errorf("the 21st export answers %d %s, want 429000", refused.Code, refused.Body)
-		}
-		if w := c.get(t.Context(), c.views); w.Code != http.StatusOK {
-			t.Errorf("the list of views answers %d; only exports are limited", w.Code)
-		}
-		cancel()
-		synctest.Wait()
-		if w := c.get(t.Context(), c.view+"/pdf"); w.Code != http.StatusOK {
-			t.Errorf("after they ended an export answers %d", w.Code)
-		}
-		if got := c.server.Stats(); got.ExportsInFlight != 0 || got.ExportsRefused != 1 {
-			t.Errorf("%d in flight, %d refused; want 0 and 1", got.ExportsInFlight, got.ExportsRefused)
-		}
-	})
-}
-
-func TestLatency(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newDirect(t, tableautest.Options{Latency: time.Second})
-		began := time.Now()
-		for range 8 {
-			go c.get(t.Context(), c.view+"/data")
-		}
-		synctest.Wait()
-		if w := c.get(t.Context(), c.view+"/pdf"); w.Code != http.StatusOK || time.Since(began) != time.Second {
-			t.Errorf("an export answers %d after %s, want 200 after 1s", w.Code, time.Since(began))
-		}
-		synctest.Wait()
-		if got := c.server.Stats().Exports["csv"]; got != 8 {
-			t.Errorf("%d files, want 8 in the same second", got)
-		}
-		began = time.Now()
-		if c.get(t.Context(), c.views); time.Since(began) != 0 {
-			t.Error("the latency is that of exports alone")
-		}
-		c.server.SetLatency(3 * time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		began = time.Now()
-		if c.get(ctx, c.view+"/image"); time.Since(began) != 2*time.Second {
-			t.Errorf("given up after 2s, ended after %s", time.Since(began))
-		}
-	})
-}
-
 func TestFaultSlowAndHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -458,125 +393,4 @@ func TestFaultSlowAndHang(t *testing.T) {
 			cancel()
 		}
 	})
-}
-
-func TestControlEndpoints(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{Password: "pw"}).signIn()
-	call := func(method, path, body string, status int) map[string]any {
-		t.Helper()
-		a := c.do(method, path, body, nil)
-		if a.Status != status {
-			t.Fatalf("%s %s answers %d %s, want %d", method, path, a.Status, a.Body, status)
-		}
-		var out map[string]any
-		if status != http.StatusNoContent {
-			if err := json.Unmarshal(a.Body, &out); err != nil {
-				t.Fatalf("%s %s: %v", method, path, err)
-			}
-		}
-		return out
-	}
-	if got := call(http.MethodGet, "/-/stats", "", 200); got["sign_ins"] != 1.0 || at(got, "calls", "signin") != 1.0 {
-		t.Errorf("stats = %v", got)
-	}
-	call(http.MethodDelete, "/-/stats", "", 204)
-	if got := call(http.MethodGet, "/-/stats", "", 200); got["total"] != 0.0 {
-		t.Errorf("stats after a reset = %v", got)
-	}
-
-	call(http.MethodPost, "/-/faults", `{"kind":"too_many_requests","route":"views","retry_after":"30s"}`, 200)
-	got := call(http.MethodPost, "/-/faults", `[{"kind":"size","bytes":52428800,"route":"image"},{"kind":"slow","delay":"1m30s","times":-1}]`, 200)
-	want := map[string]any{"faults": []any{
-		map[string]any{"kind": "too_many_requests", "route": "views", "times": 1.0, "retry_after": "30s"},
-		map[string]any{"kind": "size", "route": "image", "times": 1.0, "bytes": 52428800.0},
-		map[string]any{"kind": "slow", "delay": "1m30s", "times": -1.0},
-	}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
-	}
-	if a := c.get("/views"); a.Status != 429 || a.Header.Get("Retry-After") != "30" {
-		t.Errorf("views answer %d", a.Status)
-	}
-	call(http.MethodDelete, "/-/faults", "", 204)
-	if got := call(http.MethodGet, "/-/faults", "", 200); len(got["faults"].([]any)) != 0 {
-		t.Errorf("faults after clearing = %v", got)
-	}
-	for _, bad := range []string{`{"kind":"nonsense"}`, `{"knid":"hang"}`, `{"kind":"slow","delay":5}`, `{"kind":"slow","delay":"soon"}`, `[`} {
-		call(http.MethodPost, "/-/faults", bad, 400)
-	}
-
-	call(http.MethodPost, "/-/clock", `{"advance":"16d"}`, 200)
-	if got := call(http.MethodGet, "/-/clock", "", 200); got["now"] != "2026-12-09T09:00:00Z" || got["offset"] != "384h0m0s" {
-		t.Errorf("clock = %v", got)
-	}
-	name, secret := c.server.PAT()
-	if code := c.post(tokenBody(name, secret, "demo")).code(t); code != "401001" {
-		t.Errorf("after 16 days: %q, want 401001", code)
-	}
-	made := call(http.MethodPost, "/-/new-token", `{"name":"vizpost"}`, 200)
-	if code := c.post(tokenBody("vizpost", made["token_secret"].(string), "demo")).code(t); code != "" || made["token_name"] != "vizpost" {
-		t.Errorf("the new token %v: %s", made["token_name"], code)
-	}
-	named := call(http.MethodPost, "/-/new-token", "", 200)
-	if code := c.post(tokenBody(named["token_name"].(string), named["token_secret"].(string), "demo")).code(t); code != "" {
-		t.Errorf("the new token %v: %s", named["token_name"], code)
-	}
-	call(http.MethodPost, "/-/new-token", `{"user":"nobody"}`, 404)
-	if got := call(http.MethodPost, "/-/revoke-tokens", "", 200); got["revoked"] != 2.0 {
-		t.Errorf("revoked = %v, want 2", got)
-	}
-	call(http.MethodPost, "/-/enable-mfa", `{"user":"ana@example.com"}`, 204)
-	if code := c.post(passwordBody(tableautest.DefaultUser, "pw", "demo")).code(t); code != "401001" {
-		t.Errorf("a password with MFA: %q", code)
-	}
-	call(http.MethodPost, "/-/latency", `{"latency":"250ms"}`, 200)
-	if got := call(http.MethodGet, "/-/latency", "", 200); got["latency"] != "250ms" {
-		t.Errorf("latency = %v", got)
-	}
-}
-
-func TestPage(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, tableautest.Options{})
-	for _, path := range []string{"/", "/views/Superstore/Overview?:iid=1", "/t/demo/views/Superstore/Overview", "/site/demo/views/x/y"} {
-		a := c.do(http.MethodGet, path, "", nil)
-		if a.Status != http.StatusOK || !strings.Contains(string(a.Body), "#/site/demo/views/Superstore/Overview") {
-			t.Errorf("%s answers %d", path, a.Status)
-		}
-		_, secret := c.server.PAT()
-		if strings.Contains(string(a.Body), secret) {
-			t.Error("the page shows the token's secret")
-		}
-	}
-	for path, contentType := range map[string]string{"/-/page.js": "text/javascript; charset=utf-8", "/-/page.css": "text/css; charset=utf-8"} {
-		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusOK || a.Header.Get("Content-Type") != contentType {
-			t.Errorf("%s answers %d %s", path, a.Status, a.Header.Get("Content-Type"))
-		}
-	}
-	plain := c.do(http.MethodGet, "/-/picture/Superstore/Shipping.png", "", nil)
-	west := c.do(http.MethodGet, "/-/picture/superstore/shipping.png?site=demo&vf_Region=West", "", nil)
-	if colors(decodePNG(t, plain.Body)) < 100 || bytes.Equal(plain.Body, west.Body) || west.Status != http.StatusOK {
-		t.Errorf("the pictures are %d and %d bytes", len(plain.Body), len(west.Body))
-	}
-	for _, path := range []string{"/-/picture/Regional/MonthlySales.png?site=", "/-/picture/Market%C3%89coles/VentesR%C3%A9gion.png"} {
-		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusOK || a.Header.Get("Content-Type") != "image/png" {
-			t.Errorf("%s answers %d %s", path, a.Status, a.Header.Get("Content-Type"))
-		}
-	}
-	c.signIn()
-	kept := c.customView("West only")
-	custom := c.do(http.MethodGet, "/-/picture/Superstore/Overview.png?customview="+kept, "", nil)
-	if asked := c.do(http.MethodGet, "/-/picture/Superstore/Overview.png", "", nil); custom.Status != http.StatusOK || bytes.Equal(custom.Body, asked.Body) {
-		t.Errorf("the picture of a custom view answers %d, or is that of its view", custom.Status)
-	}
-	calls := c.server.Stats().Total
-	for _, path := range []string{"/-/picture/Superstore/Shipping.png?customview=" + kept, "/-/picture/Superstore/Nothing.png", "/-/picture/Superstore/Overview.png?site=nowhere", "/nowhere"} {
-		if a := c.do(http.MethodGet, path, "", nil); a.Status != http.StatusNotFound {
-			t.Errorf("%s answers %d, want 404", path, a.Status)
-		}
-	}
-	if got := c.server.Stats().Total - calls; got != 0 {
-		t.Errorf("the page counts as %d calls of the API", got)
-	}
 }

@@ -138,6 +138,27 @@ func TestViewFilters(t *testing.T) {
 	}
 }
 
+// Servers before 2020.1 take a filter as it stands in the address, so that what
+// is encoded in it is no separator to them.
+func TestFiltersOfOldServers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ version, filter, code string }{
+		{"3.6", "contentUrl:eq:Superstore/sheets/Overview", ""},
+		{"3.6", "contentUrl:eq:Superstore%2Fsheets%2FOverview", ""},
+		{"3.6", "contentUrl%3Aeq%3ASuperstore%2Fsheets%2FOverview", "400065"},
+		{"3.6", "name:in:%5BOverview%5D", "400065"},
+		{"3.7", "contentUrl%3Aeq%3ASuperstore%2Fsheets%2FOverview", ""},
+		{"3.7", "name:in:%5BOverview%5D", ""},
+	} {
+		c := newClient(t, tableautest.Options{APIVersion: test.version})
+		c.version = test.version
+		c.signIn()
+		if code := c.get("/views?pageSize=5&filter=" + test.filter).code(t); code != test.code {
+			t.Errorf("%s at %s: %q, want %q", test.filter, test.version, code, test.code)
+		}
+	}
+}
+
 func TestViewFields(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, tableautest.Options{}).signIn()

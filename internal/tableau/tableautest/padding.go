@@ -33,7 +33,7 @@ func blank(format string, original []byte) ([]byte, error) {
 			return nil, fmt.Errorf("encoding the blank picture: %w", err)
 		}
 	case "svg":
-		out.WriteString(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="1000pt" height="800pt"></svg>`)
+		out.WriteString(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="264.85mm" height="211.93mm"></svg>`)
 	case "pdf":
 		paper := drawing.Paper{Width: 612, Height: 792}
 		if err := drawing.EmptyPDF(&out, paper); err != nil {

@@ -38,15 +38,15 @@ func (c *call) workbookPreview() reply {
 }
 
 // preview is the view's picture of a day ago at most, reduced to the square of
-// Tableau's thumbnails.
+// Tableau's thumbnails, which do not need the view's data sources.
 func (s *Server) preview(ctx context.Context, v *sample.View) reply {
 	const side = 192
 	key, now := "preview "+v.ID, s.clock()
 	e := export{format: "png", views: []*sample.View{v}, scale: 1, maxAge: 24 * time.Hour}
-	if body, ok := s.cache.get(key, now.Add(-e.maxAge)); ok {
+	if body, ok := s.cache.get(key, now, e.maxAge); ok {
 		return e.reply(body)
 	}
-	out := s.export(ctx, e)
+	out := s.make(ctx, e)
 	if out.file == nil {
 		return out
 	}

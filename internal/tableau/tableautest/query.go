@@ -2,6 +2,7 @@ package tableautest
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,8 +47,16 @@ type collection[T any] struct {
 	defaults  []string // the fields of "_default_"
 }
 
+// encodedSeparators finds what servers before 2020.1 refuse in a filter: colons
+// and brackets that are percent-encoded
+// (github.com/tableau/server-client-python/issues/442 and 732).
+var encodedSeparators = regexp.MustCompile(`(?i)(^|&)filter=[^&]*%(3A|5B|5D)`)
+
 // serve answers with the page that the query asks for.
 func (l collection[T]) serve(c *call, items []T) reply {
+	if c.server.version.before(version{3, 7}) && encodedSeparators.MatchString(c.request.URL.RawQuery) {
+		return failure(400065, "The filter query is missing a value for key 'name'.")
+	}
 	items, refused := l.filtered(items, strings.Join(c.query["filter"], ","))
 	if refused.status != 0 {
 		return refused

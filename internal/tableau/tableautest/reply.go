@@ -50,6 +50,8 @@ func (n *node) asField() *node {
 	return n
 }
 
+func boolean(b bool) string { return strconv.FormatBool(b) }
+
 // scalar makes an element that holds a text alone.
 func scalar(name, text string) *node { return &node{name: name, text: text, scalar: true} }
 
@@ -64,7 +66,7 @@ func listOf(name string, items ...*node) *node {
 func (n *node) xml(out *strings.Builder) {
 	out.WriteString("<" + n.name)
 	for _, a := range n.attrs {
-		out.WriteString(" " + a.name + `="` + escapeXML(a.value) + `"`)
+		out.WriteString(" " + a.name + `="` + strings.ReplaceAll(escapeXML(a.value), `"`, "&quot;") + `"`)
 	}
 	if n.text == "" && len(n.kids) == 0 {
 		out.WriteString("/>")
@@ -77,11 +79,12 @@ func (n *node) xml(out *strings.Builder) {
 	out.WriteString("</" + n.name + ">")
 }
 
+// escapeXML escapes a text. Quotation marks stay, as in a real server's answers.
 func escapeXML(s string) string {
 	var out strings.Builder
 	// A strings.Builder takes everything.
 	_ = xml.EscapeText(&out, []byte(s))
-	return out.String()
+	return strings.NewReplacer("&#39;", "'", "&#34;", `"`).Replace(out.String())
 }
 
 func (n *node) json(out *strings.Builder) {

@@ -95,7 +95,7 @@ func (s *Server) Stats() Stats {
 	out := s.stats.stats
 	out.Calls, out.Statuses, out.Exports = copied(out.Calls), copied(out.Statuses), copied(out.Exports)
 	s.stats.mu.Unlock()
-	out.SessionsLive = s.accounts.live()
+	out.SessionsLive = s.accounts.live(s.clock())
 	return out
 }
 

@@ -15,6 +15,10 @@ type Trouble struct {
 	// IgnoresFilters says that vf_ parameters change nothing, as on some live
 	// connections: the answer looks well and is not what was asked for.
 	IgnoresFilters bool `json:"ignores_filters,omitempty"`
+	// Hidden says that users who do not administer the site may not read the view:
+	// lists and exports of its workbook leave it out, and the workbook whose first
+	// view it is cannot be reached.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // SetTrouble makes something wrong with a view, by id or content URL; the zero

@@ -70,3 +70,22 @@ func TestFilterRules(t *testing.T) {
 		}
 	})
 }
+
+// A selection that is no cross product says in a picture's foot which values go
+// together.
+func TestFootNamesTuples(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, tableautest.Options{}).signIn()
+	path := "/views/" + c.view("Superstore/sheets/SalesbyRegion") + "/image?format=svg&"
+	for query, want := range map[string]string{
+		"vf_Region=West,East": "Region: West, East",
+		"vf_Region=West,West&vf_Category=Furniture,Technology":                       "Category: Furniture, Technology  ·  Region: West",
+		"vf_Region=West,East&vf_Category=Furniture,Technology":                       "Category / Region: Furniture / West, Technology / East",
+		"vf_Region=West,West,East,East&vf_Category=Furniture,Paper,Paper,Furniture":  "Category: Furniture, Paper  ·  Region: West, East",
+		"vf_Region=West,West,East&vf_Category=Furniture,Furniture,Technology&vf_x=y": "Category / Region: Furniture / West, Technology / East",
+	} {
+		if svg := string(c.file(path+query, "image/svg+xml")); !strings.Contains(svg, want+"<") {
+			t.Errorf("%s: the foot does not say %q", query, want)
+		}
+	}
+}

@@ -33,9 +33,7 @@ function Trouble({ trouble: t, can, edit, reload }) {
   switch (t.kind) {
     case "broken": {
       const c = t.connection;
-      return html`<${Broken} connection=${c} named actions=${html`
-        ${can("admin") && c.state === "needs_credentials" && html`<${Button} small kind="primary" onClick=${edit}>${usesToken(c) ? "Enter a new token" : "Enter credentials"}<//>`}
-        <${Button} small href=${`#/settings/connections/${c.id}`}>Details<//>`} />`;
+      return html`<${Broken} connection=${c} named edit=${can("admin") && edit} actions=${html`<${Button} small href=${`#/settings/connections/${c.id}`}>Details<//>`} />`;
     }
     case "failed":
       return html`<${Failed} run=${t.run} can=${can} reload=${reload} />`;
@@ -44,9 +42,10 @@ function Trouble({ trouble: t, can, edit, reload }) {
         <p>${t.destination.problem}</p><//>`;
     default: {
       const c = t.connection;
-      return html`<${Notice} tone="held" title=${`The token of ${c.name} ends ${away(c.token_life.expires_at)}`}
+      const over = new Date(c.token_life.expires_at) < Date.now();
+      return html`<${Notice} tone="held" title=${`The token of ${c.name} ${over ? "ended" : "ends"} ${away(c.token_life.expires_at)}`}
         actions=${can("admin") && html`<${Button} small onClick=${edit}>Enter a new token<//>`}>
-        <p>It ends on ${date(c.token_life.expires_at)}. Make a new one before; reports and their history stay.</p><//>`;
+        <p>${over ? `Its last day was ${date(c.token_life.expires_at)}. Make a new one now` : `It ends on ${date(c.token_life.expires_at)}. Make a new one before`}; reports and their history stay.</p><//>`;
     }
   }
 }

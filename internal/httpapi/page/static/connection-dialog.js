@@ -1,9 +1,10 @@
 // Connect: a new connection, or another credential for one that there is. What
 // was typed stays until it worked or the person leaves; secrets only ever leave
 // the page in the request.
-import { patch, post } from "/api.js";
-import { TokenSteps, usesToken } from "/connection-parts.js";
-import { Connected, Trouble, placed } from "/connection-outcome.js";
+import { get, patch, post } from "/api.js";
+import { blank, compared, filled, fromAddress, missing, rebased, toRequest } from "/connection-draft.js";
+import { TokenSteps, needsNewToken, newToken, usesToken } from "/connection-parts.js";
+import { Connected, Trouble, happened, placed } from "/connection-outcome.js";
 import { Button, Dialog, Disclosure, Field, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
 import { host } from "/words.js";
 
@@ -12,85 +13,39 @@ const methods = [
   { key: "personal_access_token", label: "Personal Access Token" },
 ];
 
-const blank = { name: "", server_url: "", site: "", method: "personal_access_token", token_name: "", token_secret: "", expires_on: "", username: "", password: "", notify: "" };
-
-function filled(c) {
-  const entered = c.token_life.source === "entered" && c.token_life.expires_at;
-  return { ...blank, name: c.name, server_url: c.server_url, site: c.site, method: c.auth.method, token_name: c.auth.token_name || "", username: c.auth.username || "",
-    expires_on: entered ? c.token_life.expires_at.slice(0, 10) : "", notify: c.notify.join(", ") };
-}
-
-const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
-
-// fromAddress takes server and site out of an address as the browser shows it.
-function fromAddress(text) {
-  const found = /^(https?:\/\/[^/#?]+)\/(?:.*#\/)?(?:site|t)\/([^/?#]+)/.exec(text.trim());
-  return found && { server_url: found[1], site: decodeURIComponent(found[2]) };
-}
-
 // ConnectionDialog edits connection, or makes a new one without it. close is
 // called with the connection as it is now, if it was changed.
 export function ConnectionDialog({ connection: given, close }) {
-  const connection = useRef(given).current; // as it was when the dialog opened, whatever is read meanwhile
-  const start = useRef(connection ? filled(connection) : blank).current;
-  const [form, setForm] = useState(start);
+  // As it was when the dialog opened, whatever is read meanwhile; and the draft
+  // that it gave.
+  const [{ connection, start }, setBase] = useState(() => ({ connection: given, start: given && filled(given) }));
+  const [form, setForm] = useState(start || blank);
+  const [dated, setDated] = useState(!given); // the day of a token's end was typed here
   const [phase, setPhase] = useState("form"); // connecting, connected
   const [problem, setProblem] = useState(null);
   const [outcome, setOutcome] = useState(null); // {connection, reports}
   const abort = useRef(null);
   const body = useRef(null);
-  const set = (name) => (value) => setForm((before) => ({ ...before, [name]: value }));
+  const set = (name) => (value) => {
+    if (name === "expires_on") setDated(true);
+    setForm((before) => ({ ...before, [name]: value }));
+  };
   useEffect(() => () => abort.current?.abort(), []);
+  // The form that had the focus is inert while it waits.
+  useEffect(() => {
+    if (phase === "connecting") body.current.closest("dialog").querySelector(".dialog-foot .busy").focus();
+  }, [phase]);
 
-  const token = form.method === "personal_access_token";
-  const moved = connection && (form.server_url.trim() !== start.server_url || form.site.trim() !== start.site);
-  const named = token ? form.token_name.trim() !== start.token_name : form.username.trim() !== start.username;
-  // Whether there is a credential to try; else only what stands beside it is saved.
-  const signsIn = !connection || moved || named || form.method !== start.method || Boolean(token ? form.token_secret : form.password);
-  const dirty = phase === "form" && Object.keys(start).some((name) => name !== "method" && form[name] !== start[name]);
-
+  const is = compared(form, start);
+  const { token, signsIn } = is;
   const wrong = problem ? placed(problem, token) : {};
   const atCredential = ["credentials_rejected", "token_in_use", "identity_change"].includes(problem?.code);
   const asksIdentity = problem?.code === "identity_change";
 
-  // A day that was entered for the token before says nothing of a new one.
-  const endsOn = form.expires_on !== start.expires_on && form.expires_on;
-  const auth = () => token
-    ? { method: form.method, token_name: form.token_name.trim(), token_secret: form.token_secret.trim(), ...(endsOn && { expires_on: endsOn }) }
-    : { method: form.method, username: form.username.trim(), password: form.password };
-
-  // missing finds what cannot be sent at all.
-  const missing = () => {
-    const fields = [];
-    const need = (field, value, message) => !value.trim() && fields.push({ field, message });
-    need("name", form.name, "Give the connection a name, such as the site's.");
-    need("server_url", form.server_url, "Give the server's address, as the browser shows it.");
-    if (signsIn && token) {
-      need("auth.token_name", form.token_name, "Give the token's name as Tableau shows it.");
-      need("auth.token_secret", form.token_secret, moved
-        ? "Enter the secret too: the one that is kept is never sent to another address." : "Paste the secret that Tableau showed when the token was made.");
-    } else if (signsIn) {
-      need("auth.username", form.username, "Give the user name. On Tableau Cloud it is an email address.");
-      need("auth.password", form.password, moved ? "Enter the password too: the one that is kept is never sent to another address." : "Enter the password.");
-    }
-    return fields;
-  };
-
-  const change = (accept) => {
-    const sent = {};
-    if (!connection || form.name !== start.name) sent.name = form.name.trim();
-    if (!connection || moved) Object.assign(sent, { server_url: form.server_url.trim(), site: form.site.trim() });
-    if (!connection || form.notify !== start.notify) sent.notify = addresses(form.notify);
-    if (signsIn) sent.auth = auth();
-    else if (form.expires_on !== start.expires_on) sent.token_expires_on = form.expires_on || null;
-    if (accept) sent.accept_identity_change = true;
-    return sent;
-  };
-
   const submit = async (event, accept = false) => {
     event?.preventDefault();
     if (phase !== "form") return;
-    const fields = missing();
+    const fields = missing(form, is);
     if (fields.length > 0) {
       setProblem({ code: "invalid", message: "", fields, causes: [] });
       focusWrong(body.current);
@@ -100,9 +55,10 @@ export function ConnectionDialog({ connection: given, close }) {
     setProblem(null);
     abort.current = new AbortController();
     const { signal } = abort.current;
+    const sent = { ...toRequest(form, start, dated), ...(accept && { accept_identity_change: true }) };
     try {
-      const saved = connection ? await patch(`/v1/connections/${connection.id}`, change(accept), connection.version, { signal })
-        : await post("/v1/connections", change(false), { signal });
+      const saved = connection ? await patch(`/v1/connections/${connection.id}`, sent, connection.version, { signal })
+        : await post("/v1/connections", sent, { signal });
       if (!signsIn) {
         toast(`${saved.name} is saved.`);
         close(saved);
@@ -118,17 +74,27 @@ export function ConnectionDialog({ connection: given, close }) {
       }
     } catch (failed) {
       if (signal.aborted) return;
+      if (failed.code === "stale_version") await takeUp(failed);
       setPhase("form");
       setProblem(failed);
-      announce(failed.message);
+      announce(happened(failed));
       focusWrong(body.current);
     }
+  };
+  // takeUp goes on from what others made of the connection.
+  const takeUp = async (stale) => {
+    const now = await get(`/v1/connections/${connection.id}`).catch(() => null); // then it is told as it came
+    if (!now) return;
+    const next = rebased(form, start, now);
+    stale.theirs = next.theirs;
+    setBase({ connection: now, start: next.start });
+    setForm(next.draft);
   };
   const stop = () => {
     abort.current.abort();
     setPhase("form");
     setProblem({ code: "stopped", message: "You stopped it before Tableau answered.", fields: [], causes: [],
-      body: {}, more: "Nothing was changed, unless it was at its very last step. What you typed is still here." });
+      body: {}, more: "Nothing was changed, unless it was at its very last step. What you typed is still here. Another try with it may have to wait half a minute, until it is sure that the first one is over." });
     focusWrong(body.current);
   };
 
@@ -146,7 +112,7 @@ export function ConnectionDialog({ connection: given, close }) {
           : html`<${Button} submit kind="primary" form="connection">${signsIn ? "Connect" : "Save"}<//>`}`;
 
   return html`<${Dialog} key="form" title=${title} lead=${connection ? `${host(connection.server_url)}${connection.site && ` · site ${connection.site}`}` : "vizpost signs in first, and keeps nothing that does not work."}
-    close=${() => close()} dirty=${dirty} locked=${connecting} footer=${footer}>
+    close=${() => close()} dirty=${phase === "form" && is.dirty} locked=${connecting} footer=${footer}>
     <form id="connection" class="stack" novalidate ref=${body} onSubmit=${submit} inert=${connecting} autocomplete="off">
       ${!atCredential && html`<${Trouble} problem=${problem} />`}
       <${Field} id="c-name" label="Name" value=${form.name} error=${wrong.name} onInput=${set("name")} maxlength="200" />
@@ -157,8 +123,8 @@ export function ConnectionDialog({ connection: given, close }) {
           hint="What follows /site/ in the address; nothing for the default site." />
       </div>
       <${Tabs} label="How to sign in" tabs=${methods} chosen=${form.method} choose=${(m) => { set("method")(m); setProblem(null); }}>
-        ${atCredential && html`<${Trouble} problem=${problem} />`}
-        ${token ? html`<${TokenFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`
+        ${atCredential && html`<${Trouble} problem=${problem} make=${token && newToken.below} />`}
+        ${token ? html`<${TokenFields} form=${form} set=${set} dated=${dated} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`
           : html`<${PasswordFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`}
       <//>
       <${Field} id="c-notify" label="Tell of problems" optional value=${form.notify} error=${wrong.notify} onInput=${set("notify")} inputmode="email" placeholder="ops@example.com"
@@ -167,21 +133,24 @@ export function ConnectionDialog({ connection: given, close }) {
   <//>`;
 }
 
-function TokenFields({ form, set, wrong, connection, signsIn }) {
+function TokenFields({ form, set, dated, wrong, connection, signsIn }) {
   const kept = connection && usesToken(connection) && !signsIn;
   const fromTableau = kept && connection.token_life.source === "tableau" && connection.token_life.expires_at;
   // Who comes to mend a token begins with it.
-  const broken = connection?.state === "needs_credentials";
+  const broken = connection && needsNewToken(connection);
+  // A day that was entered for the token before says nothing of a new one.
+  const day = signsIn && !dated ? "" : form.expires_on;
+  const before = day !== form.expires_on && ` It was ${date(form.expires_on)} for the token before.`;
   const asked = broken ? "" : undefined;
   return html`
-    <${TokenSteps} open=${broken} server=${/^https?:/.test(form.server_url) ? form.server_url : ""} />
+    <${TokenSteps} open=${broken && !wrong.token_secret} server=${/^https?:/.test(form.server_url) ? form.server_url : ""} />
     <${Field} id="c-token-name" label="Token name" value=${form.token_name} error=${wrong.token_name} onInput=${set("token_name")} data-first=${asked} autocomplete="off" spellcheck="false" autocapitalize="none" />
     <${Field} id="c-token-secret" label="Token secret" type="password" value=${form.token_secret} error=${wrong.token_secret} onInput=${set("token_secret")}
       autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : "It is kept sealed, and never shown again."} />
     ${fromTableau ? html`<p class="hint">Tableau says that this token ends on ${date(connection.token_life.expires_at)}.</p>`
       : html`<${Disclosure} title="Enter yourself when the token ends" open=${Boolean(form.expires_on || wrong.expires_on)}>
-          <${Field} id="c-expires" label="Ends on" optional type="date" value=${form.expires_on} error=${wrong.expires_on} onInput=${set("expires_on")}
-            hint="For servers that do not tell vizpost. It warns before that day; what Tableau says goes first." /><//>`}`;
+          <${Field} id="c-expires" label="Ends on" optional type="date" value=${day} error=${wrong.expires_on} onInput=${set("expires_on")}
+            hint=${`For servers that do not tell vizpost. It warns before that day; what Tableau says goes first.${before || ""}`} /><//>`}`;
 }
 
 function PasswordFields({ form, set, wrong, connection, signsIn }) {

@@ -4,7 +4,7 @@ import { Button, Failure, Icon, Loading, Section, State, When, html, useEffect, 
 import { runStates } from "/words.js";
 
 const icons = {
-  created: "plus", edited: "edit", credential_changed: "key", tested: "check", broke: "alert", mended: "check",
+  created: "plus", edited: "edit", credential_changed: "key", tested: "search", broke: "alert", mended: "check",
   runs_released: "play", kept_alive: "clock", warned: "mail", deleted: "trash",
 };
 // Fields as the page calls them. That a secret was replaced, the summary says.

@@ -45,23 +45,35 @@ const leads = {
 
 const owner = / \((01[0-9A-Z]{24})\)/; // the id of the connection that has the token
 
+// happened says what happened: without the causes and their remedies, which are
+// listed, and without what to send, which is for callers of the API.
+export const happened = ({ message, causes = [] }) => causes.reduce((text, cause) => text.replace(` ${cause.remedy}`, ""), message)
+  .replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "").replace(owner, "");
+
 // Trouble is the problem as a whole, above the form. It takes the focus where
-// no field is to blame.
-export function Trouble({ problem }) {
+// no field is to blame. make is one of newToken.
+export function Trouble({ problem, make }) {
   if (!problem || !problem.message || (problem.code === "invalid" && problem.fields.length > 0)) return null;
   const held = problem.code === "identity_change" || problem.code === "stopped";
-  // The likely cause is listed below, and what to send is for callers of the API.
-  const text = problem.message.replace(/ Most likely: .*$/s, "").replace(/ If this is meant, send .*$/s, "").replace(owner, "");
+  const text = happened(problem);
   const owned = problem.code === "token_in_use" && owner.exec(problem.message);
   const lead = leads[problem.code];
   return html`<${Notice} tone=${held ? "held" : "bad"} title=${lead || text} tabindex="-1">
-    ${lead && html`<p>${text}</p>`}
+    ${lead && !problem.theirs && html`<p>${text}</p>`}
     ${problem.more && html`<p>${problem.more}</p>`}
     ${owned && html`<p><a href=${`#/settings/connections/${owned[1]}`}>Open that connection</a>.</p>`}
-    ${problem.code === "stale_version" && html`<p>Close this and open it again to see what it is now.</p>`}
+    ${problem.code === "stale_version" && html`<${Stale} theirs=${problem.theirs} />`}
     ${problem.code === "identity_change" && html`<p>If this is the user that you mean, go on with “Use this user anyway”.</p>`}
-    <${Causes} causes=${problem.causes} shown=${1} />
+    <${Causes} causes=${problem.causes} shown=${1} make=${make} />
   <//>`;
+}
+
+// Stale says what others changed, once the form stands on that.
+function Stale({ theirs }) {
+  if (!theirs) return html`<p>Close this and open it again to see what it is now.</p>`;
+  return html`
+    ${theirs.length > 0 && html`<ul class="bullets">${theirs.map(([label, value]) => html`<li key=${label}>${label} is now <strong>${value}</strong></li>`)}</ul>`}
+    <p>What you typed is still here. Send it again to have it over theirs, or close to leave theirs.</p>`;
 }
 
 // Connected says who and where, then what that means for the reports: reports
@@ -101,6 +113,6 @@ export function Connected({ outcome, title, close }) {
 }
 
 function summary(reports, unseen) {
-  if (unseen === 0) return `${reports.length === 1 ? "Its report works" : `All ${reports.length} reports work`} with this user`;
+  if (unseen === 0) return `${reports.length === 1 ? "Its report works" : `${reports.length === 2 ? "Both" : `All ${reports.length}`} reports work`} with this user`;
   return `${many(unseen, "report")} of ${reports.length} cannot see all their views`;
 }

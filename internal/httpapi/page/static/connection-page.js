@@ -1,13 +1,16 @@
 // One connection: its state and what waits for it, the reports that use it, and
 // who changed what.
-import { get, remove } from "/api.js";
+import { all, get, remove } from "/api.js";
 import { ConnectionDialog } from "/connection-dialog.js";
 import { History } from "/connection-history.js";
-import { Broken, TokenLife, usesToken } from "/connection-parts.js";
+import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts.js";
 import { TestDialog } from "/connection-test.js";
 import { useMe } from "/me.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, State, When, html, toast, useLoad, useState } from "/ui.js";
-import { connectionStates, many, moment } from "/words.js";
+import { capital } from "/report-words.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, toast, useLoad, useState } from "/ui.js";
+import { many, moment } from "/words.js";
+
+const few = 10; // reports that are shown at first
 
 export function ConnectionPage({ id }) {
   const { can } = useMe();
@@ -20,13 +23,12 @@ export function ConnectionPage({ id }) {
     setChanges(changes + 1);
   };
   return html`<${Page} title=${c?.name || (problem ? "Connection" : "")} back=${{ href: "#/settings", label: "Settings" }}
-    lead=${c && html`<span class="lead-row"><${State} states=${connectionStates} state=${c.state} /> <a href=${c.server_url} target="_blank" rel="noopener noreferrer">${c.server_url}</a>${c.site && html` <span>site ${c.site}</span>`}</span>`}
+    lead=${c && html`<span class="lead-row"><${ConnectionState} connection=${c} /> <a href=${c.server_url} target="_blank" rel="noopener noreferrer">${c.server_url}</a>${c.site && html` <span>site ${c.site}</span>`}</span>`}
     actions=${c && can("admin") && html`<${Button} onClick=${() => setShown("test")}>Test<//><${Button} kind="primary" icon="edit" onClick=${() => setShown("edit")}>Edit<//>`}>
     ${problem?.status === 404 ? html`<p>It was deleted, or the address is mistyped.</p>` : html`<${Failure} problem=${problem} retry=${reload} />`}
     ${!c && !problem && html`<${Loading} />`}
     ${c && html`
-      ${c.problem && html`<${Broken} connection=${c} actions=${can("admin") && c.state === "needs_credentials"
-        && html`<${Button} small kind="primary" onClick=${() => setShown("edit")}>${usesToken(c) ? "Enter a new token" : "Enter credentials"}<//>`} />`}
+      <${Broken} connection=${c} edit=${can("admin") && (() => setShown("edit"))} />
       <div class="card"><${Facts} two of=${[
         ["Signs in as", c.identity.user_name || "not known yet"],
         ["With", usesToken(c) ? `the token ${c.auth.token_name}` : `the username ${c.auth.username} and a password`],
@@ -37,12 +39,12 @@ export function ConnectionPage({ id }) {
         ["Made", moment(c.created_at)],
       ]} /></div>
       <${Held} connection=${c} />
-      <${Uses} connection=${c} />
+      <${Uses} connection=${c} can=${can} />
       <${History} connection=${c} changes=${changes} />
       ${can("admin") && html`<${Section} title="Delete" lead="Its credential is removed. What it delivered stays.">
         <${Button} kind="danger" onClick=${() => setShown("delete")}>Delete this connection<//><//>`}
       ${shown === "edit" && html`<${ConnectionDialog} connection=${c} close=${closed} />`}
-      ${shown === "test" && html`<${TestDialog} connection=${c} close=${closed} />`}
+      ${shown === "test" && html`<${TestDialog} connection=${c} edit=${can("admin") && (() => setShown("edit"))} close=${closed} />`}
       ${shown === "delete" && html`<${DeleteDialog} connection=${c} close=${() => setShown("")} />`}
     `}
   <//>`;
@@ -60,18 +62,20 @@ function Held({ connection: c }) {
   <//>`;
 }
 
-function Uses({ connection: c }) {
-  const { data, problem, reload } = useLoad(() => get(`/v1/reports?connection_id=${c.id}&limit=50`), [c.id, c.report_count]);
-  const reports = data?.reports.filter((r) => r.connection_id === c.id) || [];
+function Uses({ connection: c, can }) {
+  const [whole, setWhole] = useState(false);
+  const { data, problem, loading, reload } = useLoad(() => (whole ? all(`/v1/reports?connection_id=${c.id}`, "reports") : get(`/v1/reports?connection_id=${c.id}&limit=${few}`).then((read) => read.reports)),
+    [c.id, c.report_count, whole]);
+  const reports = data || [];
   return html`<${Section} title="Reports that use it">
     <${Failure} problem=${problem} retry=${reload} />
-    ${data && reports.length === 0 && html`<p class="quiet">No report uses it yet. <a href=${`#/reports/new?connection=${c.id}`}>Make one</a>.</p>`}
+    ${data && reports.length === 0 && html`<p class="quiet">No report uses it yet. ${can("editor") && html`<a href=${`#/reports/new?connection=${c.id}`}>Make one</a>.`}</p>`}
     ${reports.length > 0 && html`<ul class="list">${reports.map((r) => html`<li class="list-row" key=${r.id}>
       <div class="grow"><a class="strong" href=${`#/reports/${r.id}`}>${r.name}</a>
-        <p class="quiet">${r.schedule ? r.schedule.description : "Only when it is asked to"}</p></div>
+        <p class="quiet">${r.schedule ? capital(r.schedule.description) : "Only when asked"}</p></div>
       <span class="quiet small">${!r.enabled ? "Paused" : r.next_run_at && html`Next <${When} at=${r.next_run_at} />`}</span>
     </li>`)}</ul>`}
-    ${c.report_count > reports.length && reports.length > 0 && html`<p class="quiet small">${c.report_count} reports use it in all.</p>`}
+    ${reports.length > 0 && reports.length < c.report_count && !whole && html`<div class="more"><${Button} busy=${loading} onClick=${() => setWhole(true)}>Show all ${c.report_count} reports<//></div>`}
   <//>`;
 }
 
@@ -82,7 +86,7 @@ function DeleteDialog({ connection: c, close }) {
   const uses = problem?.code === "in_use" ? problem.body.reports || [] : null;
   const blocked = uses || c.report_count > 0;
   const reports = useLoad(() => get(`/v1/reports?connection_id=${c.id}&limit=20`), [c.id]);
-  const names = uses || reports.data?.reports.filter((r) => r.connection_id === c.id) || [];
+  const names = uses || reports.data?.reports || [];
   const count = problem?.body.report_count || c.report_count;
   const go = async () => {
     setBusy(true);

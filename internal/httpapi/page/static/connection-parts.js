@@ -1,14 +1,24 @@
 // What is shown of a connection in more than one place.
-import { Disclosure, Gauge, Icon, Notice, away, date, html, moment } from "/ui.js";
-import { many } from "/words.js";
+import { Button, Disclosure, Gauge, Icon, Notice, State, away, date, html, moment } from "/ui.js";
+import { connectionStates, many } from "/words.js";
 
 export const usesToken = (c) => c.auth.method === "personal_access_token";
 
+// disturbed tells whether a connection works, and something keeps ending its
+// session.
+const disturbed = (c) => c.problem?.code === "token_used_elsewhere";
+
+// needsNewToken tells whether another credential mends a connection.
+export const needsNewToken = (c) => c.state === "needs_credentials" || disturbed(c);
+
+// ConnectionState is the state of a connection in words.
+export const ConnectionState = ({ connection: c }) => html`<${State} states=${connectionStates} state=${disturbed(c) ? "disturbed" : c.state} />`;
+
 const day = 86_400_000;
 
-// TokenLife shows when a token ends, and what keeps it alive until then.
+// TokenLife shows when the token of a connection that uses one ends, and what
+// keeps it alive until then.
 export function TokenLife({ connection: c, whole = false }) {
-  if (!usesToken(c)) return html`<p class="quiet small">Signs in with a password; there is no token that could end.</p>`;
   const { expires_at: ends, idle_until: idle, source } = c.token_life;
   const left = ends ? new Date(ends) - Date.now() : null;
   const idleLeft = idle ? new Date(idle) - Date.now() : null;
@@ -27,16 +37,25 @@ export function TokenLife({ connection: c, whole = false }) {
   </div>`;
 }
 
+// How a remedy says to make a token, which TokenSteps say at greater length;
+// and what is said instead, by where those are and for whom.
+const stepsInWords = /In Tableau open your account settings.*$/s;
+export const newToken = {
+  below: "Make a new token in Tableau; the steps are below.",
+  there: "Make a new token in Tableau; the steps are shown where you enter it.",
+  others: "An administrator has to make a new token in Tableau and enter it.",
+};
+
 // Causes are the likely reasons of a problem, each with what to do; a remedy
 // that several share is said with the first of them. The first are shown, the
-// rest is there for who asks.
-export function Causes({ causes, shown }) {
+// rest is there for who asks. make is one of newToken.
+export function Causes({ causes, shown, make }) {
   if (!causes || causes.length === 0) return null;
   const said = new Set();
   const items = causes.map((cause) => {
     const repeated = said.has(cause.remedy);
     said.add(cause.remedy);
-    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${cause.remedy}</span>`}</li>`;
+    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${make ? cause.remedy.replace(stepsInWords, make) : cause.remedy}</span>`}</li>`;
   });
   const rest = items.length - shown;
   return html`
@@ -46,13 +65,16 @@ export function Causes({ causes, shown }) {
 }
 
 // Broken says why a connection does not work, since when, and what waits for
-// it. actions are the buttons that mend it.
-export function Broken({ connection: c, actions, named = false }) {
+// it. edit opens its dialog, for those who may; actions are further buttons.
+export function Broken({ connection: c, edit, actions, named = false }) {
   if (!c.problem) return null;
-  return html`<${Notice} tone="bad" title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${actions}>
+  const mend = edit && needsNewToken(c) && html`<${Button} small kind="primary" onClick=${edit}>${usesToken(c) ? "Enter a new token" : "Enter credentials"}<//>`;
+  return html`<${Notice} tone=${disturbed(c) ? "held" : "bad"} title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${(mend || actions) && html`${mend}${actions}`}>
     <p class="quiet">Since ${moment(c.problem.since)}.
-      ${c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
-    <${Causes} causes=${c.problem.causes} shown=${2} />
+      ${disturbed(c) ? " Its runs come late for as long as it goes on."
+        : c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
+    <${Causes} causes=${c.problem.causes} shown=${2}
+      make=${mend ? newToken.there : newToken.others} />
   <//>`;
 }
 

@@ -1,8 +1,9 @@
 // Dialogs: the rest of the page is inert, the focus stays inside and returns to
 // where it was, and Escape closes.
-import { useEffect, useLayoutEffect, useRef, useState } from "/vendor/hooks.mjs";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "/vendor/hooks.mjs";
 import { h } from "/vendor/preact.mjs";
 import htm from "/vendor/htm.mjs";
+import { useGuard } from "/guard.js";
 import { Icon } from "/icons.js";
 import { Live } from "/live.js";
 
@@ -12,12 +13,15 @@ const focusable = 'a[href], button:not([disabled]), input:not([disabled]), selec
 // Dialog shows its children over the page until its owner no longer renders it.
 // close is called when the person wants to leave: by Escape, or the cross. With
 // dirty, it first asks whether what was typed may go; with locked, it does
-// nothing, since something is under way. footer is the row of buttons; a button
-// in it that only closes takes the function that it is given.
+// nothing, since something is under way. So do a link and the browser's way
+// back. footer is the row of buttons; a button in it that only closes takes the
+// function that it is given.
 export function Dialog({ title, lead, close, dirty = false, locked = false, wide = false, footer, children }) {
   const box = useRef(null);
-  const [asking, setAsking] = useState(false);
+  const name = useId();
+  const [asking, setAsking] = useState(false); // or the address that is left for
   const wish = useRef(null);
+  const go = useGuard(dirty || locked, (to) => locked || setAsking(to));
   wish.current = () => {
     if (locked) return;
     if (dirty && !asking) setAsking(true);
@@ -65,21 +69,26 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
       first?.focus();
     }
   };
+  const discard = () => {
+    close();
+    if (asking !== true) go(asking);
+  };
   const cancelled = (event) => { // by a phone's way back
     event.preventDefault();
     wish.current();
   };
 
-  return html`<dialog ref=${box} class=${`dialog${wide ? " wide" : ""}`} aria-labelledby="dialog-title" onKeyDown=${pressed} onCancel=${cancelled}>
+  // While its content is inert, it is scrolled by the keyboard itself.
+  return html`<dialog ref=${box} class=${`dialog${wide ? " wide" : ""}`} aria-labelledby=${name} onKeyDown=${pressed} onCancel=${cancelled}>
     <header class="dialog-head">
-      <div><h2 id="dialog-title" tabindex="-1">${title}</h2>${lead && html`<p class="quiet">${lead}</p>`}</div>
+      <div><h2 id=${name} tabindex="-1">${title}</h2>${lead && html`<p class="quiet">${lead}</p>`}</div>
       <button type="button" class="icon-button" aria-label="Close" disabled=${locked} onClick=${() => wish.current()}><${Icon} name="close" /></button>
     </header>
-    <div class="dialog-body">${children}</div>
+    <div class="dialog-body" tabindex=${locked ? 0 : undefined}>${children}</div>
     ${asking ? html`<footer class="dialog-foot asking">
         <p role="alert">Close and lose what you typed?</p>
         <button type="button" class="button" onClick=${() => { setAsking(false); focusAgain(box.current); }}>Keep editing</button>
-        <button type="button" class="button danger" onClick=${close}>Discard</button>
+        <button type="button" class="button danger" onClick=${discard}>Discard</button>
       </footer>`
       : footer && html`<footer class="dialog-foot">${typeof footer === "function" ? footer(() => wish.current()) : footer}</footer>`}
     <${Live} quiet />

@@ -3,7 +3,7 @@ import { post } from "/api.js";
 import { Button, Icon, State, announce, html, toast, useState } from "/ui.js";
 import { runStates } from "/words.js";
 
-export function FirstSteps({ data: { connections, reports, runs }, can, connect }) {
+export function FirstSteps({ data: { connections, reports, runs }, can, lacks, connect }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const report = reports[0];
@@ -26,10 +26,10 @@ export function FirstSteps({ data: { connections, reports, runs }, can, connect 
   return html`<ol class="first-steps card" aria-label="First steps">
     <${Step} n=${1} now=${now} title="Connect to Tableau" done=${connections[0] && `Connected as ${connections[0].identity.user_name}.`}
       action=${can("admin") && html`<${Button} kind="primary" onClick=${connect}>Connect<//>`}>
-      Make a personal access token in Tableau and enter it here. vizpost tries it at once.<//>
+      ${lacks("admin") ? "An administrator has to do this." : "Make a personal access token in Tableau and enter it here. vizpost tries it at once."}<//>
     <${Step} n=${2} now=${now} title="Make a report" done=${report && `${report.name} is made.`}
       action=${can("editor") && html`<${Button} kind="primary" href=${`#/reports/new${connections[0] ? `?connection=${connections[0].id}` : ""}`}>Make a report<//>`}>
-      Pick a view, a format, a time, and who gets it.<//>
+      ${lacks("editor") ? "An editor has to do this." : "Pick a view, a format, a time, and who gets it."}<//>
     <${Step} n=${3} now=${now} title="See it delivered"
       action=${run && ["queued", "running", "held"].includes(run.state) ? html`<a href=${`#/runs/${run.id}`}><${State} states=${runStates} state=${run.state} /></a>`
         : report && can("editor") && html`<${Button} kind="primary" icon="play" busy=${busy} onClick=${start}>Run it now<//>`}>

@@ -49,6 +49,7 @@ export function byField(problem) {
 // is one; else to the notice that takes it. Where both fit, both are seen. Call
 // it when the page is about to show them.
 export function focusWrong(inside = document) {
+  if (!inside) return; // it is gone by now
   requestAnimationFrame(() => {
     const notice = inside.querySelector(".notice[tabindex]");
     const field = inside.querySelector("[aria-invalid=true]") || notice;

@@ -70,7 +70,7 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
       <div class="stack">
         <${Template} path=${`${path}.file_name`} label="File name" value=${c.file_name} change=${(file_name) => change({ file_name })}
           placeholder=${nameOf(c)} hint="Without its extension. Left empty, it is the view's name." />
-        <div class="row-of-fields">
+        <div class="row-of-fields wide-fields">
           ${sized && html`<${Text} path=${`${path}.image`} label="Width" optional type="text" inputmode="numeric" value=${String(c.width)} change=${(width) => change({ width })} hint="In pixels." />
             <${Text} path=${`${path}.image.height`} label="Height" optional type="text" inputmode="numeric" value=${String(c.height)} change=${(height) => change({ height })} hint="Views of a fixed size ignore both." />`}
           ${able?.languages && html`<${Text} path=${`${path}.language`} label="Language" optional value=${c.language} change=${(language) => change({ language })} placeholder="de" autocomplete="off"

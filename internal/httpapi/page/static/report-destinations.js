@@ -1,5 +1,5 @@
 // To whom a report goes: mail, and kept Slack webhooks.
-import { get, post } from "/api.js";
+import { all, post } from "/api.js";
 import { DestinationDialog } from "/destinations.js";
 import { newEmail, newSlack } from "/report-draft.js";
 import { At, Check, Chips, Template, focusField, useWrong } from "/report-fields.js";
@@ -95,4 +95,4 @@ function TestButton({ destination, done }) {
 }
 
 // keptDestinations reads those that a report can name.
-export const keptDestinations = () => get("/v1/destinations?limit=200").then((answer) => answer.destinations);
+export const keptDestinations = () => all("/v1/destinations", "destinations");

@@ -1,24 +1,28 @@
 // The form of a report: a new one, or one that is edited.
-import { get, newKey, patch, post } from "/api.js";
+import { all, get, newKey, patch, post } from "/api.js";
 import { ContentEditor } from "/report-content.js";
 import { DestinationsEditor, keptDestinations } from "/report-destinations.js";
 import { changed, fromReport, newReport, toRequest } from "/report-draft.js";
 import { Chips, Choice, Text, WrongFields, nothingWrong, placed } from "/report-fields.js";
 import { ScheduleEditor, missing } from "/schedule.js";
 import { LeaveGuard } from "/leave-guard.js";
+import { useMe } from "/me.js";
 import { Button, Empty, Failure, Loading, Notice, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
 
 export function ReportForm({ id, query = {} }) {
+  const { me, lacks } = useMe();
   const read = useLoad(async () => {
-    const [connections, destinations, report] = await Promise.all([get("/v1/connections?limit=100"), keptDestinations(), id ? get(`/v1/reports/${id}`) : null]);
-    return { connections: connections.connections, destinations, report };
+    const [connections, destinations, report] = await Promise.all([all("/v1/connections", "connections"), keptDestinations(), id ? get(`/v1/reports/${id}`) : null]);
+    return { connections, destinations, report };
   }, [id]);
   const title = id ? `Edit ${read.data?.report.name || "the report"}` : "New report";
   const back = id ? { href: `#/reports/${id}`, label: read.data?.report.name || "Report" } : { href: "#/reports", label: "Reports" };
   return html`<${Page} title=${title} back=${back}>
     ${!read.data && html`<${Failure} problem=${read.problem} retry=${read.reload} />`}
     ${!read.data && !read.problem && html`<${Loading} />`}
-    ${read.data && (read.data.connections.length === 0
+    ${read.data && lacks("editor") ? html`<${Empty} icon="info" title="Only editors can ${id ? "change" : "make"} reports" actions=${html`<${Button} href=${back.href}>Go back<//>`}>
+        You have the role ${me.role}. An administrator can give you the role editor.<//>`
+      : read.data && (read.data.connections.length === 0
       ? html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>A report is exported through a connection, and there is none yet.<//>`
       : html`<${Form} key=${read.data.report?.version || "new"} id=${id} ...${read.data} query=${query} reload=${read.reload} />`)}
   <//>`;

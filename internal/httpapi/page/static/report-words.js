@@ -1,5 +1,5 @@
 // A report in words: to whom it goes, and when next.
-import { browserZone } from "/report-draft.js";
+import { browserZone, formats, nameOf } from "/report-draft.js";
 import { html } from "/ui.js";
 import { away, many } from "/words.js";
 import { clockIn, dayIn } from "/zones.js";
@@ -20,6 +20,18 @@ export function recipients(report, destinations) {
   const { people, places } = whom(report, destinations);
   return [...(people.length > 1 ? [many(people.length, "recipient")] : people), ...places].join(", ");
 }
+
+// What names what a report exports, each view once with its formats; at most
+// some of them.
+export function What({ report, most = 3 }) {
+  const views = new Map();
+  for (const c of report.content) views.set(nameOf(c), [...(views.get(nameOf(c)) || []), c.format]);
+  const named = [...views];
+  return html`${named.slice(0, most).map(([name, sent], i) => html`<span key=${name}>${i > 0 && ", "}${name}${sent.map((f) => html` <${Format} key=${f} format=${f} />`)}</span>`)}${named.length > most && ` and ${named.length - most} more`}`;
+}
+
+// Format is the kind of a file.
+export const Format = ({ format }) => html`<span class="format">${formats[format]?.[1] || format}</span>`;
 
 // Next says when a report runs next, in its own zone.
 export function Next({ report }) {

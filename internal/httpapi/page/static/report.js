@@ -1,13 +1,14 @@
 // One report: its runs, what it sends, and what can be done with it.
-import { get, patch, post, remove } from "/api.js";
+import { all, get, patch, post, remove } from "/api.js";
 import { ReportForm } from "/report-form.js";
-import { Next, capital, whom } from "/report-words.js";
+import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
-import { formats, nameOf } from "/report-draft.js";
+import { browserZone, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
 import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
+import { offsetIn } from "/zones.js";
 
 const missed = { latest: "Of those that were missed, one is sent", all: "Each that was missed is sent", none: "Those that were missed are skipped" };
 
@@ -22,15 +23,19 @@ function Shown({ id }) {
   const [limit, setLimit] = useState(20);
   const read = useLoad(() => Promise.all([get(`/v1/reports/${id}`), get(`/v1/reports/${id}/runs?limit=${limit}`)]).then(([report, runs]) => ({ report, ...runs })),
     [id, limit], { every: (d) => (d.runs.some(open) ? 2_000 : 15_000) });
-  const around = useLoad(() => Promise.all([get("/v1/connections?limit=100"), get("/v1/destinations?limit=200")])
-    .then(([c, d]) => ({ connections: c.connections, destinations: d.destinations })), []);
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(null);
   const [dialog, setDialog] = useState("");
   const { can } = useMe();
   useTick();
   const { report, runs, next_cursor: more } = read.data || {};
-  const connection = around.data?.connections.find((c) => c.id === report?.connection_id);
+  const around = useLoad(() => (report ? Promise.all([get(`/v1/connections/${report.connection_id}`), all("/v1/destinations", "destinations")])
+    .then(([connection, destinations]) => ({ connection, destinations })) : {}), [report?.connection_id]);
+  const connection = around.data?.connection;
+
+  const zone = report?.schedule?.time_zone || browserZone();
+  const now = new Date().toISOString();
+  const elsewhere = offsetIn(now, zone) !== offsetIn(now, browserZone());
 
   const doing = (what, act) => async () => {
     setBusy(what);
@@ -62,20 +67,21 @@ function Shown({ id }) {
       <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
       <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
       <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
-    <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => { read.reload(); around.reload(); }} />
+    <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
-    ${connection && connection.state !== "connected" && connection.state !== "unverified" && html`<${Notice} tone="bad" title=${connection.problem?.message || `The connection ${connection.name} does not work.`}
-      actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>Mend the connection<//>`}>Its runs wait until it works again.<//>`}
+    ${connection?.problem && html`<${Notice} tone=${connection.state === "connected" ? "held" : "bad"} title=${connection.problem.message}
+      actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
+      ${connection.state === "connected" ? "Its runs come late for as long as it goes on." : "Its runs wait until it works again."}<//>`}
     ${report && html`<div class="report-columns">
-      <${Section} title="Runs">
-        <${Runs} runs=${runs} zone=${report.schedule?.time_zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
+      <${Section} title="Runs" lead=${elsewhere && `Times are those of ${zone.replaceAll("_", " ")}.`}>
+        <${Runs} runs=${runs} zone=${zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
         ${more && (limit < 200 ? html`<div class="more"><${Button} busy=${read.loading} onClick=${() => setLimit(Math.min(limit + 40, 200))}>Load more<//></div>`
           : html`<p class="quiet small more">These are the latest 200 runs; the API has all of them.</p>`)}
       <//>
       <${Section} title="What it sends">
         <div class="card">
           <${Facts} of=${[
-            ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span>
+            ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <${Format} format=${c.format} />
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],

@@ -1,8 +1,7 @@
 // The list of reports.
-import { get, patch, post } from "/api.js";
+import { all, get, patch, post } from "/api.js";
 import { useMe } from "/me.js";
-import { formats, nameOf } from "/report-draft.js";
-import { Next, capital, recipients } from "/report-words.js";
+import { Next, What, capital, recipients } from "/report-words.js";
 import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { away, many, open, runStates } from "/words.js";
 
@@ -27,27 +26,27 @@ async function readReports(wanted) {
 export function Reports() {
   const [wanted, setWanted] = useState(pageSize);
   const [search, setSearch] = useState("");
-  const all = search.trim() ? mostSearched : wanted;
-  const list = useLoad(() => readReports(all), [all], { every: (d) => (d.reports.some((r) => r.last_run && open(r.last_run)) ? 2_500 : 20_000) });
-  const around = useLoad(() => Promise.all([get("/v1/connections?limit=100"), get("/v1/destinations?limit=200")])
-    .then(([c, d]) => ({ connections: c.connections, destinations: d.destinations })), []);
+  const most = search.trim() ? mostSearched : wanted;
+  const list = useLoad(() => readReports(most), [most], { every: (d) => (d.reports.some((r) => r.last_run && open(r.last_run)) ? 2_500 : 20_000) });
+  const around = useLoad(() => Promise.all([get("/v1/connections?limit=1"), all("/v1/destinations", "destinations")])
+    .then(([c, destinations]) => ({ connected: c.connections.length > 0, destinations })), []);
   useTick();
   const { reports, more } = list.data || {};
   const ready = list.data && around.data;
-  const connected = around.data?.connections.length > 0;
-  const { can } = useMe();
+  const connected = around.data?.connected;
+  const { can, lacks } = useMe();
   const words = search.trim().toLowerCase();
   const shown = (reports || []).filter((r) => !words || [r.name, ...r.content.flatMap((c) => [c.view_name, c.workbook])].some((text) => text?.toLowerCase().includes(words)));
 
   return html`<${Page} title="Reports" lead="What is exported, when, and to whom."
     actions=${ready && connected && reports.length > 0 && can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
-    <${Failure} problem=${list.problem || around.problem} retry=${() => { list.reload(); around.reload(); }} />
+    <${Failure} problem=${list.problem || around.problem} retry=${() => Promise.all([list.reload(), around.reload()])} />
     ${!ready && !list.problem && !around.problem && html`<${Loading} />`}
     ${ready && reports.length === 0 && !words && (connected ? html`<${Empty} icon="file" title="Make the first report"
         actions=${can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
-        Choose views in Tableau, say when they are sent and to whom. You can send it to yourself first.<//>`
-      : html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>
-        A report is exported through a connection, and there is none yet.<//>`)}
+        ${lacks("editor") ? "There is no report yet. An editor has to make it." : "Choose views in Tableau, say when they are sent and to whom. You can send it to yourself first."}<//>`
+      : html`<${Empty} icon="key" title="Connect to Tableau first" actions=${can("admin") && html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>
+        A report is exported through a connection, and there is none yet.${lacks("admin") && " An administrator has to make it."}<//>`)}
     ${ready && (reports.length > 0 || words) && html`
       ${(reports.length > 5 || words || more) && html`<div class="search-box list-search"><${Icon} name="search" />
         <input type="search" aria-label="Search reports" placeholder="Search by name, view or workbook" value=${search} onInput=${(event) => setSearch(event.target.value)} /></div>`}
@@ -61,13 +60,15 @@ export function Reports() {
 
 function Row({ report, can, destinations, reload }) {
   const [busy, setBusy] = useState("");
+  const [problem, setProblem] = useState(null);
   const doing = async (what, act) => {
     setBusy(what);
+    setProblem(null);
     try {
       await act();
       await reload();
-    } catch (problem) {
-      toast([problem.message, ...(problem.fields || []).map((f) => f.message)].join(" "), "bad");
+    } catch (failed) {
+      setProblem(failed);
     }
     setBusy("");
   };
@@ -82,7 +83,7 @@ function Row({ report, can, destinations, reload }) {
   const last = report.last_run;
   return html`<li class="report-row">
     <div class="what"><h2><a href=${`#/reports/${report.id}`}>${report.name}</a></h2>
-      <p class="quiet">${report.content.slice(0, 3).map((c, i) => html`<span key=${i}>${i > 0 && ", "}${nameOf(c)} <span class="format">${formats[c.format]?.[1] || c.format}</span></span>`)}${report.content.length > 3 && ` and ${report.content.length - 3} more`}</p></div>
+      <p class="quiet"><${What} report=${report} /></p></div>
     <div class="when"><p>${report.schedule ? capital(report.schedule.description) : "Only when asked"}</p><p class="quiet"><${Next} report=${report} /></p></div>
     <p class="to quiet"><span class="visually-hidden">To </span>${recipients(report, destinations)}</p>
     <div class="last">${last ? html`<a href=${`#/runs/${last.id}`}><span class="visually-hidden">Last run: </span><${State} states=${runStates} state=${last.state} />
@@ -91,5 +92,6 @@ function Row({ report, can, destinations, reload }) {
       <${Button} small busy=${busy === "run"} onClick=${run} aria-label=${`Run now: ${report.name}`}>Run now<//>
       <button type="button" class="icon-button" disabled=${busy === "turn"} aria-label=${`${report.enabled ? "Pause" : "Resume"} ${report.name}`} title=${report.enabled ? "Pause" : "Resume"} onClick=${turn}><${Icon} name=${report.enabled ? "pause" : "play"} /></button>
     </div>`}
+    ${problem && html`<p class="bad-text row-problem" role="alert">${[problem.message, ...problem.fields.map((f) => f.message)].join(" ")}</p>`}
   </li>`;
 }

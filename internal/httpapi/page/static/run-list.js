@@ -1,6 +1,5 @@
 // Runs in a list, each in one line.
 import { clockIn, dayIn, took } from "/zones.js";
-import { browserZone } from "/report-draft.js";
 import { Empty, State, html } from "/ui.js";
 import { away, many, runStates } from "/words.js";
 
@@ -16,9 +15,9 @@ export function briefly(run) {
   }
 }
 
-// Runs is the list; first is what is offered while nothing has run.
-export function Runs({ runs, zone = browserZone(), first }) {
-  if (runs.length === 0) return html`<${Empty} icon="clock" title="It has not run yet" actions=${first}>Send it to yourself first, and see what others will get.<//>`;
+// Runs is the list, with times in a zone; first is what is offered while nothing has run.
+export function Runs({ runs, zone, first }) {
+  if (runs.length === 0) return html`<${Empty} icon="clock" title="It has not run yet" actions=${first}>${first ? "Send it to yourself first, and see what others will get." : "Its runs are listed here."}<//>`;
   return html`<ul class="list runs">${runs.map((run) => html`<li class="run-row" key=${run.id}>
     <div class="run-state"><${State} states=${runStates} state=${run.state} /></div>
     <div class="grow"><a class="strong" href=${`#/runs/${run.id}`}>${dayIn(run.scheduled_for, zone)}, ${clockIn(run.scheduled_for, zone)}</a>

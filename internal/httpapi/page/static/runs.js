@@ -1,5 +1,5 @@
 // One run: how it is doing, its files, and what became of each delivery.
-import { get, post } from "/api.js";
+import { all, get, post } from "/api.js";
 import { useMe } from "/me.js";
 import { RunFiles } from "/run-files.js";
 import { triggers } from "/run-list.js";
@@ -14,8 +14,8 @@ export function RunPage({ id }) {
   const run = read.data;
   const around = useLoad(async () => {
     if (!run) return {};
-    const [report, destinations] = await Promise.all([get(`/v1/reports/${run.report_id}`).catch(() => null), get("/v1/destinations?limit=200")]);
-    return { report, destinations: destinations.destinations };
+    const [report, destinations] = await Promise.all([get(`/v1/reports/${run.report_id}`).catch(() => null), all("/v1/destinations", "destinations")]);
+    return { report, destinations };
   }, [run?.report_id]);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -42,7 +42,7 @@ export function RunPage({ id }) {
     actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
     <${Failure} problem=${problem || read.problem} retry=${problem ? undefined : read.reload} />
     ${!run && !read.problem && html`<${Loading} />`}
-    ${run && html`<${Told} run=${run} />
+    ${run && html`<${Told} run=${run} can=${can} />
       <${Progress} run=${run} />
       <${RunFiles} run=${run} />
       <${Deliveries} run=${run} around=${around.data || {}} />
@@ -61,11 +61,11 @@ function useSaid(run) {
 }
 
 // Told says in words why a run is not simply delivered.
-function Told({ run }) {
+function Told({ run, can }) {
   if (!run.reason) return null;
   const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
   return html`<${Notice} tone=${tone} title=${run.reason}
-    actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>Mend the connection<//>`}>
+    actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
     ${run.state === "queued" && run.not_before && html`It is tried again <${When} at=${run.not_before} far />.`}<//>`;
 }
 
@@ -110,7 +110,8 @@ function facts(run, zone) {
   return [
     [run.trigger === "schedule" ? "Scheduled for" : "Asked for", at(run.scheduled_for)],
     ["Began", at(run.started_at)],
-    ["Finished", run.finished_at && html`${at(run.finished_at)}${run.started_at && html` <span class="quiet">after ${took(run.started_at, run.finished_at)}</span>`}`],
+    ["Finished", at(run.finished_at)],
+    ["Took", run.started_at && run.finished_at && took(run.started_at, run.finished_at)],
     ["Held", run.held_at && html`${at(run.held_at)}${run.released_at && html`, released ${at(run.released_at)}`}`],
     ["Stands for", run.stands_for > 1 && `${run.stands_for} times that were due`],
     ["Tries that failed", run.attempts > 0 && String(run.attempts)],

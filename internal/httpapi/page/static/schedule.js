@@ -101,11 +101,13 @@ export function ScheduleEditor({ value: s, change }) {
       hint="Five fields: minute, hour, day of month, month, day of week. FRI#2 is the second Friday, L the last day, 15W the weekday nearest the 15th." />`}
     ${s.on && html`<${Upcoming} preview=${preview} />
       <${Disclosure} title="Start, end, and what was missed">
-        <div class="row-of-fields">
-          <${Text} path="schedule.starts_on" label="First day" optional type="date" value=${s.starts_on} change=${(starts_on) => set({ starts_on })} />
-          <${Text} path="schedule.ends_on" label="Last day" optional type="date" value=${s.ends_on} change=${(ends_on) => set({ ends_on })} />
+        <div class="stack">
+          <div class="row-of-fields">
+            <${Text} path="schedule.starts_on" label="First day" optional type="date" value=${s.starts_on} change=${(starts_on) => set({ starts_on })} />
+            <${Text} path="schedule.ends_on" label="Last day" optional type="date" value=${s.ends_on} change=${(ends_on) => set({ ends_on })} />
+          </div>
+          <${CatchUp} value=${s.catch_up} change=${(catch_up) => set({ catch_up })} />
         </div>
-        <${CatchUp} value=${s.catch_up} change=${(catch_up) => set({ catch_up })} />
       <//>`}
   </div>`;
 }

@@ -58,7 +58,7 @@ async function readRest() {
 }
 
 export function Start() {
-  const { me, can } = useMe();
+  const { me, can, lacks } = useMe();
   const memory = useRef({ runs: new Map() }).current;
   const { data, problem, reload: read } = useLoad(() => readAll(memory), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? busy : calm) });
   const reload = () => {
@@ -80,7 +80,7 @@ export function Start() {
     ${!data && !problem && html`<${Loading} />`}
     ${data && html`
       ${found.length > 0 && html`<${Attention} troubles=${found} can=${can} reload=${reload} edit=${setEditing} />`}
-      ${!begun && html`<${FirstSteps} data=${data} can=${can} connect=${() => setEditing("new")} />`}
+      ${!begun && html`<${FirstSteps} data=${data} can=${can} lacks=${lacks} connect=${() => setEditing("new")} />`}
       ${data.reports.length > 0 && html`<${Timeline} data=${data} />`}
       ${me?.installation.mail === "outbox" && data.reports.length > 0 && html`<${Outbox} runs=${data.runs} />`}
     `}

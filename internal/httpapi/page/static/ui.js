@@ -1,7 +1,8 @@
 // The parts that all of the page is made of. Import them from here.
-import { useEffect, useId, useRef } from "/vendor/hooks.mjs";
+import { useEffect, useId, useRef, useState } from "/vendor/hooks.mjs";
 import { h } from "/vendor/preact.mjs";
 import htm from "/vendor/htm.mjs";
+import { Button } from "/forms.js";
 import { Icon } from "/icons.js";
 import { away, date, moment } from "/words.js";
 
@@ -62,8 +63,13 @@ export function Notice({ tone = "busy", title, actions, alert = false, children,
 // Failure says that something could not be read or done, and offers to try
 // again.
 export function Failure({ problem, retry }) {
-  return problem && html`<${Notice} tone="bad" alert title=${problem.message}
-    actions=${retry && html`<button type="button" class="button small" onClick=${retry}>Try again</button>`}>
+  const [busy, setBusy] = useState(false);
+  const again = async () => {
+    setBusy(true);
+    await retry();
+    setBusy(false);
+  };
+  return problem && html`<${Notice} tone="bad" alert title=${problem.message} actions=${retry && html`<${Button} small busy=${busy} onClick=${again}>Try again<//>`}>
     ${problem.fields?.map((f) => html`<p>${f.message}</p>`)}<//>`;
 }
 

@@ -70,6 +70,7 @@ export const connectionStates = {
   needs_credentials: ["Needs credentials", "bad"],
   unreachable: ["Unreachable", "bad"],
   unverified: ["Not tried yet", "still"],
+  disturbed: ["Token used elsewhere", "held"], // it works, between times
 };
 
 export const destinationStates = {

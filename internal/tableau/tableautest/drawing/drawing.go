@@ -7,10 +7,12 @@
 package drawing
 
 import (
-	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
+	"regexp"
 
 	xfont "golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
@@ -143,16 +145,29 @@ func kerned(face font.Face, a, b rune) bool {
 	return err == nil && kern != 0
 }
 
-// SVG writes the page as an SVG.
+// SVG writes the page as an SVG that is a pixel wider and higher than size and
+// says so in millimetres, as Tableau's do.
 func SVG(w io.Writer, page Page, size Size) error {
+	size.Width++
+	size.Height++
 	canvas := vgsvg.New(vg.Length(size.Width)*px, vg.Length(size.Height)*px)
 	paint(canvas, page, size)
-	out := bufio.NewWriter(w)
-	if _, err := canvas.WriteTo(out); err != nil {
+	var drawn bytes.Buffer
+	if _, err := canvas.WriteTo(&drawn); err != nil {
 		return fmt.Errorf("writing the SVG: %w", err)
 	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("writing the SVG: %w", err)
+	// The canvas writes its size in points.
+	const millimetres = 25.4 / 96
+	inPoints := regexp.MustCompile(`<svg width="[^"]*" height="[^"]*"`).FindIndex(drawn.Bytes())
+	if inPoints == nil {
+		return errors.New("the SVG has no size")
+	}
+	head, body := drawn.Bytes()[:inPoints[0]], drawn.Bytes()[inPoints[1]:]
+	measure := fmt.Sprintf(`<svg width="%.2fmm" height="%.2fmm"`, float64(size.Width)*millimetres, float64(size.Height)*millimetres)
+	for _, part := range [][]byte{head, []byte(measure), body} {
+		if _, err := w.Write(part); err != nil {
+			return fmt.Errorf("writing the SVG: %w", err)
+		}
 	}
 	return nil
 }

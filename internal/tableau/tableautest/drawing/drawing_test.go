@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,59 @@ func TestEmptyChart(t *testing.T) {
 		if got, want := strings.Contains(svg.String(), note), strings.HasPrefix(name, "no "); got != want {
 			t.Errorf("%s: note of no data is %t, want %t", name, got, want)
 		}
+	}
+}
+
+// TestLegendIsWhole looks for all keys of a chart, also where the card is too
+// narrow to have them beside its title.
+func TestLegendIsWhole(t *testing.T) {
+	t.Parallel()
+	columns := drawing.Columns{Labels: []string{"Q1"}, Format: plain}
+	names := []string{"First Class", "Same Day", "Second Class", "Standard Class"}
+	for _, name := range names {
+		columns.Series = append(columns.Series, drawing.Series{Name: name, Values: []float64{1}})
+	}
+	for _, width := range []int{200, 360, 420, 800} {
+		var svg bytes.Buffer
+		if err := drawing.SVG(&svg, page(columns), drawing.Size{Width: width, Height: 400}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if !strings.Contains(svg.String(), ">"+name+"<") {
+				t.Errorf("%d pixels wide the legend lacks %s", width, name)
+			}
+		}
+	}
+}
+
+// TestGridFits looks for whole headings in a table that has little room, whose
+// type is set smaller for it.
+func TestGridFits(t *testing.T) {
+	t.Parallel()
+	grid := drawing.Grid{Format: plain, Rows: []drawing.GridRow{{Name: "Operating profit", Strong: true}}}
+	for i := range 8 {
+		grid.Columns = append(grid.Columns, fmt.Sprintf("FY25 Q%d", i))
+		grid.Rows[0].Values = append(grid.Rows[0].Values, -12345)
+	}
+	sizes := map[int]float64{}
+	for _, width := range []int{420, 1000} {
+		var svg bytes.Buffer
+		if err := drawing.SVG(&svg, page(grid), drawing.Size{Width: width, Height: 400}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(grid.Columns, "-12345") {
+			if !strings.Contains(svg.String(), ">"+want+"<") {
+				t.Errorf("%d pixels wide the table lacks %s", width, want)
+			}
+		}
+		size := regexp.MustCompile(`font-size:([\d.]+)px;[^>]*">-12345<`).FindStringSubmatch(svg.String())
+		if size == nil {
+			t.Fatalf("the size of the figures is not told")
+		}
+		sizes[width], _ = strconv.ParseFloat(size[1], 64)
+	}
+	if sizes[420] >= sizes[1000] {
+		t.Errorf("with less room the figures are as large: %v", sizes)
 	}
 }
 

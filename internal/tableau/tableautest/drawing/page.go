@@ -78,6 +78,9 @@ func (t Tile) paint(c draw.Canvas) {
 	panel(c)
 	in := draw.Crop(c, padding, -padding, 0, 0)
 	label := regular(12, muted)
+	if t.Change == "" {
+		in = draw.Crop(in, 0, 0, 0, -11*px) // in the middle
+	}
 	baseline(in, label, in.Min.X, in.Max.Y-22*px, fit(label, t.Label, in.Size().X))
 	value := bold(24, ink)
 	baseline(in, value, in.Min.X, in.Max.Y-50*px, fit(value, t.Value, in.Size().X))
@@ -166,7 +169,17 @@ func (card Card) paint(c draw.Canvas, framed bool) {
 		baseline(head, title, x, y, txt)
 		x += title.Width(txt) + 8*px
 	}
-	right := paintKeys(head, card.Chart.keys(), x)
+	right := head.Max.X
+	if keys := card.Chart.keys(); keysWidth(keys) <= right-x {
+		right -= keysWidth(keys)
+		paintKeys(head, keys, right, y)
+	} else {
+		for _, line := range keyLines(keys, body.Size().X) {
+			var row draw.Canvas
+			row, body = splitTop(body, 17*px)
+			paintKeys(row, line, row.Min.X, row.Max.Y-9*px)
+		}
+	}
 	sub := regular(11, muted)
 	if card.Subtitle != "" && x+sub.Width(card.Subtitle) < right-8*px {
 		baseline(head, sub, x, y, card.Subtitle)
@@ -178,33 +191,6 @@ func (card Card) paint(c draw.Canvas, framed bool) {
 		return
 	}
 	card.Chart.paint(body)
-}
-
-// paintKeys writes the keys right to left into a card's heading, as many as
-// there is room for to the right of least, and returns where they begin.
-func paintKeys(c draw.Canvas, keys []Key, least vg.Length) vg.Length {
-	style := regular(11, muted)
-	x, y := c.Max.X, c.Max.Y-11*px
-	for i := len(keys) - 1; i >= 0; i-- {
-		key := keys[i]
-		left := x - style.Width(key.Name) - 18*px
-		if left < least {
-			break
-		}
-		baseline(c, style, left+18*px, y, key.Name)
-		mark := vg.Point{X: left + 8*px, Y: y + 4*px}
-		if key.Dashed {
-			for d := range 3 {
-				x := left + vg.Length(1+5*d)*px
-				line(c, key.Color, 2*px, vg.Point{X: x, Y: mark.Y}, vg.Point{X: x + 3*px, Y: mark.Y})
-			}
-		} else {
-			half := vg.Point{X: 5 * px, Y: 5 * px}
-			fill(c, key.Color, roundRect(vg.Rectangle{Min: mark.Sub(half), Max: mark.Add(half)}, 2*px))
-		}
-		x = left - 14*px
-	}
-	return x
 }
 
 // splitTop cuts a canvas height below its top.

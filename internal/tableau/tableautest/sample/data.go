@@ -14,6 +14,7 @@ type Query struct {
 	Selection Selection
 	Saved     Selection // what a custom view is filtered to beforehand
 	TopN      int       // the parameter "Top N"; 0 for its default of 10
+	Language  Language  // of numbers and months
 }
 
 // data is the orders that a view shows.
@@ -23,11 +24,13 @@ type data struct {
 	before  []Order // the twelve months before, or none
 	compare bool    // current and before are comparable years
 	topN    int
+	in      Language
 }
 
 func (q Query) data(orders []Order) data {
 	d := data{
 		all: q.Selection.apply(q.Saved.apply(orders)), compare: !q.Selection.dated() && !q.Saved.dated(), topN: q.TopN,
+		in: q.Language,
 	}
 	if d.topN <= 0 {
 		d.topN = 10
@@ -45,7 +48,7 @@ func (q Query) data(orders []Order) data {
 // period names the time that the current orders cover.
 func (d data) period() string {
 	if d.compare {
-		return monthRange(lastYear, lastYear.AddDate(0, 11, 0))
+		return d.in.months(lastYear, lastYear.AddDate(0, 11, 0))
 	}
 	return d.wholePeriod()
 }
@@ -53,20 +56,12 @@ func (d data) period() string {
 // wholePeriod names the time that all orders cover.
 func (d data) wholePeriod() string {
 	if d.compare {
-		return monthRange(firstMonth, firstMonth.AddDate(0, months-1, 0))
+		return d.in.months(firstMonth, firstMonth.AddDate(0, months-1, 0))
 	}
 	if len(d.all) == 0 {
 		return ""
 	}
-	return monthRange(d.all[0].Date, d.all[len(d.all)-1].Date)
-}
-
-func monthRange(from, to time.Time) string {
-	a, b := from.Format("January 2006"), to.Format("January 2006")
-	if a == b {
-		return a
-	}
-	return a + " – " + b
+	return d.in.months(d.all[0].Date, d.all[len(d.all)-1].Date)
 }
 
 // measure is a number taken from a set of orders.
@@ -216,22 +211,20 @@ func (d data) tile(label string, of measure, write drawing.Format, versus string
 	}
 	change := now/then - 1
 	t.Rising, t.Good = change >= 0, change >= 0
-	t.Change = percentOf(math.Abs(change)) + " " + versus
+	t.Change = d.in.percent(math.Abs(change)) + " " + versus
 	return t
 }
 
 // points makes a tile of a ratio, whose change is in points.
 func (d data) points(label string, of measure, versus, unit string) drawing.Tile {
-	t := d.tile(label, of, percent, versus)
+	t := d.tile(label, of, d.in.percent, versus)
 	if t.Change != "" {
 		change := of(d.current) - of(d.before)
 		t.Rising, t.Good = change >= 0, change >= 0
-		t.Change = Decimal.Format(math.Abs(change)*100) + " " + unit + " " + versus
+		t.Change = Decimal.Format(math.Abs(change)*100, d.in) + " " + unit + " " + versus
 	}
 	return t
 }
-
-func percentOf(v float64) string { return Percent.Format(v) }
 
 // categoryColor gives each category one colour in all pictures.
 func categoryColor(name string) drawing.Color {

@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -113,7 +114,8 @@ func (s Selection) dated() bool {
 	return false
 }
 
-// String says what is selected, for the foot of a picture.
+// String says what is selected, for the foot of a picture: the values of each
+// field, or those that go together where not all combinations are selected.
 func (s Selection) String() string {
 	values := map[string][]string{}
 	for _, t := range s {
@@ -123,16 +125,33 @@ func (s Selection) String() string {
 			}
 		}
 	}
-	captions := make([]string, 0, len(values))
-	for caption := range values {
-		captions = append(captions, caption)
+	if len(values) == 0 {
+		return ""
 	}
-	sort.Strings(captions)
+	captions := slices.Sorted(maps.Keys(values))
+	var tuples []string
+	for _, t := range s {
+		parts := make([]string, len(captions))
+		for i, caption := range captions {
+			parts[i] = t[caption]
+		}
+		if text := strings.Join(parts, " / "); !slices.Contains(tuples, text) {
+			tuples = append(tuples, text)
+		}
+	}
+	combinations := 1
+	for _, caption := range captions {
+		// More than there are tuples is more than enough to know.
+		combinations = min(combinations*len(values[caption]), len(tuples)+1)
+	}
+	if combinations != len(tuples) {
+		return strings.Join(captions, " / ") + ": " + strings.Join(tuples, ", ")
+	}
 	parts := make([]string, len(captions))
 	for i, caption := range captions {
 		parts[i] = caption + ": " + strings.Join(values[caption], ", ")
 	}
-	return strings.Join(parts, "  ·  ")
+	return join(parts...)
 }
 
 // quarter names the fiscal quarter of a date: fiscal year 2026 begins on

@@ -19,24 +19,22 @@ const (
 )
 
 // Format writes a value in full, as Tableau's exports of data do.
-func (k Kind) Format(v float64) string {
+func (k Kind) Format(v float64, in Language) string {
 	switch k {
-	case Dollars:
-		if s := grouped(math.Abs(v)); v < 0 && s != "0" {
-			return "-$" + s
-		} else {
-			return "$" + s
-		}
 	case Percent:
-		return strconv.FormatFloat(v*100, 'f', 1, 64) + "%"
+		return in.separate(strconv.FormatFloat(v*100, 'f', 1, 64)) + "%"
 	case Decimal:
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		return in.separate(strconv.FormatFloat(v, 'f', 1, 64))
 	}
-	if s := grouped(math.Abs(v)); v < 0 && s != "0" {
-		return "-" + s
-	} else {
-		return s
+	text := grouped(math.Abs(v))
+	sign := ""
+	if v < 0 && text != "0" {
+		sign = "-"
 	}
+	if k == Dollars {
+		sign += "$"
+	}
+	return sign + in.separate(text)
 }
 
 // Pattern is the number format of a spreadsheet cell.
@@ -88,23 +86,23 @@ func short(v float64) string {
 }
 
 // money writes dollars as pictures show them: $12.3K.
-func money(v float64) string {
+func (l Language) money(v float64) string {
 	if math.Abs(v) < 0.5 {
 		return "$0"
 	}
 	if v < 0 {
-		return "−$" + short(-v)
+		return "−$" + l.separate(short(-v))
 	}
-	return "$" + short(v)
+	return "$" + l.separate(short(v))
 }
 
-func percent(v float64) string {
-	return strings.Replace(strconv.FormatFloat(v*100, 'f', 1, 64), "-", "−", 1) + "%"
+func (l Language) percent(v float64) string {
+	return strings.Replace(Percent.Format(v, l), "-", "−", 1)
 }
 
 // wholePercent leaves out the decimals, for axes.
-func wholePercent(v float64) string {
+func (l Language) wholePercent(v float64) string {
 	return strings.Replace(strconv.FormatFloat(v*100, 'f', 0, 64), "-", "−", 1) + "%"
 }
 
-func count(v float64) string { return grouped(v) }
+func (l Language) count(v float64) string { return l.separate(grouped(v)) }

@@ -132,7 +132,7 @@ func TestSelection(t *testing.T) {
 		{sample.Selection{{"Region": "West", "Category": "Furniture"}}, []string{"West Furniture"}, "Category: Furniture  ·  Region: West"},
 		{
 			sample.Selection{{"Region": "West", "Category": "Furniture"}, {"Region": "East", "Category": "Technology"}},
-			[]string{"East Technology", "West Furniture"}, "Category: Furniture, Technology  ·  Region: West, East",
+			[]string{"East Technology", "West Furniture"}, "Category / Region: Furniture / West, Technology / East",
 		},
 		{sample.Selection{{"Region": "west"}}, nil, "Region: west"},
 	} {
@@ -148,9 +148,49 @@ func TestSelection(t *testing.T) {
 			t.Errorf("String() = %q, want %q", got, test.text)
 		}
 	}
+	for _, none := range []sample.Selection{nil, {}, {{}}} {
+		if got := none.String(); got != "" {
+			t.Errorf("String() of nothing selected = %q", got)
+		}
+	}
+	page := view.Page(orders, sample.Query{}, time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC))
+	if page.Footer != "No filters" {
+		t.Errorf("the foot without filters is %q", page.Footer)
+	}
 	for caption, want := range map[string]bool{"Region": true, "region": false, "Sub-Category": true, "Fiscal Quarter": true, "": false} {
 		if got := sample.IsField(caption); got != want {
 			t.Errorf("IsField(%q) = %t", caption, got)
+		}
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]sample.Language{
+		"de": "de", "de_AT": "de", "pt-BR": "pt", "FR": "fr", "en": "", "en_GB": "", "tlh": "", "": "",
+	} {
+		if got := sample.LanguageOf(text); got != want {
+			t.Errorf("LanguageOf(%q) = %q, want %q", text, got, want)
+		}
+	}
+	var monthly *sample.View
+	for _, v := range sample.Sites("demo")[0].Views() {
+		if v.URLName == "MonthlySales" && monthly == nil {
+			monthly = v
+		}
+	}
+	orders := sample.Orders()
+	may := sample.Selection{{"Month of Order Date": "May 2026"}}
+	for in, want := range map[sample.Language]string{
+		"": "May 2026", "de": "Mai 2026", "es": "mayo de 2026", "fr": "mai 2026", "it": "maggio 2026", "pt": "maio de 2026",
+	} {
+		q := sample.Query{Selection: may, Language: in}
+		if rows := monthly.Table(orders, q).Rows; len(rows) != 1 || rows[0][0].Text != want {
+			t.Errorf("in %q the month of May is %v, want %q", in, rows, want)
+		}
+		page := monthly.Page(orders, q, time.Date(2026, time.November, 23, 9, 0, 3, 0, time.UTC))
+		if !strings.Contains(page.Subtitle, want) {
+			t.Errorf("in %q the page covers %q, want %q", in, page.Subtitle, want)
 		}
 	}
 }
@@ -160,18 +200,23 @@ func TestFormats(t *testing.T) {
 	for _, test := range []struct {
 		kind sample.Kind
 		v    float64
+		in   sample.Language
 		want string
 	}{
-		{sample.Dollars, 12345.6, "$12,346"},
-		{sample.Dollars, -1234567, "-$1,234,567"},
-		{sample.Dollars, -0.2, "$0"},
-		{sample.Number, 999, "999"},
-		{sample.Number, -1000, "-1,000"},
-		{sample.Percent, 0.1234, "12.3%"},
-		{sample.Decimal, 4.06, "4.1"},
+		{sample.Dollars, 12345.6, "", "$12,346"},
+		{sample.Dollars, -1234567, "", "-$1,234,567"},
+		{sample.Dollars, -0.2, "", "$0"},
+		{sample.Number, 999, "", "999"},
+		{sample.Number, -1000, "", "-1,000"},
+		{sample.Percent, 0.1234, "", "12.3%"},
+		{sample.Decimal, 4.06, "", "4.1"},
+		{sample.Dollars, -1234567, "de", "-$1.234.567"},
+		{sample.Number, 1000, "fr", "1\u202f000"},
+		{sample.Percent, -0.1234, "pt", "-12,3%"},
+		{sample.Decimal, 4.06, "it", "4,1"},
 	} {
-		if got := test.kind.Format(test.v); got != test.want {
-			t.Errorf("%d of %v is %q, want %q", test.kind, test.v, got, test.want)
+		if got := test.kind.Format(test.v, test.in); got != test.want {
+			t.Errorf("%d of %v in %q is %q, want %q", test.kind, test.v, test.in, got, test.want)
 		}
 	}
 	for name, want := range map[string]string{

@@ -19,6 +19,8 @@ type Site struct {
 	ContentURL string // empty for a server's default site
 	Projects   []*Project
 	Workbooks  []*Workbook
+	// DataSources are those that were published by themselves.
+	DataSources []*DataSource
 	// CustomViews are those of all views, in the order in which they were made.
 	CustomViews []*CustomView
 }
@@ -171,6 +173,7 @@ func demoSite(contentURL string) *Site {
 	schools := b.project("Écoles", "Le marché des écoles.", marketing, false)
 	private := b.project("Privé", "Not for everybody.", nil, true)
 
+	b.dataSource(retail, "Superstore / Orders", "Two years of orders of the sample shop.")
 	region, months, byProfit := salesByRegion("Sales by Region", ""), monthlySales(), profitByCategory()
 	customers, ship := topCustomers(), shippingSheet()
 	b.workbook(retail, "Superstore", "Sales, profit and customers of the sample shop.", true, "sales", "kpi")
@@ -244,21 +247,21 @@ func defaultSite() *Site {
 func superstoreTiles(d data) []drawing.Tile {
 	const versus = "vs previous 12 months"
 	return []drawing.Tile{
-		d.tile("Sales", sales, money, versus),
-		d.tile("Profit", profit, money, versus),
+		d.tile("Sales", sales, d.in.money, versus),
+		d.tile("Profit", profit, d.in.money, versus),
 		d.points("Profit Ratio", margin, versus, "pts"),
-		d.tile("Orders", orderCount, count, versus),
+		d.tile("Orders", orderCount, d.in.count, versus),
 	}
 }
 
 func financeTiles(d data) []drawing.Tile {
 	const versus = "vs previous 12 months"
-	spent := d.tile("Costs", costs, money, versus)
+	spent := d.tile("Costs", costs, d.in.money, versus)
 	spent.Good = !spent.Rising
 	return []drawing.Tile{
-		d.tile("Revenue", sales, money, versus),
+		d.tile("Revenue", sales, d.in.money, versus),
 		spent,
-		d.tile("Operating profit", profit, money, versus),
+		d.tile("Operating profit", profit, d.in.money, versus),
 		d.points("Operating margin", margin, versus, "pts"),
 	}
 }
@@ -266,9 +269,9 @@ func financeTiles(d data) []drawing.Tile {
 func marketTiles(d data) []drawing.Tile {
 	const versus = "sur un an"
 	return []drawing.Tile{
-		d.tile("Ventes", sales, money, versus),
-		d.tile("Panier moyen", basket, money, versus),
-		d.tile("Clients actifs", customerCount, count, versus),
+		d.tile("Ventes", sales, d.in.money, versus),
+		d.tile("Panier moyen", basket, d.in.money, versus),
+		d.tile("Clients actifs", customerCount, d.in.count, versus),
 		d.points("Taux de marge", margin, versus, "pts"),
 	}
 }

@@ -11,9 +11,10 @@ import (
 
 // Table is the data of one worksheet as it is displayed.
 type Table struct {
-	Name    string // of the worksheet
-	Columns []Column
-	Rows    [][]Value
+	Name     string // of the worksheet
+	Language Language
+	Columns  []Column
+	Rows     [][]Value
 }
 
 // Column is one column of a [Table].
@@ -47,7 +48,7 @@ func (t Table) CSV(w io.Writer) error {
 	for _, row := range t.Rows {
 		for i, c := range t.Columns {
 			if record[i] = row[i].Text; c.Kind != Text {
-				record[i] = c.Kind.Format(row[i].Number)
+				record[i] = c.Kind.Format(row[i].Number, t.Language)
 			}
 		}
 		if err := out.Write(record); err != nil {

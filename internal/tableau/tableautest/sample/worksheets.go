@@ -18,7 +18,7 @@ type worksheet struct {
 
 func (w worksheet) data(d data) Table {
 	t := w.table(d)
-	t.Name = w.name
+	t.Name, t.Language = w.name, d.in
 	return t
 }
 
@@ -40,7 +40,7 @@ func salesByRegion(name, note string) worksheet {
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := drawing.Bars{Format: money, Keys: categoryKeys(d.current)}
+			chart := drawing.Bars{Format: d.in.money, Keys: categoryKeys(d.current)}
 			for _, r := range largest(by(d.current, region), sales) {
 				bar := drawing.Bar{Name: r.name}
 				for _, c := range byName(by(r.orders, category)) {
@@ -66,7 +66,7 @@ func profitByCategory() worksheet {
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := drawing.Bars{Format: money, Keys: categoryKeys(d.current)}
+			chart := drawing.Bars{Format: d.in.money, Keys: categoryKeys(d.current)}
 			for _, s := range largest(by(d.current, subCategory), profit) {
 				color := categoryColor(s.orders[0].Category)
 				chart.Bars = append(chart.Bars, drawing.Bar{Name: s.name, Parts: []drawing.Part{{Value: profit(s.orders), Color: color}}})
@@ -82,22 +82,20 @@ func monthlySales() worksheet {
 		table: func(d data) Table {
 			t := Table{Columns: []Column{{"Month of Order Date", Text}, {"Sales", Dollars}, {"Profit", Dollars}, {"Orders", Number}}}
 			for _, m := range by(d.all, month) {
-				t.Rows = append(t.Rows, []Value{words(m.name), figure(sales(m.orders)), figure(profit(m.orders)), figure(orderCount(m.orders))})
+				t.Rows = append(t.Rows, []Value{words(d.in.month(m.orders[0].Date)), figure(sales(m.orders)), figure(profit(m.orders)), figure(orderCount(m.orders))})
 			}
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			return d.years(sales, "Last 12 months", "Previous 12 months", englishMonth)
+			return d.years(sales, "Last 12 months", "Previous 12 months", d.in.shortMonth)
 		},
 	}
 }
 
-func englishMonth(t time.Time) string { return t.Format("Jan") }
-
 // years draws a measure by month, beside the year before where there is one.
 func (d data) years(of measure, now, before string, label func(time.Time) string) drawing.Lines {
 	first, n := d.course()
-	chart := drawing.Lines{Format: money}
+	chart := drawing.Lines{Format: d.in.money}
 	if len(d.current) == 0 {
 		return chart
 	}
@@ -127,7 +125,7 @@ func topCustomers() worksheet {
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := drawing.Bars{Format: money}
+			chart := drawing.Bars{Format: d.in.money}
 			for _, c := range d.top() {
 				chart.Bars = append(chart.Bars, drawing.Bar{Name: c.name, Parts: []drawing.Part{{Value: sales(c.orders), Color: drawing.Blue}}})
 			}
@@ -158,7 +156,7 @@ func shippingSheet() worksheet {
 		},
 		chart: func(d data) drawing.Chart {
 			quarters := by(d.all, fiscalQuarter)
-			chart := drawing.Columns{Format: count}
+			chart := drawing.Columns{Format: d.in.count}
 			for _, q := range quarters {
 				chart.Labels = append(chart.Labels, shortQuarter(q.name))
 			}
@@ -218,7 +216,7 @@ func profitAndLoss(name string) worksheet {
 		},
 		chart: func(d data) drawing.Chart {
 			quarters := by(d.all, fiscalQuarter)
-			chart := drawing.Grid{Format: money}
+			chart := drawing.Grid{Format: d.in.money}
 			for _, q := range quarters {
 				chart.Columns = append(chart.Columns, q.name)
 			}
@@ -247,7 +245,7 @@ func operatingProfit() worksheet {
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := drawing.Columns{Format: money}
+			chart := drawing.Columns{Format: d.in.money}
 			series := drawing.Series{Name: "Operating profit", Color: drawing.Teal}
 			for _, q := range by(d.all, fiscalQuarter) {
 				chart.Labels = append(chart.Labels, shortQuarter(q.name))
@@ -285,13 +283,13 @@ func budgetAndActual() worksheet {
 				if math.IsNaN(actual) || math.IsNaN(plan[i]) {
 					continue
 				}
-				name := first.AddDate(0, i, 0).Format("January 2006")
+				name := d.in.month(first.AddDate(0, i, 0))
 				t.Rows = append(t.Rows, []Value{words(name), figure(actual), figure(plan[i]), figure(actual - plan[i])})
 			}
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := d.years(sales, "Actual", "", englishMonth)
+			chart := d.years(sales, "Actual", "", d.in.shortMonth)
 			if len(chart.Labels) > 0 {
 				chart.Series = append(chart.Series, drawing.Series{Name: "Budget", Values: d.budget(), Color: drawing.Amber, Dashed: true})
 			}
@@ -315,7 +313,7 @@ func averageBasket() worksheet {
 			return t
 		},
 		chart: func(d data) drawing.Chart {
-			chart := drawing.Lines{Format: money}
+			chart := drawing.Lines{Format: d.in.money}
 			for _, q := range by(d.all, fiscalQuarter) {
 				chart.Labels = append(chart.Labels, shortQuarter(q.name))
 			}
@@ -352,7 +350,7 @@ func marginAndVolume() worksheet {
 		},
 		chart: func(d data) drawing.Chart {
 			chart := drawing.Scatter{
-				XTitle: "Ventes", YTitle: "Taux de marge", XFormat: money, YFormat: wholePercent,
+				XTitle: "Ventes", YTitle: "Taux de marge", XFormat: d.in.money, YFormat: d.in.wholePercent,
 				Keys: categoryKeys(d.current),
 			}
 			groups := largest(by(d.current, subCategory), quantity)
