@@ -254,6 +254,7 @@ func signInRefused(c Connection, t *tableau.Error, now time.Time) *Problem {
 			p.Causes = []Cause{wrongPod(c.ServerURL)}
 		}
 	case tableau.NotPermitted:
+		p.Message = "Tableau does not let this user sign in."
 		p.Causes = []Cause{{"not_permitted", "The user may not sign in to this site any more.",
 			"Ask the Tableau administrator for access to the site, or enter the credential of another user."}}
 	}

@@ -247,11 +247,12 @@ type network struct {
 
 	unreachable atomic.Pointer[string] // address of a server that is not there
 
-	// silent is a Tableau that does not tell a token's end, as older servers.
-	silent atomic.Bool
+	// life is what Tableau says of a token's end in place of the truth; "" is
+	// nothing, as of older servers.
+	life atomic.Pointer[string]
 }
 
-var tokensEnd = regexp.MustCompile(`"estimatedTimeToExpiration":"[^"]*",?|estimatedTimeToExpiration="[^"]*"`)
+var tokensEnd = regexp.MustCompile(`"estimatedTimeToExpiration":"[^"]*"`)
 
 func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	gone := n.unreachable.Load()
@@ -262,14 +263,15 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		(*before)(r)
 	}
 	resp, err := n.Transport.RoundTrip(r)
-	if err != nil || !n.silent.Load() || !strings.HasSuffix(r.URL.Path, "/auth/signin") {
+	life := n.life.Load()
+	if err != nil || life == nil || !strings.HasSuffix(r.URL.Path, "/auth/signin") {
 		return resp, err
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	body = tokensEnd.ReplaceAll(body, nil)
+	body = tokensEnd.ReplaceAll(body, []byte(`"estimatedTimeToExpiration":"`+*life+`"`))
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp.Header.Del("Content-Length")
 	return resp, nil

@@ -36,6 +36,15 @@ func refusedPause(probes int) time.Duration {
 	return lateRefusedProbe
 }
 
+// ProbeDue is when a broken connection is to be tried again. What lies further
+// ahead than any pause was noted by a clock that was wrong: then it is now.
+func (c Connection) ProbeDue(now time.Time) time.Time {
+	if c.ProbeAt.After(now.Add(lateRefusedProbe + clockSlack)) {
+		return now
+	}
+	return c.ProbeAt
+}
+
 // unreachableProbes are the pauses between tries of a server that does not
 // answer; the last one goes on.
 var unreachableProbes = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}

@@ -186,7 +186,7 @@ func (w *world) keepUntil(d time.Duration) {
 func TestEnteredExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		w.network.silent.Store(true)
+		w.network.life.Store(new(""))
 		in := w.settings()
 		in.ExpiresAt = time.Now().Add(-day)
 		_, err := w.Create(w.Context(), "c", in)
@@ -235,7 +235,7 @@ func TestEnteredExpiry(t *testing.T) {
 		wantEnd(c, end, connection.ExpiryEntered)
 
 		// Tableau's own word stands above it.
-		w.network.silent.Store(false)
+		w.network.life.Store(nil)
 		another := w.newToken("", "another")
 		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &another, ExpiresAt: &end})
 		w.succeed(err)
@@ -253,6 +253,30 @@ func TestEnteredExpiry(t *testing.T) {
 		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
 		w.wantFields(err, "token_expires_on")
 	})
+}
+
+// Whatever Tableau says of a token's end, the connection is made, and what is no
+// end is none.
+func TestOddEnds(t *testing.T) {
+	t.Parallel()
+	for life, want := range map[string]time.Duration{
+		"": 0, "0:00:00": 0, "-1:00:00": 0, "soon": 0, "1:00": 0, "99999:00:00": 0, "99999999999999999999:00:00": 0, "1e3:00:00": 0,
+		"0:00:01": time.Minute, "0:00:90": 90 * time.Minute, "9999:23:59": 9999*day + 24*time.Hour - time.Minute,
+	} {
+		t.Run(life, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.network.life.Store(&life)
+				got := w.connect().TokenLife
+				if source := connection.ExpiryTableau; want > 0 && (got.Source != source || !got.ExpiresAt.Equal(time.Now().Add(want))) {
+					t.Errorf("got %+v, want the end in %v", got, want)
+				}
+				if want == 0 && (got.Source != connection.ExpiryUnknown || !got.ExpiresAt.IsZero()) {
+					t.Errorf("got %+v, want no end", got)
+				}
+			})
+		})
+	}
 }
 
 func TestSiteKey(t *testing.T) {

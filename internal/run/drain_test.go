@@ -247,6 +247,43 @@ func TestFencedDrainWritesNothing(t *testing.T) {
 	})
 }
 
+// A process stands still between a claim and its send, for longer than the claim
+// lasts: it must not send what another may send by then.
+func TestLateClaimIsNotUsed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.wire(&slowClaim{store: w.store})
+		stopped := w.drain
+		w.wire(w.store)
+		done := make(chan error)
+		go func() { done <- stopped.Site(w.Context(), site) }()
+		w.live(14 * time.Minute) // the claim has run out, and it may have been sent
+		w.succeed(<-done)
+		w.live(10 * time.Minute)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
+// slowClaim is a store that takes a quarter of an hour for the first claim of a
+// delivery, while no renewal of a lease gets through.
+type slowClaim struct {
+	store
+	claims atomic.Int64
+}
+
+func (s *slowClaim) UpdateDelivery(ctx context.Context, lease *run.Lease, d run.Delivery) (run.Delivery, error) {
+	claimed, err := s.store.UpdateDelivery(ctx, lease, d)
+	if d.State == run.Sending && s.claims.Add(1) == 1 {
+		time.Sleep(15 * time.Minute)
+	}
+	return claimed, err
+}
+
+func (s *slowClaim) RenewSite(context.Context, run.Lease, time.Time) error { return errStore }
+
 // A run that is cut off by the function's deadline is no attempt, and the bell
 // is rung for the rest.
 func TestCutOffByDeadline(t *testing.T) {

@@ -40,7 +40,7 @@ var _ connection.Holds = (*Holds)(nil)
 // connection that works holds.
 func (d *drain) probe(ctx context.Context, w Work) error {
 	c, err := d.Connections.Get(ctx, w.Ref)
-	if err == nil && !c.State.Works() && !d.Now().Before(c.ProbeAt) {
+	if err == nil && !c.State.Works() && !d.Now().Before(c.ProbeDue(d.Now())) && c.SiteKey() == d.lease.Site {
 		if _, err = d.Connections.Probe(ctx, c.ID); err == nil {
 			c, err = d.Connections.Get(ctx, c.ID)
 		}
@@ -85,7 +85,7 @@ func putProbe(ctx context.Context, store Store, site, connectionID string, at ti
 // somebody has mended it since, it is looked at now: the time just written may
 // stand in the place of theirs.
 func probeBroken(ctx context.Context, store Store, connections getter, site string, c connection.Connection, now time.Time) error {
-	if err := putProbe(ctx, store, site, c.ID, c.ProbeAt); err != nil {
+	if err := putProbe(ctx, store, site, c.ID, probeTime(c, site, now)); err != nil {
 		return err
 	}
 	latest, err := connections.Get(ctx, c.ID)
@@ -98,6 +98,18 @@ func probeBroken(ctx context.Context, store Store, connections getter, site stri
 		return nil
 	}
 	return putProbe(ctx, store, site, c.ID, now)
+}
+
+// strayLook is how often a site looks at a connection that has left it, and still
+// holds runs there: whoever mends it rings at its new site, which also tries it.
+const strayLook = 5 * time.Minute
+
+// probeTime is when a site looks at a broken connection again.
+func probeTime(c connection.Connection, site string, now time.Time) time.Time {
+	if c.SiteKey() != site {
+		return now.Add(strayLook)
+	}
+	return c.ProbeDue(now)
 }
 
 // getter reads connections.
@@ -151,7 +163,7 @@ func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error 
 	case err != nil:
 		return fmt.Errorf("reading the connection: %w", err)
 	case !latest.State.Works():
-		at = latest.ProbeAt
+		at = probeTime(latest, d.lease.Site, at)
 	}
 	return d.probeAt(ctx, c.ID, at)
 }

@@ -197,6 +197,14 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
 		return fmt.Errorf("claiming the delivery: %w", err)
 	}
+	if d.Now().After(delivery.ClaimedUntil.Add(-sendDeadline)) {
+		// The store was slow, or the process stood still: the claim might end
+		// before the send does, and another send it too.
+		delivery.State, delivery.NotBefore = Waiting, d.Now()
+		delivery.Attempts--
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+		return err
+	}
 	sendCtx, cancel := context.WithTimeout(ctx, sendDeadline)
 	receipt, err := m.send(sendCtx)
 	cancel()
