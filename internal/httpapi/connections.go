@@ -111,7 +111,7 @@ func (a *api) deleteConnection(ctx context.Context, in *struct{ ByVersion }) (*s
 	}
 	err = a.deps.Connections.Delete(ctx, in.ID, version)
 	if problem.HasCode(err, problem.CodeInUse) {
-		err = a.namingUses(ctx, in.ID, err)
+		err = a.namingUsesOfConnection(ctx, in.ID, err)
 	}
 	return nil, err
 }
@@ -139,11 +139,8 @@ func (a *api) countUses(ctx context.Context, connections []connection.Connection
 	return nil
 }
 
-// maxUsesNamed is how many reports an answer names that use a connection.
-const maxUsesNamed = 20
-
-// namingUses adds to a refusal the reports that use a connection.
-func (a *api) namingUses(ctx context.Context, id string, refusal error) error {
+// namingUsesOfConnection adds to a refusal the reports that use a connection.
+func (a *api) namingUsesOfConnection(ctx context.Context, id string, refusal error) error {
 	reports, _, err := a.deps.Reports.List(ctx, id, "", maxUsesNamed)
 	if err != nil {
 		return err
@@ -153,8 +150,6 @@ func (a *api) namingUses(ctx context.Context, id string, refusal error) error {
 		return err
 	}
 	used := &usedError{err: refusal, count: max(counts[id], len(reports))}
-	for _, r := range reports {
-		used.reports = append(used.reports, referenceJSON{ID: r.ID, Name: r.Name})
-	}
+	used.name(reports...)
 	return used
 }

@@ -71,6 +71,29 @@ func TestDeleteNamesTheReports(t *testing.T) {
 	}
 }
 
+func TestDeleteOfADestinationNamesTheReports(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	connection, _ := w.report(t)
+	destination := w.call(t, "POST", "/v1/destinations", `{"name":"#sales","type":"slack","url":"https://hooks.slack.com/services/T/B/x"}`).want(201).object()["id"].(string)
+	report := func(name string) {
+		w.call(t, "POST", "/v1/reports", fmt.Sprintf(`{"name":%q,"connection_id":%q,"content":[{"view":"Superstore/sheets/Overview","format":"png"}],
+			"destinations":[{"type":"slack","destination_id":%q}]}`, name, connection, destination)).want(201)
+	}
+	report("Report")
+	got := w.call(t, "DELETE", "/v1/destinations/"+destination, "").want(409).trouble()
+	if got.Code != "in_use" || got.ReportCount != 1 || len(got.Reports) != 1 || got.Reports[0].Name != "Report" || got.Reports[0].ID == "" {
+		t.Errorf("got %+v, want the report named", got)
+	}
+	for i := range 24 {
+		report(fmt.Sprint("Report ", i))
+	}
+	got = w.call(t, "DELETE", "/v1/destinations/"+destination, "").want(409).trouble()
+	if len(got.Reports) != 20 || got.ReportCount != 25 {
+		t.Errorf("got %d of %d reports named, want 20 of 25", len(got.Reports), got.ReportCount)
+	}
+}
+
 func TestRejectedCredentialTellsTheCauses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 type description struct {
 	operations *http.ServeMux            // routes of the description, by the same rules as the API's
 	responses  map[string]map[string]any // of each route, by status
+	examples   map[string][]byte         // of requests' bodies, by the place of their schema
 	compiler   *jsonschema.Compiler
 	mu         sync.Mutex // of the compiler
 }
@@ -40,7 +42,7 @@ var published = sync.OnceValues(func() (*description, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the description: %w", err)
 	}
-	d := &description{operations: http.NewServeMux(), responses: map[string]map[string]any{}, compiler: jsonschema.NewCompiler()}
+	d := &description{operations: http.NewServeMux(), responses: map[string]map[string]any{}, examples: map[string][]byte{}, compiler: jsonschema.NewCompiler()}
 	d.compiler.AssertFormat()
 	if err := d.compiler.AddResource(describedAt, document); err != nil {
 		return nil, fmt.Errorf("reading the description: %w", err)
@@ -50,6 +52,13 @@ var published = sync.OnceValues(func() (*description, error) {
 			route := strings.ToUpper(method) + " " + path
 			d.operations.Handle(route, http.NotFoundHandler())
 			d.responses[route] = at(operation, "responses")
+			if example := at(at(at(operation, "requestBody"), "content"), "application/json")["example"]; example != nil {
+				text, err := json.Marshal(example)
+				if err != nil {
+					return nil, fmt.Errorf("reading an example: %w", err)
+				}
+				d.examples[describedAt+"#/paths/"+pointer(path)+"/"+method+"/requestBody/content/"+pointer("application/json")+"/schema"] = text
+			}
 		}
 	}
 	return d, nil
@@ -174,6 +183,22 @@ func TestAnswersAreHeldAgainstTheDescription(t *testing.T) {
 				t.Errorf("the check says %v", err)
 			}
 		})
+	}
+}
+
+func TestExamplesAreAsDescribed(t *testing.T) {
+	t.Parallel()
+	d, err := published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.examples) < 8 {
+		t.Errorf("there are %d examples of bodies", len(d.examples))
+	}
+	for place, example := range d.examples {
+		if err := d.valid(place, example); err != nil {
+			t.Errorf("the example %s: %v", example, err)
+		}
 	}
 }
 

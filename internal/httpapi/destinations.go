@@ -3,10 +3,12 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
 )
 
 type destinationJSON struct {
@@ -69,7 +71,7 @@ func (a *api) registerDestinations() {
 
 	register(a, operation{id: "delete-destination", method: http.MethodDelete, path: "/v1/destinations/{id}", tag: tag, role: Editor,
 		fails:   []int{http.StatusConflict},
-		summary: "Delete a destination", detail: "Refused while reports use it (409, code in_use). Its address is removed."},
+		summary: "Delete a destination", detail: "Refused while reports use it (409, code in_use, which names them). Its address is removed."},
 		a.deleteDestination)
 
 	register(a, operation{id: "test-destination", method: http.MethodPost, path: "/v1/destinations/{id}/test", tag: tag, role: Editor,
@@ -145,7 +147,41 @@ func (a *api) deleteDestination(ctx context.Context, in *struct{ ByVersion }) (*
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.deps.Destinations.Delete(ctx, in.ID, version)
+	err = a.deps.Destinations.Delete(ctx, in.ID, version)
+	if problem.HasCode(err, problem.CodeInUse) {
+		err = a.namingUsesOfDestination(ctx, in.ID, err)
+	}
+	return nil, err
+}
+
+// maxUsesRead is how many reports are read in search of those that use a
+// destination.
+const maxUsesRead = 2000
+
+// namingUsesOfDestination adds to a refusal the reports that use a destination.
+// No index leads to them, so they are looked for among the oldest reports;
+// where there are more than that, they are not counted.
+func (a *api) namingUsesOfDestination(ctx context.Context, id string, refusal error) error {
+	used := &usedError{err: refusal}
+	after, count := "", 0
+	for range maxUsesRead / maxLimit {
+		reports, next, err := a.deps.Reports.List(ctx, "", after, maxLimit)
+		if err != nil {
+			return err
+		}
+		for _, r := range reports {
+			if slices.ContainsFunc(r.Destinations, func(d report.Destination) bool { return d.DestinationID == id }) {
+				used.name(r)
+				count++
+			}
+		}
+		if next == "" {
+			used.count = count
+			break
+		}
+		after = next
+	}
+	return used
 }
 
 func (a *api) testDestination(ctx context.Context, in *struct{ ByID }) (*one[destinationJSON], error) {

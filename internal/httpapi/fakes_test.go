@@ -65,7 +65,10 @@ func (s *table[T]) put(id string, row T, rev int64, revOf func(T) int64) error {
 	return nil
 }
 
-type destinationStore struct{ *table[deliver.Destination] }
+type destinationStore struct {
+	*table[deliver.Destination]
+	used func(id string) bool
+}
 
 func (s destinationStore) CreateDestination(ctx context.Context, d deliver.Destination) error {
 	return s.UpdateDestination(ctx, d)
@@ -86,6 +89,9 @@ func (s destinationStore) Destinations(_ context.Context, after string, limit in
 }
 
 func (s destinationStore) DeleteDestination(_ context.Context, id string, _ int64) error {
+	if s.used(id) {
+		return problem.New(problem.Conflict, problem.CodeInUse, "Reports use this destination.")
+	}
 	delete(s.rows, id)
 	return nil
 }

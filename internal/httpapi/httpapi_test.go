@@ -303,6 +303,20 @@ func TestPageIsEverythingButTheAPI(t *testing.T) {
 	}
 }
 
+// A proxy that compresses answers makes their tags weak. Who sends one back is
+// told so, and not that somebody else was faster.
+func TestWeakVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, report := w.report(t)
+	for _, request := range []struct{ method, body string }{{"PATCH", `{"name":"Other"}`}, {"DELETE", ""}} {
+		p := w.call(t, request.method, "/v1/reports/"+report, request.body, "If-Match", `W/"1"`).want(412).trouble()
+		if p.Code != problem.CodeStale || !strings.Contains(p.Detail, "without W/") {
+			t.Errorf("%s: %+v", request.method, p)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	const body = `{"name":"Sales","server_url":"https://t.example.com","auth":{"method":"username_password","username":"u","password":"p"}}`

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -70,45 +72,44 @@ func readTree(data []byte, tree *any) error {
 	if err := d.Decode(tree); err != nil {
 		return shapeError(notJSON)
 	}
-	if field, ok := repeated(json.NewDecoder(bytes.NewReader(data)), ""); ok {
-		return shapeError(field + atField + twice)
+	d = json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if path := repeated(d); path != nil {
+		slices.Reverse(path)
+		return shapeError(strings.TrimPrefix(strings.Join(path, ""), ".") + atField + twice)
 	}
 	return nil
 }
 
-// repeated finds a field that an object has more than once. Of several, Go
-// would take the last, and other readers the first: nobody can mean that.
-func repeated(d *json.Decoder, path string) (field string, found bool) {
-	d.UseNumber()
-	token, err := d.Token()
-	switch {
-	case err != nil:
-		return "", false
-	case token == json.Delim('['):
+// repeated finds a field that an object has more than once, and gives the parts
+// of its path from the last to the first; nil if there is none. Of several, Go
+// would take the last, and other readers the first: nobody can mean that. The
+// decoder stands before a value that is known to be valid.
+func repeated(d *json.Decoder) (path []string) {
+	token, _ := d.Token()
+	switch token {
+	case json.Delim('['):
 		for i := 0; d.More(); i++ {
-			if field, found = repeated(d, fmt.Sprintf("%s[%d]", path, i)); found {
-				return field, true
+			if path = repeated(d); path != nil {
+				return append(path, "["+strconv.Itoa(i)+"]")
 			}
 		}
-	case token == json.Delim('{'):
-		if path != "" {
-			path += "."
-		}
+	case json.Delim('{'):
 		names := map[string]bool{}
 		for d.More() {
 			token, _ := d.Token()
 			name, _ := token.(string)
 			if names[name] {
-				return path + name, true
+				return []string{"." + name}
 			}
 			names[name] = true
-			if field, found = repeated(d, path+name); found {
-				return field, true
+			if path = repeated(d); path != nil {
+				return append(path, "."+name)
 			}
 		}
 	default:
-		return "", false
+		return nil
 	}
-	_, _ = d.Token() // the closing one; the data is known to be valid
-	return "", false
+	_, _ = d.Token() // the closing one
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
@@ -69,7 +70,7 @@ type problemJSON struct {
 
 	// Of a thing that cannot be deleted because it is used.
 	Reports     []referenceJSON `json:"reports,omitempty" nullable:"false" doc:"With the code in_use: reports that use it, at most 20."`
-	ReportCount int             `json:"report_count,omitempty" doc:"With the code in_use: how many reports use it."`
+	ReportCount int             `json:"report_count,omitempty" doc:"With the code in_use: how many reports use it; left out where they are too many to be counted."`
 
 	RequestID string `json:"request_id" doc:"Names the request in the log." example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
 
@@ -184,6 +185,16 @@ type usedError struct {
 	err     error
 	reports []referenceJSON
 	count   int
+}
+
+// maxUsesNamed is how many reports an answer names that use a thing.
+const maxUsesNamed = 20
+
+// name notes reports that use the thing, as far as the answer names them.
+func (e *usedError) name(reports ...report.Report) {
+	for _, r := range reports[:min(len(reports), maxUsesNamed-len(e.reports))] {
+		e.reports = append(e.reports, referenceJSON{ID: r.ID, Name: r.Name})
+	}
 }
 
 func (e *usedError) Error() string { return e.err.Error() }

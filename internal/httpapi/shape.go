@@ -102,7 +102,7 @@ func plainly(message string) string {
 	case notUTF8, notJSON, wrongType, twice:
 		return message
 	case validation.MsgUnexpectedProperty:
-		return "There is no such field. Check its spelling; /docs shows the fields."
+		return "No such field is taken here. Check its spelling, or leave it out; /docs shows the fields."
 	case validation.MsgExpectedString:
 		return "Give a text."
 	case validation.MsgExpectedBoolean, "invalid boolean":

@@ -41,7 +41,7 @@ type world struct {
 	log          *syncBuffer
 }
 
-func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
+func newWorld(t testing.TB, change ...func(*httpapi.Deps)) *world {
 	t.Helper()
 	ids := 0
 	var mu sync.Mutex
@@ -60,7 +60,16 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 		log:         &syncBuffer{},
 	}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
-	w.destinations = &deliver.Destinations{Store: destinationStore{&table[deliver.Destination]{what: "destination", rows: map[string]deliver.Destination{}}},
+	used := func(id string) bool {
+		reports, _, err := w.reports.List(context.Background(), "", "", 1000)
+		if err != nil {
+			t.Error(err)
+		}
+		return slices.ContainsFunc(reports, func(r report.Report) bool {
+			return slices.ContainsFunc(r.Destinations, func(d report.Destination) bool { return d.DestinationID == id })
+		})
+	}
+	w.destinations = &deliver.Destinations{Store: destinationStore{&table[deliver.Destination]{what: "destination", rows: map[string]deliver.Destination{}}, used},
 		Vault: vault{}, Poster: &poster{}, Now: clock, NewID: newID, Log: log}
 	w.reports = &report.Service{Store: reportStore{&table[report.Report]{what: "report", rows: map[string]report.Report{}}},
 		Connections: w.connections, Destinations: w.destinations, Runs: w.runs, Now: clock}
@@ -87,12 +96,12 @@ func newWorld(t *testing.T, change ...func(*httpapi.Deps)) *world {
 // answer is what came back.
 type answer struct {
 	*httptest.ResponseRecorder
-	t *testing.T
+	t testing.TB
 }
 
 // call sends a request as the operator, and holds the answer against the
 // published description. Headers are given as name and value.
-func (w *world) call(t *testing.T, method, path, body string, headers ...string) answer {
+func (w *world) call(t testing.TB, method, path, body string, headers ...string) answer {
 	t.Helper()
 	a := w.send(t, method, path, body, headers...)
 	described, err := published()
@@ -106,7 +115,7 @@ func (w *world) call(t *testing.T, method, path, body string, headers ...string)
 }
 
 // send is call for what no description has: a failure that the test made up.
-func (w *world) send(t *testing.T, method, path, body string, headers ...string) answer {
+func (w *world) send(t testing.TB, method, path, body string, headers ...string) answer {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer operator-token")
@@ -123,7 +132,7 @@ func (w *world) send(t *testing.T, method, path, body string, headers ...string)
 
 // pages reads a list to its end, and gives a member of each of its rows and how
 // many pages they came in.
-func (w *world) pages(t *testing.T, path, rows, member string) (got []string, pages int) {
+func (w *world) pages(t testing.TB, path, rows, member string) (got []string, pages int) {
 	t.Helper()
 	for next := ""; ; {
 		list := w.call(t, "GET", path+next, "").want(200).object()
