@@ -43,6 +43,20 @@ func TestNothingTypedIsLost(t *testing.T) {
 	do(ctx, t, "u7-followed", press("Discard"), chromedp.WaitVisible(`//h1[. = "Sales"]`), says("History"))
 }
 
+// TestOneQuestionForAll: of a dialog over a form, both with something to lose,
+// it is asked once.
+func TestOneQuestionForAll(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png")
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	do(ctx, t, "q1-both", chromedp.Navigate(s.serve.facts["vizpost"]), says("See it delivered"), at("/reports/"+report+"?edit"), chromedp.WaitVisible(labelled("Name")),
+		write(labelled("Name"), "Evening numbers"), chromedp.Click(button("Add Slack")), chromedp.WaitVisible(`//dialog`), chromedp.SendKeys(`//dialog//input[@type="text"]`, "#sales"))
+	do(ctx, t, "q2-asked", settles(`(history.back(), true)`), says("Leave without saving?"))
+	do(ctx, t, "q3-left", chromedp.Click(`//dialog//button[. = "Leave"]`), chromedp.WaitVisible(`//h1[. = "Start"]`), settles(`!document.querySelector("dialog")`))
+}
+
 // TestStopConnecting: who does not want to wait stops it. Nothing changed, and
 // what was typed is still there to try again.
 func TestStopConnecting(t *testing.T) {

@@ -1,6 +1,7 @@
 // The named Slack destinations: a webhook's address is a secret, which reports
 // name without knowing it.
 import { all, patch, post, remove } from "/api.js";
+import { useSome } from "/some.js";
 import { Button, Dialog, Empty, Failure, Field, Icon, Loading, Notice, Section, State, announce, byField, focusWrong, html, toast, useLoad, useRef, useState } from "/ui.js";
 import { destinationStates } from "/words.js";
 
@@ -27,12 +28,13 @@ export function Destinations({ can }) {
     setTesting("");
     reload();
   };
+  const [some, more] = useSome(data || [], 10, "channels");
   const add = can("editor") && html`<${Button} icon="plus" onClick=${() => setShown({ edit: "new" })}>Add Slack channel<//>`;
   return html`<${Section} title="Slack channels" lead="Incoming webhooks that reports can post to, each under a name." actions=${data?.length > 0 && add}>
     <${Failure} problem=${problem} retry=${reload} />
     ${!data && !problem && html`<${Loading} lines=${1} />`}
     ${data?.length === 0 && html`<${Empty} icon="slack" title="No Slack channel yet" actions=${add}>Email needs nothing here. For Slack, add the address of an incoming webhook.<//>`}
-    ${data?.length > 0 && html`<ul class="list">${data.map((d) => html`<li class="list-row" key=${d.id}>
+    ${data?.length > 0 && html`<ul class="list">${some.map((d) => html`<li class="list-row" key=${d.id}>
       <span class="row-icon"><${Icon} name="slack" /></span>
       <div class="grow"><span class="strong">${d.name}</span>
         ${d.problem && html`<p class="bad-text">${d.problem}</p>`}
@@ -43,7 +45,7 @@ export function Destinations({ can }) {
         <${Button} small onClick=${() => setShown({ edit: d.id })} aria-label=${`Edit ${d.name}`}>Edit<//>
         <button type="button" class="icon-button" aria-label=${`Delete ${d.name}`} onClick=${() => setShown({ remove: d })}><${Icon} name="trash" /></button>
       </div>`}
-    </li>`)}</ul>`}
+    </li>`)}</ul>${more}`}
     ${shown?.edit && html`<${DestinationDialog} destination=${data.find((d) => d.id === shown.edit)} close=${closed} />`}
     ${shown?.remove && html`<${RemoveDialog} destination=${shown.remove} close=${closed} />`}
   <//>`;
