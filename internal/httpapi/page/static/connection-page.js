@@ -7,7 +7,7 @@ import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts
 import { TestDialog } from "/connection-test.js";
 import { useMe } from "/me.js";
 import { capital } from "/report-words.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, toast, useLoad, useState } from "/ui.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, refocus, toast, useLoad, useState } from "/ui.js";
 import { many, moment } from "/words.js";
 
 const few = 10; // reports that are shown at first
@@ -17,10 +17,10 @@ export function ConnectionPage({ id }) {
   const { data: c, problem, reload } = useLoad(() => get(`/v1/connections/${id}`), [id], { every: 6000 });
   const [shown, setShown] = useState(""); // edit, test, delete
   const [changes, setChanges] = useState(0);
-  const closed = async () => {
-    await reload(); // what the dialog was opened from may be gone by then
+  const closed = () => {
     setShown("");
     setChanges(changes + 1);
+    reload().then(refocus);
   };
   return html`<${Page} title=${c?.name || (problem ? "Connection" : "")} back=${{ href: "#/settings", label: "Settings" }}
     lead=${c && html`<span class="lead-row"><${ConnectionState} connection=${c} /> <a href=${c.server_url} target="_blank" rel="noopener noreferrer">${c.server_url}</a>${c.site && html` <span>site ${c.site}</span>`}</span>`}

@@ -1,12 +1,13 @@
 // One report: its runs, what it sends, and what can be done with it.
 import { all, get, patch, post, remove } from "/api.js";
+import { Ailing } from "/connection-parts.js";
 import { ReportForm } from "/report-form.js";
 import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
 import { browserZone, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
+import { Button, Dialog, Facts, Failure, Loading, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 import { offsetIn } from "/zones.js";
 
@@ -69,9 +70,7 @@ function Shown({ id }) {
       <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
     <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
-    ${connection?.problem && html`<${Notice} tone=${connection.state === "connected" ? "held" : "bad"} title=${connection.problem.message}
-      actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
-      ${connection.state === "connected" ? "Its runs come late for as long as it goes on." : "Its runs wait until it works again."}<//>`}
+    <${Ailing} connection=${connection} can=${can}>Its runs wait until it works again.<//>
     ${report && html`<div class="report-columns">
       <${Section} title="Runs" lead=${elsewhere && `Times are those of ${zone.replaceAll("_", " ")}.`}>
         <${Runs} runs=${runs} zone=${zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />

@@ -7,7 +7,7 @@ import { Destinations } from "/destinations.js";
 import { useMe } from "/me.js";
 import { useSome } from "/some.js";
 import { TestDialog } from "/connection-test.js";
-import { Button, Empty, Facts, Failure, Icon, Loading, Page, Section, When, date, html, useLoad, useState } from "/ui.js";
+import { Button, Empty, Facts, Failure, Icon, Loading, Page, Section, When, date, html, refocus, useLoad, useState } from "/ui.js";
 import { host, many } from "/words.js";
 
 const few = 10; // connections that are shown at first
@@ -19,7 +19,7 @@ export function Settings() {
   const [testing, setTesting] = useState(null);
   const closed = (changed) => {
     setEditing(null);
-    if (changed) reload();
+    if (changed) reload().then(refocus);
   };
   return html`<${Page} title="Settings">
     <${Section} title="Tableau connections" lead="Each signs in to one site. Reports use it; its token can be changed at any time without touching them."
