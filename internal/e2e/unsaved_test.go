@@ -74,7 +74,8 @@ func TestStopConnecting(t *testing.T) {
 		fill("Token secret", " "+secret[:12]+" "+secret[12:]+" "), chromedp.KeyEvent("\r"), says("Signing in to"), settles(`document.activeElement.textContent === "Connecting…"`))
 	c.check("v1-connecting")
 	// Escape and the way back wait too; a second Enter sends nothing.
-	do(ctx, t, "v2-still", chromedp.KeyEvent("\r"), chromedp.KeyEvent("\x1b"), settles(`(history.back(), true)`), settles(`location.hash === "#/settings"`), says("Signing in to"))
+	do(ctx, t, "v2-still", chromedp.KeyEvent("\r"), chromedp.KeyEvent("\x1b"), settles(`(addEventListener("vizpost:leaving", () => { window.left = true; }), history.back(), true)`),
+		settles(`window.left && location.hash === "#/settings"`), says("Signing in to"))
 	do(ctx, t, "v3-stopped", press("Stop"), says("You stopped it before Tableau answered."))
 	do(ctx, t, "v3-focus", settles(`document.activeElement.classList.contains("notice")`))
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 1.0 || got.text("state") != "connected" {
@@ -129,10 +130,33 @@ func TestNoAnswer(t *testing.T) {
 	if typed := ask(ctx, t, chromedp.Value(chromedp.CSS(`#c-name`))); typed != "Sales EU" {
 		t.Errorf("the name is %q after that, want what was typed", typed)
 	}
-	do(ctx, t, "z3-ended", settles(`(sessionStorage.setItem("vizpost.token", "of-another-installation"), true)`), fails(`real(path, asked)`), press("Save"),
+	do(ctx, t, "z3-ended", fails(`real(path, asked)`), settles(`(sessionStorage.setItem("vizpost.token", "of-another-installation"), document.querySelector("dialog .primary").click(), true)`),
 		says("Sign in to vizpost"), says("The token is not the right one."))
 	do(ctx, t, "z4-back-in", fill("Token", token), press("Sign in"), says("with the token vizpost"))
 	if title := ask(ctx, t, chromedp.Title()); !strings.HasPrefix(title, "Settings") {
 		t.Errorf("after signing in again the page is %q, want the one of before", title)
 	}
+}
+
+// TestChangedInBetween: what is refused since somebody else was faster works
+// when it is pressed again, without waiting for the page to read anew.
+func TestChangedInBetween(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png")
+	slack := s.call(http.StatusCreated, "POST", "/v1/destinations", object{"name": "#sales", "type": "slack", "url": "https://hooks.slack.com/services/T0/B0/x"}).text("id")
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	// The page does not read by itself any more, as between two readings.
+	still := settles(`(window.setTimeout = ((real) => (act, wait, ...rest) => real(act, wait > 5000 ? 1e9 : wait, ...rest))(setTimeout), true)`)
+
+	do(ctx, t, "i1-slack", chromedp.Navigate(s.serve.facts["vizpost"]), says("See it delivered"), still, press("Settings"), press("Edit #sales"), fill("Name", "#mine"))
+	s.call(http.StatusOK, "PATCH", "/v1/destinations/"+slack, object{"name": "#theirs"})
+	do(ctx, t, "i2-refused", press("Save"), says("save again to have it over theirs"))
+	do(ctx, t, "i3-again", press("Save"), says("#mine is saved."), settles(`!document.querySelector("dialog")`))
+
+	do(ctx, t, "i4-list", press("Reports"), chromedp.WaitVisible(named("Pause Morning numbers")))
+	s.call(http.StatusOK, "PATCH", "/v1/reports/"+report, object{"notify": []string{"ops@example.com"}})
+	do(ctx, t, "i5-refused", press("Pause Morning numbers"), chromedp.WaitVisible(`//li//*[@role="alert"]`))
+	do(ctx, t, "i6-again", press("Pause Morning numbers"), chromedp.WaitVisible(named("Resume Morning numbers")))
 }

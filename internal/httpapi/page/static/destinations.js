@@ -46,14 +46,14 @@ export function Destinations({ can }) {
         <button type="button" class="icon-button" aria-label=${`Delete ${d.name}`} onClick=${() => setShown({ remove: d })}><${Icon} name="trash" /></button>
       </div>`}
     </li>`)}</ul>${more}`}
-    ${shown?.edit && html`<${DestinationDialog} destination=${data.find((d) => d.id === shown.edit)} close=${closed} />`}
-    ${shown?.remove && html`<${RemoveDialog} destination=${shown.remove} close=${closed} />`}
+    ${shown?.edit && html`<${DestinationDialog} destination=${data.find((d) => d.id === shown.edit)} reload=${reload} close=${closed} />`}
+    ${shown?.remove && html`<${RemoveDialog} destination=${data.find((d) => d.id === shown.remove.id) || shown.remove} reload=${reload} close=${closed} />`}
   <//>`;
 }
 
-// DestinationDialog adds a webhook, or edits one. close gets what was saved, if
-// anything was.
-export function DestinationDialog({ destination: d, close }) {
+// DestinationDialog adds a webhook, or edits one, which reload reads anew. close
+// gets what was saved, if anything was.
+export function DestinationDialog({ destination: d, reload, close }) {
   const [name, setName] = useState(d?.name || "");
   const [url, setURL] = useState("");
   const [problem, setProblem] = useState(null);
@@ -79,6 +79,9 @@ export function DestinationDialog({ destination: d, close }) {
       toast(d ? `${name} is saved.` : `${name} is added. Send a test message to see it there.`);
       close(saved);
     } catch (failed) {
+      if (failed.code === "stale_version" && (await reload())) {
+        failed.message = "Somebody changed it in between. What you typed is still here: save again to have it over theirs.";
+      }
       setBusy(false);
       setProblem(failed);
       announce(failed.message);
@@ -97,7 +100,7 @@ export function DestinationDialog({ destination: d, close }) {
   <//>`;
 }
 
-function RemoveDialog({ destination: d, close }) {
+function RemoveDialog({ destination: d, reload, close }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const go = async () => {
@@ -107,6 +110,7 @@ function RemoveDialog({ destination: d, close }) {
       toast(`${d.name} is deleted.`);
       close(true);
     } catch (failed) {
+      if (failed.code === "stale_version") await reload(); // the next try knows what it is now
       setBusy(false);
       setProblem(failed);
     }

@@ -44,6 +44,7 @@ function Shown({ id }) {
     try {
       await act();
     } catch (failure) {
+      if (failure.code === "stale_version") await read.reload(); // the next try knows what it is now
       setProblem(failure);
     }
     setBusy("");
@@ -92,7 +93,7 @@ function Shown({ id }) {
       <//>
     </div>`}
     ${dialog === "send" && html`<${SendDialog} report=${report} close=${() => setDialog("")} />`}
-    ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} close=${() => setDialog("")} />`}
+    ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} reload=${read.reload} close=${() => setDialog("")} />`}
   <//>`;
 }
 
@@ -103,7 +104,7 @@ function To({ report, destinations, most = 6 }) {
   return html`${all.slice(0, most).map((one) => html`<div key=${one}>${one}</div>`)}${all.length > most && html`<div class="quiet">and ${all.length - most} more</div>`}`;
 }
 
-function DeleteDialog({ report, runs, close }) {
+function DeleteDialog({ report, runs, reload, close }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const drop = async () => {
@@ -114,6 +115,7 @@ function DeleteDialog({ report, runs, close }) {
       toast(`${report.name} was deleted.`);
       location.hash = "#/reports";
     } catch (failure) {
+      if (failure.code === "stale_version") await reload();
       setProblem(failure);
       setBusy(false);
     }
