@@ -69,21 +69,33 @@ func TestStopConnecting(t *testing.T) {
 	ctx := c.ctx
 	noExceptions(ctx, t)
 
-	// The secret as it is copied from a terminal: broken over two lines.
-	do(ctx, t, "v1-connecting", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"), fill("Token name", name),
-		fill("Token secret", " "+secret[:12]+" "+secret[12:]+" "), chromedp.KeyEvent("\r"), says("Signing in to"), settles(`document.activeElement.textContent === "Connecting…"`))
+	waits := chromedp.WaitVisible(`//dialog//*[. = "Connecting…"]`)
+	stopped := chromedp.Steps(press("Stop"), says("You stopped it before Tableau answered."), settles(`document.activeElement.classList.contains("notice")`))
+
+	// First a request that never ends, so that what is seen meanwhile does not
+	// depend on how long the API waits. The secret is as it is copied from a
+	// terminal: broken over two lines.
+	do(ctx, t, "v1-connecting", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"),
+		settles(`(window.sent = 0, window.real = fetch, window.fetch = (path, asked) => asked?.method !== "PATCH" ? real(path, asked)
+			: new Promise((_, refuse) => (window.sent++, asked.signal.addEventListener("abort", () => refuse(asked.signal.reason)))), true)`),
+		fill("Token name", name), fill("Token secret", " "+secret[:12]+" "+secret[12:]+" "), chromedp.KeyEvent("\r"), waits, settles(`document.activeElement.textContent === "Connecting…"`))
 	c.check("v1-connecting")
 	// Escape and the way back wait too; a second Enter sends nothing.
 	do(ctx, t, "v2-still", chromedp.KeyEvent("\r"), chromedp.KeyEvent("\x1b"), settles(`(addEventListener("vizpost:leaving", () => { window.left = true; }), history.back(), true)`),
-		settles(`window.left && location.hash === "#/settings"`), says("Signing in to"))
-	do(ctx, t, "v3-stopped", press("Stop"), says("You stopped it before Tableau answered."))
-	do(ctx, t, "v3-focus", settles(`document.activeElement.classList.contains("notice")`))
+		settles(`window.left && location.hash === "#/settings"`), waits)
+	do(ctx, t, "v3-stopped", stopped, settles(`document.querySelector("#c-token-name").value === "`+name+`" && document.querySelector("#c-token-secret").value !== ""`))
+	if sent := ask(ctx, t, chromedp.Evaluate[int](`window.sent`)); sent != 1 {
+		t.Errorf("%d requests were sent, want 1", sent)
+	}
+
+	// Then one that Tableau does not answer.
+	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, stopped)
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 1.0 || got.text("state") != "connected" {
 		t.Errorf("the connection changed: version %v, state %v", got["version"], got["state"])
 	}
 	// Tableau may still be at it, so that very token has to wait; another does not.
 	name, secret = s.newToken(s.tableau["user"], "vizpost once more")
-	do(ctx, t, "v4-again", fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Connected as ana@example.com"))
+	do(ctx, t, "v5-again", fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Connected as ana@example.com"))
 }
 
 // TestTwoTabs: what somebody else changed meanwhile is shown beside what was
