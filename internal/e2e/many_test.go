@@ -56,9 +56,11 @@ func TestManyAndLong(t *testing.T) {
 	do(ctx, t, "m2-found", write(chromedp.CSS(`.list-search input`), "quarterly"), settles(`document.querySelectorAll(".connection").length === 1`), chromedp.WaitVisible(named(longName)))
 	c.check("m2-found")
 	do(ctx, t, "m3-none", write(chromedp.CSS(`.list-search input`), "no such"), says("No connection matches"))
-	do(ctx, t, "m4-all", write(chromedp.CSS(`.list-search input`), "ana@example.com"), press("Show all 16 connections"), settles(`document.querySelectorAll(".connection").length === 16`))
+	do(ctx, t, "m4-all", write(chromedp.CSS(`.list-search input`), "ana@example.com"), press("Show all 16 connections"), settles(`document.querySelectorAll(".connection").length === 16`),
+		settles(`document.activeElement === document.querySelectorAll(".connection")[10].querySelector("a")`))
 
-	do(ctx, t, "m5-connection", at("/settings/connections/"+long), press("Show all 12 reports"), settles(`document.querySelectorAll(".list-row").length === 12`))
+	do(ctx, t, "m5-connection", at("/settings/connections/"+long), press("Show all 12 reports"), settles(`document.querySelectorAll(".list-row").length === 12`),
+		settles(`document.activeElement === document.querySelectorAll(".list-row")[10].querySelector("a")`))
 	c.check("m6-run", at("/runs/"+run), says("Deliveries"), chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
 	c.check("m7-reports", at("/reports"), chromedp.WaitVisible(chromedp.CSS(`.list-search`)))
 }

@@ -43,6 +43,20 @@ func TestNothingTypedIsLost(t *testing.T) {
 	do(ctx, t, "u7-followed", press("Discard"), chromedp.WaitVisible(`//h1[. = "Sales"]`), says("History"))
 }
 
+// TestOneQuestionForAll: of a dialog over a form, both with something to lose,
+// it is asked once.
+func TestOneQuestionForAll(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png")
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	do(ctx, t, "q1-both", chromedp.Navigate(s.serve.facts["vizpost"]), says("See it delivered"), at("/reports/"+report+"?edit"), chromedp.WaitVisible(labelled("Name")),
+		write(labelled("Name"), "Evening numbers"), chromedp.Click(button("Add Slack")), chromedp.WaitVisible(`//dialog`), chromedp.SendKeys(`//dialog//input[@type="text"]`, "#sales"))
+	do(ctx, t, "q2-asked", settles(`(history.back(), true)`), says("Leave without saving?"))
+	do(ctx, t, "q3-left", chromedp.Click(`//dialog//button[. = "Leave"]`), chromedp.WaitVisible(`//h1[. = "Start"]`), settles(`!document.querySelector("dialog")`))
+}
+
 // TestStopConnecting: who does not want to wait stops it. Nothing changed, and
 // what was typed is still there to try again.
 func TestStopConnecting(t *testing.T) {
@@ -55,20 +69,33 @@ func TestStopConnecting(t *testing.T) {
 	ctx := c.ctx
 	noExceptions(ctx, t)
 
-	// The secret as it is copied from a terminal: broken over two lines.
-	do(ctx, t, "v1-connecting", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"), fill("Token name", name),
-		fill("Token secret", " "+secret[:12]+" "+secret[12:]+" "), chromedp.KeyEvent("\r"), says("Signing in to"), settles(`document.activeElement.textContent === "Connecting…"`))
+	waits := chromedp.WaitVisible(`//dialog//*[. = "Connecting…"]`)
+	stopped := chromedp.Steps(press("Stop"), says("You stopped it before Tableau answered."), settles(`document.activeElement.classList.contains("notice")`))
+
+	// First a request that never ends, so that what is seen meanwhile does not
+	// depend on how long the API waits. The secret is as it is copied from a
+	// terminal: broken over two lines.
+	do(ctx, t, "v1-connecting", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"),
+		settles(`(window.sent = 0, window.real = fetch, window.fetch = (path, asked) => asked?.method !== "PATCH" ? real(path, asked)
+			: new Promise((_, refuse) => (window.sent++, asked.signal.addEventListener("abort", () => refuse(asked.signal.reason)))), true)`),
+		fill("Token name", name), fill("Token secret", " "+secret[:12]+" "+secret[12:]+" "), chromedp.KeyEvent("\r"), waits, settles(`document.activeElement.textContent === "Connecting…"`))
 	c.check("v1-connecting")
 	// Escape and the way back wait too; a second Enter sends nothing.
-	do(ctx, t, "v2-still", chromedp.KeyEvent("\r"), chromedp.KeyEvent("\x1b"), settles(`(history.back(), true)`), settles(`location.hash === "#/settings"`), says("Signing in to"))
-	do(ctx, t, "v3-stopped", press("Stop"), says("You stopped it before Tableau answered."))
-	do(ctx, t, "v3-focus", settles(`document.activeElement.classList.contains("notice")`))
+	do(ctx, t, "v2-still", chromedp.KeyEvent("\r"), chromedp.KeyEvent("\x1b"), settles(`(addEventListener("vizpost:leaving", () => { window.left = true; }), history.back(), true)`),
+		settles(`window.left && location.hash === "#/settings"`), waits)
+	do(ctx, t, "v3-stopped", stopped, settles(`document.querySelector("#c-token-name").value === "`+name+`" && document.querySelector("#c-token-secret").value !== ""`))
+	if sent := ask(ctx, t, chromedp.Evaluate[int](`window.sent`)); sent != 1 {
+		t.Errorf("%d requests were sent, want 1", sent)
+	}
+
+	// Then one that Tableau does not answer.
+	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, stopped)
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 1.0 || got.text("state") != "connected" {
 		t.Errorf("the connection changed: version %v, state %v", got["version"], got["state"])
 	}
 	// Tableau may still be at it, so that very token has to wait; another does not.
 	name, secret = s.newToken(s.tableau["user"], "vizpost once more")
-	do(ctx, t, "v4-again", fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Connected as ana@example.com"))
+	do(ctx, t, "v5-again", fill("Token name", name), fill("Token secret", secret), press("Connect"), says("Connected as ana@example.com"))
 }
 
 // TestTwoTabs: what somebody else changed meanwhile is shown beside what was
@@ -115,10 +142,33 @@ func TestNoAnswer(t *testing.T) {
 	if typed := ask(ctx, t, chromedp.Value(chromedp.CSS(`#c-name`))); typed != "Sales EU" {
 		t.Errorf("the name is %q after that, want what was typed", typed)
 	}
-	do(ctx, t, "z3-ended", settles(`(sessionStorage.setItem("vizpost.token", "of-another-installation"), true)`), fails(`real(path, asked)`), press("Save"),
+	do(ctx, t, "z3-ended", fails(`real(path, asked)`), settles(`(sessionStorage.setItem("vizpost.token", "of-another-installation"), document.querySelector("dialog .primary").click(), true)`),
 		says("Sign in to vizpost"), says("The token is not the right one."))
 	do(ctx, t, "z4-back-in", fill("Token", token), press("Sign in"), says("with the token vizpost"))
 	if title := ask(ctx, t, chromedp.Title()); !strings.HasPrefix(title, "Settings") {
 		t.Errorf("after signing in again the page is %q, want the one of before", title)
 	}
+}
+
+// TestChangedInBetween: what is refused since somebody else was faster works
+// when it is pressed again, without waiting for the page to read anew.
+func TestChangedInBetween(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png")
+	slack := s.call(http.StatusCreated, "POST", "/v1/destinations", object{"name": "#sales", "type": "slack", "url": "https://hooks.slack.com/services/T0/B0/x"}).text("id")
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	// The page does not read by itself any more, as between two readings.
+	still := settles(`(window.setTimeout = ((real) => (act, wait, ...rest) => real(act, wait > 5000 ? 1e9 : wait, ...rest))(setTimeout), true)`)
+
+	do(ctx, t, "i1-slack", chromedp.Navigate(s.serve.facts["vizpost"]), says("See it delivered"), still, press("Settings"), press("Edit #sales"), fill("Name", "#mine"))
+	s.call(http.StatusOK, "PATCH", "/v1/destinations/"+slack, object{"name": "#theirs"})
+	do(ctx, t, "i2-refused", press("Save"), says("save again to have it over theirs"))
+	do(ctx, t, "i3-again", press("Save"), says("#mine is saved."), settles(`!document.querySelector("dialog")`))
+
+	do(ctx, t, "i4-list", press("Reports"), chromedp.WaitVisible(named("Pause Morning numbers")))
+	s.call(http.StatusOK, "PATCH", "/v1/reports/"+report, object{"notify": []string{"ops@example.com"}})
+	do(ctx, t, "i5-refused", press("Pause Morning numbers"), chromedp.WaitVisible(`//li//*[@role="alert"]`))
+	do(ctx, t, "i6-again", press("Pause Morning numbers"), chromedp.WaitVisible(named("Resume Morning numbers")))
 }

@@ -1,6 +1,7 @@
 // What somebody has to do something about, each with the way to do it.
 import { post } from "/api.js";
 import { Broken, usesToken } from "/connection-parts.js";
+import { focusItem } from "/some.js";
 import { Button, Notice, When, announce, away, date, html, toast, useState } from "/ui.js";
 
 const soon = 30 * 86_400_000; // before a token's end
@@ -23,9 +24,14 @@ const shown = 5;
 export function Attention({ troubles: found, can, reload, edit }) {
   const [whole, setWhole] = useState(false);
   const some = whole ? found : found.slice(0, shown);
+  const more = (event) => {
+    const section = event.currentTarget.closest("section");
+    setWhole(true);
+    focusItem(section, shown);
+  };
   return html`<section class="section attention" aria-label="Needs attention">
     ${some.map((t) => html`<${Trouble} key=${t.key} trouble=${t} can=${can} reload=${reload} edit=${() => edit(t.connection)} />`)}
-    ${found.length > some.length && html`<p><${Button} small onClick=${() => setWhole(true)}>Show ${found.length - some.length} more<//></p>`}
+    ${found.length > some.length && html`<p><${Button} small onClick=${more}>Show ${found.length - some.length} more<//></p>`}
   </section>`;
 }
 

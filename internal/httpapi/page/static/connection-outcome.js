@@ -27,7 +27,7 @@ export function placed(problem, token) {
       wrong[secret] = likeliest || wrong[secret] || problem.message;
       break;
     case "tableau_unreachable":
-      wrong.server_url ||= problem.message;
+      wrong.server_url = (wrong.server_url || problem.message).split(". ")[0].replace(/\.?$/, "."); // what to do stands above
       break;
     case "token_in_use":
       wrong.token_secret ||= problem.message;

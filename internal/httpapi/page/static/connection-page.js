@@ -7,7 +7,8 @@ import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts
 import { TestDialog } from "/connection-test.js";
 import { useMe } from "/me.js";
 import { capital } from "/report-words.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, toast, useLoad, useState } from "/ui.js";
+import { focusItem } from "/some.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, refocus, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
 import { many, moment } from "/words.js";
 
 const few = 10; // reports that are shown at first
@@ -17,10 +18,10 @@ export function ConnectionPage({ id }) {
   const { data: c, problem, reload } = useLoad(() => get(`/v1/connections/${id}`), [id], { every: 6000 });
   const [shown, setShown] = useState(""); // edit, test, delete
   const [changes, setChanges] = useState(0);
-  const closed = async () => {
-    await reload(); // what the dialog was opened from may be gone by then
+  const closed = () => {
     setShown("");
     setChanges(changes + 1);
+    reload().then(refocus);
   };
   return html`<${Page} title=${c?.name || (problem ? "Connection" : "")} back=${{ href: "#/settings", label: "Settings" }}
     lead=${c && html`<span class="lead-row"><${ConnectionState} connection=${c} /> <a href=${c.server_url} target="_blank" rel="noopener noreferrer">${c.server_url}</a>${c.site && html` <span>site ${c.site}</span>`}</span>`}
@@ -67,15 +68,19 @@ function Uses({ connection: c, can }) {
   const { data, problem, loading, reload } = useLoad(() => (whole ? all(`/v1/reports?connection_id=${c.id}`, "reports") : get(`/v1/reports?connection_id=${c.id}&limit=${few}`).then((read) => read.reports)),
     [c.id, c.report_count, whole]);
   const reports = data || [];
+  const list = useRef(null);
+  useEffect(() => {
+    if (whole && document.activeElement === document.body && list.current) focusItem(list.current, few);
+  }, [reports.length]);
   return html`<${Section} title="Reports that use it">
     <${Failure} problem=${problem} retry=${reload} />
     ${data && reports.length === 0 && html`<p class="quiet">No report uses it yet. ${can("editor") && html`<a href=${`#/reports/new?connection=${c.id}`}>Make one</a>.`}</p>`}
-    ${reports.length > 0 && html`<ul class="list">${reports.map((r) => html`<li class="list-row" key=${r.id}>
+    ${reports.length > 0 && html`<ul class="list" ref=${list}>${reports.map((r) => html`<li class="list-row" key=${r.id}>
       <div class="grow"><a class="strong" href=${`#/reports/${r.id}`}>${r.name}</a>
         <p class="quiet">${r.schedule ? capital(r.schedule.description) : "Only when asked"}</p></div>
       <span class="quiet small">${!r.enabled ? "Paused" : r.next_run_at && html`Next <${When} at=${r.next_run_at} />`}</span>
     </li>`)}</ul>`}
-    ${reports.length > 0 && reports.length < c.report_count && !whole && html`<div class="more"><${Button} busy=${loading} onClick=${() => setWhole(true)}>Show all ${c.report_count} reports<//></div>`}
+    ${reports.length > 0 && reports.length < c.report_count && html`<div class="more"><${Button} busy=${whole && loading} onClick=${() => setWhole(true)}>Show all ${c.report_count} reports<//></div>`}
   <//>`;
 }
 

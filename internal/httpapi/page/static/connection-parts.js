@@ -8,6 +8,8 @@ export const usesToken = (c) => c.auth.method === "personal_access_token";
 // session.
 const disturbed = (c) => c.problem?.code === "token_used_elsewhere";
 
+const late = "Its runs come late for as long as it goes on.";
+
 // needsNewToken tells whether another credential mends a connection.
 export const needsNewToken = (c) => c.state === "needs_credentials" || disturbed(c);
 
@@ -64,6 +66,15 @@ export function Causes({ causes, shown, make }) {
     ${rest > 0 && html`<${Disclosure} title=${many(rest, "other possible cause")}><ol class="causes" start=${shown + 1}>${items.slice(shown)}</ol><//>`}`;
 }
 
+// Ailing says on a report's page that its connection does not work, and what
+// that means for it; with the way to the connection.
+export function Ailing({ connection: c, can, children }) {
+  if (!c?.problem) return null;
+  return html`<${Notice} tone=${disturbed(c) ? "held" : "bad"} title=${c.problem.message}
+    actions=${html`<${Button} small href=${`#/settings/connections/${c.id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
+    ${disturbed(c) ? late : children}<//>`;
+}
+
 // Broken says why a connection does not work, since when, and what waits for
 // it. edit opens its dialog, for those who may; actions are further buttons.
 export function Broken({ connection: c, edit, actions, named = false }) {
@@ -71,7 +82,7 @@ export function Broken({ connection: c, edit, actions, named = false }) {
   const mend = edit && needsNewToken(c) && html`<${Button} small kind="primary" onClick=${edit}>${usesToken(c) ? "Enter a new token" : "Enter credentials"}<//>`;
   return html`<${Notice} tone=${disturbed(c) ? "held" : "bad"} title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${(mend || actions) && html`${mend}${actions}`}>
     <p class="quiet">Since ${moment(c.problem.since)}.
-      ${disturbed(c) ? " Its runs come late for as long as it goes on."
+      ${disturbed(c) ? ` ${late}`
         : c.held_runs > 0 ? ` ${many(c.held_runs, "run is", "runs are")} held and will be delivered once it works again.` : " Its runs wait until it works again."}</p>
     <${Causes} causes=${c.problem.causes} shown=${2}
       make=${mend ? newToken.there : newToken.others} />

@@ -1,6 +1,7 @@
 // The named Slack destinations: a webhook's address is a secret, which reports
 // name without knowing it.
 import { all, patch, post, remove } from "/api.js";
+import { useSome } from "/some.js";
 import { Button, Dialog, Empty, Failure, Field, Icon, Loading, Notice, Section, State, announce, byField, focusWrong, html, toast, useLoad, useRef, useState } from "/ui.js";
 import { destinationStates } from "/words.js";
 
@@ -27,12 +28,13 @@ export function Destinations({ can }) {
     setTesting("");
     reload();
   };
+  const [some, more] = useSome(data || [], 10, "channels");
   const add = can("editor") && html`<${Button} icon="plus" onClick=${() => setShown({ edit: "new" })}>Add Slack channel<//>`;
   return html`<${Section} title="Slack channels" lead="Incoming webhooks that reports can post to, each under a name." actions=${data?.length > 0 && add}>
     <${Failure} problem=${problem} retry=${reload} />
     ${!data && !problem && html`<${Loading} lines=${1} />`}
     ${data?.length === 0 && html`<${Empty} icon="slack" title="No Slack channel yet" actions=${add}>Email needs nothing here. For Slack, add the address of an incoming webhook.<//>`}
-    ${data?.length > 0 && html`<ul class="list">${data.map((d) => html`<li class="list-row" key=${d.id}>
+    ${data?.length > 0 && html`<ul class="list">${some.map((d) => html`<li class="list-row" key=${d.id}>
       <span class="row-icon"><${Icon} name="slack" /></span>
       <div class="grow"><span class="strong">${d.name}</span>
         ${d.problem && html`<p class="bad-text">${d.problem}</p>`}
@@ -43,15 +45,15 @@ export function Destinations({ can }) {
         <${Button} small onClick=${() => setShown({ edit: d.id })} aria-label=${`Edit ${d.name}`}>Edit<//>
         <button type="button" class="icon-button" aria-label=${`Delete ${d.name}`} onClick=${() => setShown({ remove: d })}><${Icon} name="trash" /></button>
       </div>`}
-    </li>`)}</ul>`}
-    ${shown?.edit && html`<${DestinationDialog} destination=${data.find((d) => d.id === shown.edit)} close=${closed} />`}
-    ${shown?.remove && html`<${RemoveDialog} destination=${shown.remove} close=${closed} />`}
+    </li>`)}</ul>${more}`}
+    ${shown?.edit && html`<${DestinationDialog} destination=${data.find((d) => d.id === shown.edit)} reload=${reload} close=${closed} />`}
+    ${shown?.remove && html`<${RemoveDialog} destination=${data.find((d) => d.id === shown.remove.id) || shown.remove} reload=${reload} close=${closed} />`}
   <//>`;
 }
 
-// DestinationDialog adds a webhook, or edits one. close gets what was saved, if
-// anything was.
-export function DestinationDialog({ destination: d, close }) {
+// DestinationDialog adds a webhook, or edits one, which reload reads anew. close
+// gets what was saved, if anything was.
+export function DestinationDialog({ destination: d, reload, close }) {
   const [name, setName] = useState(d?.name || "");
   const [url, setURL] = useState("");
   const [problem, setProblem] = useState(null);
@@ -77,6 +79,9 @@ export function DestinationDialog({ destination: d, close }) {
       toast(d ? `${name} is saved.` : `${name} is added. Send a test message to see it there.`);
       close(saved);
     } catch (failed) {
+      if (failed.code === "stale_version" && (await reload())) {
+        failed.message = "Somebody changed it in between. What you typed is still here: save again to have it over theirs.";
+      }
       setBusy(false);
       setProblem(failed);
       announce(failed.message);
@@ -95,7 +100,7 @@ export function DestinationDialog({ destination: d, close }) {
   <//>`;
 }
 
-function RemoveDialog({ destination: d, close }) {
+function RemoveDialog({ destination: d, reload, close }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const go = async () => {
@@ -105,6 +110,7 @@ function RemoveDialog({ destination: d, close }) {
       toast(`${d.name} is deleted.`);
       close(true);
     } catch (failed) {
+      if (failed.code === "stale_version") await reload(); // the next try knows what it is now
       setBusy(false);
       setProblem(failed);
     }

@@ -95,6 +95,10 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
   </dialog>`;
 }
 
+// refocus gives the heading the focus when what had it is gone, as what opened
+// a dialog may be once that has done its work.
+export const refocus = () => setTimeout(() => document.activeElement === document.body && document.querySelector("h1")?.focus());
+
 function focusAgain(dialog) {
   (dialog.querySelector("[aria-invalid=true]") || dialog.querySelector(".dialog-body input") || dialog.querySelector("h2"))?.focus();
 }

@@ -1,5 +1,6 @@
 // The form of a report: a new one, or one that is edited.
 import { all, get, newKey, patch, post } from "/api.js";
+import { Ailing } from "/connection-parts.js";
 import { ContentEditor } from "/report-content.js";
 import { DestinationsEditor, keptDestinations } from "/report-destinations.js";
 import { changed, fromReport, newReport, toRequest } from "/report-draft.js";
@@ -7,10 +8,10 @@ import { Chips, Choice, Text, WrongFields, nothingWrong, placed } from "/report-
 import { ScheduleEditor, missing } from "/schedule.js";
 import { LeaveGuard } from "/leave-guard.js";
 import { useMe } from "/me.js";
-import { Button, Empty, Failure, Loading, Notice, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
+import { Button, Empty, Failure, Loading, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
 
 export function ReportForm({ id, query = {} }) {
-  const { me, lacks } = useMe();
+  const { me, can, lacks } = useMe();
   const read = useLoad(async () => {
     const [connections, destinations, report] = await Promise.all([all("/v1/connections", "connections"), keptDestinations(), id ? get(`/v1/reports/${id}`) : null]);
     return { connections, destinations, report };
@@ -24,11 +25,11 @@ export function ReportForm({ id, query = {} }) {
         You have the role ${me.role}. An administrator can give you the role editor.<//>`
       : read.data && (read.data.connections.length === 0
       ? html`<${Empty} icon="key" title="Connect to Tableau first" actions=${html`<${Button} kind="primary" href="#/settings">Go to Settings<//>`}>A report is exported through a connection, and there is none yet.<//>`
-      : html`<${Form} key=${read.data.report?.version || "new"} id=${id} ...${read.data} query=${query} reload=${read.reload} />`)}
+      : html`<${Form} key=${read.data.report?.version || "new"} id=${id} ...${read.data} can=${can} query=${query} reload=${read.reload} />`)}
   <//>`;
 }
 
-function Form({ id, report, connections, destinations, query, reload }) {
+function Form({ id, report, connections, destinations, can, query, reload }) {
   const first = useRef(null);
   first.current ||= report ? fromReport(report) : newReport(connections.some((c) => c.id === query.connection) ? query.connection : connections.length === 1 ? connections[0].id : "");
   const [draft, setDraft] = useState(first.current);
@@ -113,8 +114,7 @@ function Form({ id, report, connections, destinations, query, reload }) {
         <${Text} path="name" label="Name" value=${draft.name} change=${(name) => set({ name })} placeholder="Morning numbers" autocomplete="off" data-first />
         <${Choice} path="connection_id" label="Connection" value=${draft.connection_id} change=${(connection_id) => set({ connection_id })}
           options=${[...(draft.connection_id ? [] : [["", "Choose…"]]), ...connections.map((c) => [c.id, `${c.name}${c.site ? ` (${c.site})` : ""}`])]} />
-        ${connection?.problem && html`<${Notice} tone="bad" title=${connection.problem.message} actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>Mend the connection<//>`}>
-          Views can be chosen, and reports are sent, once it works again.<//>`}
+        <${Ailing} connection=${connection} can=${can}>Views can be chosen, and reports are sent, once it works again.<//>
       <//>
       <${Part} title="What" lead="The views, and how each is sent.">
         <${ContentEditor} connection=${connection} value=${draft.content} change=${(content) => set({ content })} />

@@ -1,12 +1,13 @@
 // One report: its runs, what it sends, and what can be done with it.
 import { all, get, patch, post, remove } from "/api.js";
+import { Ailing } from "/connection-parts.js";
 import { ReportForm } from "/report-form.js";
 import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
 import { browserZone, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
+import { Button, Dialog, Facts, Failure, Loading, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 import { offsetIn } from "/zones.js";
 
@@ -43,6 +44,7 @@ function Shown({ id }) {
     try {
       await act();
     } catch (failure) {
+      if (failure.code === "stale_version") await read.reload(); // the next try knows what it is now
       setProblem(failure);
     }
     setBusy("");
@@ -69,9 +71,7 @@ function Shown({ id }) {
       <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
     <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
-    ${connection?.problem && html`<${Notice} tone=${connection.state === "connected" ? "held" : "bad"} title=${connection.problem.message}
-      actions=${html`<${Button} small href=${`#/settings/connections/${connection.id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
-      ${connection.state === "connected" ? "Its runs come late for as long as it goes on." : "Its runs wait until it works again."}<//>`}
+    <${Ailing} connection=${connection} can=${can}>Its runs wait until it works again.<//>
     ${report && html`<div class="report-columns">
       <${Section} title="Runs" lead=${elsewhere && `Times are those of ${zone.replaceAll("_", " ")}.`}>
         <${Runs} runs=${runs} zone=${zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
@@ -93,7 +93,7 @@ function Shown({ id }) {
       <//>
     </div>`}
     ${dialog === "send" && html`<${SendDialog} report=${report} close=${() => setDialog("")} />`}
-    ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} close=${() => setDialog("")} />`}
+    ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} reload=${read.reload} close=${() => setDialog("")} />`}
   <//>`;
 }
 
@@ -104,7 +104,7 @@ function To({ report, destinations, most = 6 }) {
   return html`${all.slice(0, most).map((one) => html`<div key=${one}>${one}</div>`)}${all.length > most && html`<div class="quiet">and ${all.length - most} more</div>`}`;
 }
 
-function DeleteDialog({ report, runs, close }) {
+function DeleteDialog({ report, runs, reload, close }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const drop = async () => {
@@ -115,6 +115,7 @@ function DeleteDialog({ report, runs, close }) {
       toast(`${report.name} was deleted.`);
       location.hash = "#/reports";
     } catch (failure) {
+      if (failure.code === "stale_version") await reload();
       setProblem(failure);
       setBusy(false);
     }

@@ -68,6 +68,7 @@ function Row({ report, can, destinations, reload }) {
       await act();
       await reload();
     } catch (failed) {
+      if (failed.code === "stale_version") await reload(); // the next try knows what it is now
       setProblem(failed);
     }
     setBusy("");

@@ -3,6 +3,7 @@ import { all, get, post } from "/api.js";
 import { useMe } from "/me.js";
 import { RunFiles } from "/run-files.js";
 import { triggers } from "/run-list.js";
+import { useSome } from "/some.js";
 import { Button, Facts, Failure, Icon, Loading, Notice, Page, Section, State, When, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
 import { deliveryStates, many, open, runStates } from "/words.js";
 import { momentIn, took } from "/zones.js";
@@ -119,9 +120,17 @@ function facts(run, zone) {
   ];
 }
 
+// amiss tells whether somebody should look at a delivery.
+const amiss = (d) => ["failed", "bounced", "unsure"].includes(d.state);
+
 function Deliveries({ run, around }) {
+  const inOrder = run.deliveries.toSorted((a, b) => amiss(b) - amiss(a));
+  const [some, more] = useSome(inOrder, 20, "deliveries");
   if (run.deliveries.length === 0) return null;
-  return html`<${Section} title="Deliveries" lead=${run.deliveries.some((d) => d.where) && "No mail server is configured: mail is written to the outbox, and not sent."}><ul class="list">${run.deliveries.map((d) => html`<li class="delivery" key=${d.key}>
+  const wrong = run.deliveries.filter(amiss).length;
+  const lead = [wrong > 0 && wrong < run.deliveries.length && `Of ${run.deliveries.length}, ${many(wrong, "needs", "need")} a look; first in the list.`,
+    run.deliveries.some((d) => d.where) && "No mail server is configured: mail is written to the outbox, and not sent."].filter(Boolean).join(" ");
+  return html`<${Section} title="Deliveries" lead=${lead}><ul class="list">${some.map((d) => html`<li class="delivery" key=${d.key}>
     <div class="delivery-state"><${State} states=${deliveryStates} state=${d.where && d.state === "sent" ? "written" : d.state} /></div>
     <div class="grow">
       <p class="strong">${whom(d, around)}</p>
@@ -131,7 +140,7 @@ function Deliveries({ run, around }) {
         d.attempts > 1 && many(d.attempts, "try", "tries"), d.provider_id && html`<span class="proof">${d.provider_id}</span>`].filter(Boolean).map((part, i) => html`<span key=${i}>${i > 0 && " · "}${part}</span>`)}</p>
     </div>
     ${d.where && html`<${Button} small icon="mail" href=${`#/outbox/${encodeURIComponent(d.where.split("/").pop())}`} aria-label=${`See the mail to ${whom(d, around)}`}>See the mail<//>`}
-  </li>`)}</ul><//>`;
+  </li>`)}</ul>${more}<//>`;
 }
 
 // whom names who gets a delivery.

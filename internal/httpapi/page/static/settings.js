@@ -5,8 +5,9 @@ import { ConnectionDialog } from "/connection-dialog.js";
 import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts.js";
 import { Destinations } from "/destinations.js";
 import { useMe } from "/me.js";
+import { useSome } from "/some.js";
 import { TestDialog } from "/connection-test.js";
-import { Button, Empty, Facts, Failure, Icon, Loading, Page, Section, When, date, html, useLoad, useState } from "/ui.js";
+import { Button, Empty, Facts, Failure, Icon, Loading, Page, Section, When, date, html, refocus, useLoad, useState } from "/ui.js";
 import { host, many } from "/words.js";
 
 const few = 10; // connections that are shown at first
@@ -18,7 +19,7 @@ export function Settings() {
   const [testing, setTesting] = useState(null);
   const closed = (changed) => {
     setEditing(null);
-    if (changed) reload();
+    if (changed) reload().then(refocus);
   };
   return html`<${Page} title="Settings">
     <${Section} title="Tableau connections" lead="Each signs in to one site. Reports use it; its token can be changed at any time without touching them."
@@ -41,18 +42,17 @@ export function Settings() {
 // Connections are listed with those first that need somebody.
 function Connections({ connections, can, edit, test }) {
   const [search, setSearch] = useState("");
-  const [whole, setWhole] = useState(false);
   const words = search.trim().toLowerCase();
   const found = connections.filter((c) => [c.name, c.server_url, c.site, c.identity.user_name, c.auth.token_name].some((text) => text?.toLowerCase().includes(words)))
     .toSorted((a, b) => Boolean(b.problem) - Boolean(a.problem));
-  const some = whole || found.length <= few + 2 ? found : found.slice(0, few);
+  const [some, more] = useSome(found, few, "connections");
   return html`
     ${connections.length > few && html`<div class="search-box list-search"><${Icon} name="search" />
       <input type="search" aria-label="Search connections" placeholder="Search by name, site, user or token" value=${search} onInput=${(event) => setSearch(event.target.value)} /></div>
       <p class="visually-hidden" role="status">${words ? many(found.length, "connection matches", "connections match") : ""}</p>`}
     ${found.length === 0 && html`<p class="no-views quiet">No connection matches “${search.trim()}”.</p>`}
     <ul class="connections">${some.map((c) => html`<${Connection} key=${c.id} connection=${c} can=${can} edit=${() => edit(c.id)} test=${() => test(c)} />`)}</ul>
-    ${some.length < found.length && html`<div class="more"><${Button} onClick=${() => setWhole(true)}>Show all ${found.length} connections<//></div>`}`;
+    ${more}`;
 }
 
 function Connection({ connection: c, can, edit, test }) {

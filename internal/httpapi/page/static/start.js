@@ -7,7 +7,7 @@ import { FirstSteps } from "/first-steps.js";
 import { useMe } from "/me.js";
 import { Mails } from "/outbox.js";
 import { Timeline } from "/timeline.js";
-import { Button, Failure, Icon, Loading, Page, Section, html, useLoad, useRef, useState, useTick } from "/ui.js";
+import { Button, Failure, Icon, Loading, Page, Section, html, refocus, useLoad, useRef, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 
 const pages = 5; // of 100 runs, read back into the day
@@ -67,10 +67,9 @@ export function Start() {
   };
   const [editing, setEditing] = useState(null); // a connection, or "new"
   useTick();
-  // What the dialog was opened from may be gone once that is read.
-  const closed = async (changed) => {
-    if (changed) await reload();
+  const closed = (changed) => {
     setEditing(null);
+    if (changed) reload().then(refocus);
   };
   const found = data ? troubles(data) : [];
   const begun = data && data.connections.length > 0 && data.reports.length > 0 && data.delivered;

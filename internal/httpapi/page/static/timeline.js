@@ -1,6 +1,7 @@
 // Today as a line: what ran, now, and what is next.
 import { h } from "/vendor/preact.mjs";
 import { Icon, Section, State, away, html, useState } from "/ui.js";
+import { focusItem } from "/some.js";
 import { many, moment, open, runStates } from "/words.js";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -14,11 +15,16 @@ export function Timeline({ data: { runs, reports } }) {
   const past = whole ? groups : groups.slice(-shownPast);
   const hidden = groups.slice(0, groups.length - past.length).reduce((n, g) => n + g.runs.length, 0);
   const next = reports.filter((r) => r.enabled && r.next_run_at).sort((a, b) => new Date(a.next_run_at) - new Date(b.next_run_at));
+  const earlier = (event) => {
+    const moments = event.currentTarget.closest(".timeline").querySelector(".moments");
+    setWhole(true);
+    focusItem(moments, 0);
+  };
   const paused = reports.filter((r) => !r.enabled);
   return html`<${Section} title="Today" lead=${`Times are those of ${zone()}.`}>
     <div class="card timeline">
       <${Day} runs=${runs} next=${next} />
-      ${hidden > 0 && html`<p class="timeline-more"><button type="button" class="link small" onClick=${() => setWhole(true)}>Show ${many(hidden, "earlier run")}</button></p>`}
+      ${hidden > 0 && html`<p class="timeline-more"><button type="button" class="link small" onClick=${earlier}>Show ${many(hidden, "earlier run")}</button></p>`}
       <ol class="moments">
         ${past.map((g) => html`<${Past} key=${g.runs[0].id} group=${g} />`)}
         <li class="now-line"><span>Now, ${clock.format(new Date())}</span></li>

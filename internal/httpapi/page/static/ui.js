@@ -10,7 +10,7 @@ export { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useSta
 export { Icon } from "/icons.js";
 export { Live, announce, toast } from "/live.js";
 export { useLoad, useTick } from "/load.js";
-export { Dialog } from "/dialog.js";
+export { Dialog, refocus } from "/dialog.js";
 export { Button, Field, Tabs, byField, focusWrong } from "/forms.js";
 
 export const html = htm.bind(h);
