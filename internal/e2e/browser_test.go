@@ -107,14 +107,15 @@ func quoted(text string) string {
 
 // Where things are: buttons and links by their accessible names, fields by
 // their labels, in the dialog when there is one.
+const within = `(//dialog[@open] | //body[not(//dialog[@open])])`
+
 func named(name string) string {
 	q := quoted(name)
-	within := `(//dialog[@open] | //body[not(//dialog[@open])])`
 	return within + `//*[self::button or self::a or self::summary][normalize-space(.)=` + q + ` or @aria-label=` + q + `]`
 }
 
 func field(label string) string {
-	return `//label[starts-with(normalize-space(.), ` + quoted(label) + `)]/following-sibling::*[self::input or self::select or self::textarea]`
+	return within + `//label[starts-with(normalize-space(.), ` + quoted(label) + `)]/following-sibling::*[self::input or self::select or self::textarea]`
 }
 
 func says(text string) action {
