@@ -97,6 +97,18 @@ func look(dark, phone bool) action {
 	})
 }
 
+// inTheAfternoon has the browser in a zone where it is between two and three
+// o'clock: neither midnight nor nine in the morning, when a new report would run
+// if nobody chose another time, comes in a test.
+func inTheAfternoon() action {
+	ahead := 14 - time.Now().UTC().Hour()
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		// These names have their signs the other way round.
+		_, err := cdp.Call(ctx, target, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: fmt.Sprintf("Etc/GMT%+d", -ahead)})
+		return err
+	})
+}
+
 // quoted is a text in an XPath expression.
 func quoted(text string) string {
 	if strings.Contains(text, `"`) {

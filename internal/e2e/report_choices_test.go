@@ -29,7 +29,7 @@ func TestWhatAddressesLeadTo(t *testing.T) {
 	custom := sample.ID("customview", sample.ID("view", s.tableau["site"], "Superstore/sheets/Overview"), "West only")
 	search := chromedp.CSS(`.picker input`)
 
-	do(ctx, t, "reports-60-custom-view", chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps"), at("/reports/new"),
+	do(ctx, t, "reports-60-custom-view", inTheAfternoon(), chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps"), at("/reports/new"),
 		chromedp.SendKeys(labelled("Name"), "Three ways"), chromedp.Click(button("Choose views")), write(search, site+"/views/Superstore/Overview/"+custom+"/WestOnly"),
 		leadsTo("Overview (West only)"))
 	do(ctx, t, "reports-61-workbook", press("Add view"), press("Add another view"), write(search, "workbooks/Superstore.twbx"), leadsTo("The whole workbook"))
