@@ -194,6 +194,34 @@ func (s *site) control(path string, body object) object {
 	return answer
 }
 
+// faultsMet waits until the stand-in has answered with all faults that it was
+// told, or hangs in them.
+func (s *site) faultsMet() action {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.tableau["url"]+"/-/faults", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return fmt.Errorf("reading the faults that are to come: %w", err)
+			}
+			var left struct{ Faults []any }
+			err = json.NewDecoder(resp.Body).Decode(&left)
+			_ = resp.Body.Close()
+			if err != nil || len(left.Faults) == 0 {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting until the faults are met: %w", ctx.Err())
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+}
+
 // newToken makes a token in the stand-in: its name and secret.
 func (s *site) newToken(user, name string) (string, string) {
 	s.t.Helper()

@@ -88,8 +88,8 @@ func TestStopConnecting(t *testing.T) {
 		t.Errorf("%d requests were sent, want 1", sent)
 	}
 
-	// Then one that Tableau does not answer.
-	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, stopped)
+	// Then one that Tableau does not answer. It is stopped once it is there.
+	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, s.faultsMet(), stopped)
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 1.0 || got.text("state") != "connected" {
 		t.Errorf("the connection changed: version %v, state %v", got["version"], got["state"])
 	}
