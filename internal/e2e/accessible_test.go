@@ -67,6 +67,9 @@ func (c *checker) check(name string, actions ...action) {
 			if over := ask(c.ctx, c.t, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`)); over > 0 {
 				c.t.Errorf("%s: the page is %d pixels wider than what is seen", which, over)
 			}
+			if over := ask(c.ctx, c.t, chromedp.Evaluate[int](`Math.ceil((document.querySelector("dialog[open]")?.getBoundingClientRect().right ?? 0) - document.body.getBoundingClientRect().right)`)); over > 0 {
+				c.t.Errorf("%s: %d pixels of the dialog are not seen", which, over)
+			}
 		}
 	}
 	do(c.ctx, c.t, name, look(false, false))

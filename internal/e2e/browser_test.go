@@ -97,6 +97,18 @@ func look(dark, phone bool) action {
 	})
 }
 
+// inTheAfternoon has the browser in a zone where it is between two and three
+// o'clock: neither midnight nor nine in the morning, when a new report would run
+// if nobody chose another time, comes in a test.
+func inTheAfternoon() action {
+	ahead := 14 - time.Now().UTC().Hour()
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		// These names have their signs the other way round.
+		_, err := cdp.Call(ctx, target, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: fmt.Sprintf("Etc/GMT%+d", -ahead)})
+		return err
+	})
+}
+
 // quoted is a text in an XPath expression.
 func quoted(text string) string {
 	if strings.Contains(text, `"`) {
@@ -107,14 +119,15 @@ func quoted(text string) string {
 
 // Where things are: buttons and links by their accessible names, fields by
 // their labels, in the dialog when there is one.
+const within = `(//dialog[@open] | //body[not(//dialog[@open])])`
+
 func named(name string) string {
 	q := quoted(name)
-	within := `(//dialog[@open] | //body[not(//dialog[@open])])`
 	return within + `//*[self::button or self::a or self::summary][normalize-space(.)=` + q + ` or @aria-label=` + q + `]`
 }
 
 func field(label string) string {
-	return `//label[starts-with(normalize-space(.), ` + quoted(label) + `)]/following-sibling::*[self::input or self::select or self::textarea]`
+	return within + `//label[starts-with(normalize-space(.), ` + quoted(label) + `)]/following-sibling::*[self::input or self::select or self::textarea]`
 }
 
 func says(text string) action {
@@ -179,6 +192,34 @@ func (s *site) control(path string, body object) object {
 	var answer object
 	_ = json.NewDecoder(resp.Body).Decode(&answer) // some answer nothing
 	return answer
+}
+
+// faultsMet waits until the stand-in has answered with all faults that it was
+// told, or hangs in them.
+func (s *site) faultsMet() action {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.tableau["url"]+"/-/faults", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return fmt.Errorf("reading the faults that are to come: %w", err)
+			}
+			var left struct{ Faults []any }
+			err = json.NewDecoder(resp.Body).Decode(&left)
+			_ = resp.Body.Close()
+			if err != nil || len(left.Faults) == 0 {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting until the faults are met: %w", ctx.Err())
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
 }
 
 // newToken makes a token in the stand-in: its name and secret.

@@ -119,6 +119,10 @@ func TestAnotherUsersToken(t *testing.T) {
 	if got, _ := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil)["identity"].(map[string]any); got["user_name"] != "ana@example.com" {
 		t.Errorf("the connection signs in as %v before it was said that this is meant", got["user_name"])
 	}
+	// That is meant of this token alone: with another, it is asked anew.
+	name, secret = s.newToken("rui@example.com", "another of rui")
+	do(ctx, t, "d1-another-token", fill("Token name", name), chromedp.WaitNotPresent(named("Use this user anyway")), fill("Token secret", secret),
+		press("Connect"), says("This is another user"))
 	do(ctx, t, "d2-meant", press("Use this user anyway"), says("Connected as rui@example.com"))
 	do(ctx, t, "d3-settings", press("Done"), says("rui@example.com"))
 

@@ -107,6 +107,7 @@ func TestKeyboardOnly(t *testing.T) {
 	k.at("Keep editing")
 	k.press(kb.Escape)
 	k.sees("k6-goes-on", settles(`document.querySelector("#c-name")?.value === "Sales"`), settles(`!document.querySelector(".asking")`))
+	k.at("Name")
 	k.to("Server")
 	// An address from the browser gives server and site.
 	k.press(s.tableau["url"] + "/#/site/" + s.tableau["site"] + "/home")

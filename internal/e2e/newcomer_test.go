@@ -17,7 +17,7 @@ func TestNewcomer(t *testing.T) {
 	ctx := browser(t, 1280, 860)
 	noExceptions(ctx, t)
 
-	do(ctx, t, "f1-empty", chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps to the first delivered report."))
+	do(ctx, t, "f1-empty", inTheAfternoon(), chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps to the first delivered report."))
 	do(ctx, t, "f2-connect", press("Connect"), fill("Name", "Sales"), fill("Server", s.tableau["url"]+"/#/site/"+s.tableau["site"]+"/home"),
 		fill("Token name", s.tableau["token name"]), fill("Token secret", s.tableau["token secret"]))
 	if got := ask(ctx, t, chromedp.Value(field("Site"))); got != s.tableau["site"] {

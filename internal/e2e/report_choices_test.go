@@ -29,7 +29,7 @@ func TestWhatAddressesLeadTo(t *testing.T) {
 	custom := sample.ID("customview", sample.ID("view", s.tableau["site"], "Superstore/sheets/Overview"), "West only")
 	search := chromedp.CSS(`.picker input`)
 
-	do(ctx, t, "reports-60-custom-view", chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps"), at("/reports/new"),
+	do(ctx, t, "reports-60-custom-view", inTheAfternoon(), chromedp.Navigate(s.serve.facts["vizpost"]), says("Three steps"), at("/reports/new"),
 		chromedp.SendKeys(labelled("Name"), "Three ways"), chromedp.Click(button("Choose views")), write(search, site+"/views/Superstore/Overview/"+custom+"/WestOnly"),
 		leadsTo("Overview (West only)"))
 	do(ctx, t, "reports-61-workbook", press("Add view"), press("Add another view"), write(search, "workbooks/Superstore.twbx"), leadsTo("The whole workbook"))
@@ -94,6 +94,8 @@ func TestManyReports(t *testing.T) {
 		t.Errorf("%d reports at first, want a page of 25", got)
 	}
 	do(ctx, t, "reports-71-all", press("Load more"), chromedp.WaitNotPresent(button("Load more")))
+	// The button is gone, and the focus goes to what it has brought.
+	do(ctx, t, "reports-71-focus", settles(`document.activeElement === document.querySelectorAll(".report-row")[25]?.querySelector("a")`))
 	if got := rows(); got != 30 {
 		t.Errorf("%d reports, want all 30", got)
 	}
@@ -103,4 +105,19 @@ func TestManyReports(t *testing.T) {
 	}
 	c.check("reports-72-found")
 	do(ctx, t, "reports-73-none", chromedp.SendKeys(chromedp.CSS(`.list-search input`), "x"), seen("No report matches"))
+}
+
+// TestOlderHistory reads what happened to a connection back to its beginning.
+func TestOlderHistory(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	connection := s.connect()
+	for n := range 19 {
+		s.call(http.StatusOK, "PATCH", "/v1/connections/"+connection, object{"name": fmt.Sprintf("Name %d", n+1)})
+	}
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	do(ctx, t, "reports-80-latest", chromedp.Navigate(s.serve.facts["vizpost"]), says("Make a report"), at("/settings/connections/"+connection), says("Show older"))
+	do(ctx, t, "reports-81-whole", press("Show older"), settles(`document.querySelectorAll(".history > li").length === 20 && document.activeElement === document.querySelectorAll(".history > li")[15]`),
+		chromedp.WaitNotPresent(named("Show older")))
 }

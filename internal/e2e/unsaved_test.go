@@ -88,8 +88,8 @@ func TestStopConnecting(t *testing.T) {
 		t.Errorf("%d requests were sent, want 1", sent)
 	}
 
-	// Then one that Tableau does not answer.
-	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, stopped)
+	// Then one that Tableau does not answer. It is stopped once it is there.
+	do(ctx, t, "v4-stopped", settles(`(window.fetch = real, true)`), press("Connect"), waits, s.faultsMet(), stopped)
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 1.0 || got.text("state") != "connected" {
 		t.Errorf("the connection changed: version %v, state %v", got["version"], got["state"])
 	}
@@ -167,8 +167,28 @@ func TestChangedInBetween(t *testing.T) {
 	do(ctx, t, "i2-refused", press("Save"), says("save again to have it over theirs"))
 	do(ctx, t, "i3-again", press("Save"), says("#mine is saved."), settles(`!document.querySelector("dialog")`))
 
+	// Of what was not typed here, theirs stays.
+	do(ctx, t, "i3-address", press("Edit #mine"), fill("Webhook address", "https://hooks.slack.com/services/T0/B0/y"))
+	s.call(http.StatusOK, "PATCH", "/v1/destinations/"+slack, object{"name": "#renamed"})
+	do(ctx, t, "i3-kept", press("Save"), says("save again to have it over theirs"), settles(`document.querySelector("#d-name").value === "#renamed"`),
+		press("Save"), says("#renamed is saved."), settles(`!document.querySelector("dialog")`))
+
 	do(ctx, t, "i4-list", press("Reports"), chromedp.WaitVisible(named("Pause Morning numbers")))
 	s.call(http.StatusOK, "PATCH", "/v1/reports/"+report, object{"notify": []string{"ops@example.com"}})
 	do(ctx, t, "i5-refused", press("Pause Morning numbers"), chromedp.WaitVisible(`//li//*[@role="alert"]`))
 	do(ctx, t, "i6-again", press("Pause Morning numbers"), chromedp.WaitVisible(named("Resume Morning numbers")))
+}
+
+// TestChannelMadeInTheForm: a Slack channel that is added from a report's form
+// is chosen there, also when the list of channels cannot be read anew.
+func TestChannelMadeInTheForm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	s.connect()
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	do(ctx, t, "l1-added", chromedp.Navigate(s.serve.facts["vizpost"]), says("Make a report"), at("/reports/new"), chromedp.Click(button("Add Slack")), chromedp.WaitVisible(`//dialog`),
+		settles(`(window.real = fetch, window.fetch = (path, asked) => asked?.method === "GET" && String(path).startsWith("/v1/destinations") ? Promise.reject(new TypeError("Failed to fetch")) : real(path, asked), true)`),
+		fill("Name", "#sales"), fill("Webhook address", "https://hooks.slack.com/services/T0/B0/x"), press("Add"),
+		settles(`!document.querySelector("dialog") && [...document.querySelectorAll("select option:checked")].some((o) => o.textContent === "#sales")`))
 }

@@ -13,6 +13,8 @@ const methods = [
   { key: "personal_access_token", label: "Personal Access Token" },
 ];
 
+const credential = ["server_url", "site", "token_name", "token_secret", "username", "password"];
+
 // ConnectionDialog edits connection, or makes a new one without it. close is
 // called with the connection as it is now, if it was changed.
 export function ConnectionDialog({ connection: given, close }) {
@@ -28,6 +30,8 @@ export function ConnectionDialog({ connection: given, close }) {
   const body = useRef(null);
   const set = (name) => (value) => {
     if (name === "expires_on") setDated(true);
+    // Who was found belongs to the credential that was tried, and to no other.
+    if (asksIdentity && credential.includes(name)) setProblem(null);
     setForm((before) => ({ ...before, [name]: value }));
   };
   useEffect(() => () => abort.current?.abort(), []);

@@ -13,7 +13,17 @@ export function filled(c) {
 // fromAddress takes server and site out of an address as the browser shows it.
 export function fromAddress(text) {
   const found = /^(https?:\/\/[^/#?]+)\/(?:.*#\/)?(?:site|t)\/([^/?#]+)/.exec(text.trim());
-  return found && { server_url: found[1], site: decodeURIComponent(found[2]) };
+  return found && { server_url: found[1], site: decoded(found[2]) };
+}
+
+// decoded is a part of an address as it reads; one with a percent sign of its
+// own stays as it is.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
@@ -71,13 +81,16 @@ export function toRequest(draft, start, dated) {
 const labels = { name: "Name", server_url: "Server", site: "Site", token_name: "Token name", username: "Username", expires_on: "Token ends on", notify: "Tell of problems" };
 
 // rebased puts a draft on what the connection is by now: what was typed stays,
-// the rest becomes as others left it. theirs are the others' changes, as pairs
+// the rest becomes as others left it. A secret that was typed keeps the name that
+// it belongs to. theirs are the others' changes, as pairs
 // of a label and a value.
 export function rebased(draft, start, c) {
   const now = filled(c);
   const mine = (name) => draft[name] !== start[name];
   const merged = Object.fromEntries(Object.keys(blank).map((name) => [name, mine(name) ? draft[name] : now[name]]));
   if (draft.token_secret || draft.password) merged.method = draft.method;
+  if (draft.token_secret) merged.token_name = draft.token_name;
+  if (draft.password) merged.username = draft.username;
   const theirs = Object.keys(labels).filter((name) => now[name] !== start[name])
     .map((name) => [labels[name], name === "expires_on" && now[name] ? date(now[name]) : now[name] || "none"]);
   return { start: now, draft: merged, theirs };

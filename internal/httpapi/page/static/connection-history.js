@@ -1,6 +1,7 @@
 // Who changed what, and when; and what became of the runs that were held.
 import { get } from "/api.js";
 import { Button, Failure, Icon, Loading, Section, State, When, html, useEffect, useLoad, useState } from "/ui.js";
+import { useMore } from "/some.js";
 import { runStates } from "/words.js";
 
 const icons = {
@@ -23,22 +24,25 @@ export function History({ connection: c, changes }) {
   const [older, setOlder] = useState({ events: [], cursor: undefined });
   useEffect(() => setOlder({ events: [], cursor: undefined }), [path]);
   const [failure, setFailure] = useState(null);
+  const seen = new Set();
+  const events = [...(data?.events || []), ...older.events].filter((e) => !seen.has(e.id) && seen.add(e.id));
+  const [list, asked] = useMore(events.length);
   const cursor = older.cursor === undefined ? data?.next_cursor : older.cursor;
   const more = async () => {
+    asked();
     try {
       const read = await get(`${path}&cursor=${encodeURIComponent(cursor)}`);
       setOlder({ events: [...older.events, ...read.events], cursor: read.next_cursor });
+      setFailure(null);
     } catch (failed) {
       setFailure(failed);
     }
   };
-  const events = [...(data?.events || []), ...older.events];
-  const seen = new Set();
   return html`<${Section} title="History">
     <${Failure} problem=${problem || failure} retry=${problem && reload} />
     ${!data && !problem && html`<${Loading} lines=${2} />`}
     ${data && events.length === 0 && html`<p class="quiet">Nothing has happened to it yet.</p>`}
-    ${events.length > 0 && html`<ol class="history">${events.filter((e) => !seen.has(e.id) && seen.add(e.id)).map((e) => html`<${Event} key=${e.id} event=${e} />`)}</ol>`}
+    ${events.length > 0 && html`<ol class="history" ref=${list}>${events.map((e) => html`<${Event} key=${e.id} event=${e} />`)}</ol>`}
     ${cursor && html`<p><${Button} small onClick=${more}>Show older<//></p>`}
   <//>`;
 }

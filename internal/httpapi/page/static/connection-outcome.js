@@ -58,8 +58,9 @@ export function Trouble({ problem, make }) {
   const text = happened(problem);
   const owned = problem.code === "token_in_use" && owner.exec(problem.message);
   const lead = leads[problem.code];
+  const more = lead && text.replace(`${lead}. `, "");
   return html`<${Notice} tone=${held ? "held" : "bad"} title=${lead || text} tabindex="-1">
-    ${lead && !problem.theirs && html`<p>${text}</p>`}
+    ${more && !problem.theirs && html`<p>${more}</p>`}
     ${problem.more && html`<p>${problem.more}</p>`}
     ${owned && html`<p><a href=${`#/settings/connections/${owned[1]}`}>Open that connection</a>.</p>`}
     ${problem.code === "stale_version" && html`<${Stale} theirs=${problem.theirs} />`}

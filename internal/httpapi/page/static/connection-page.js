@@ -7,8 +7,8 @@ import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts
 import { TestDialog } from "/connection-test.js";
 import { useMe } from "/me.js";
 import { capital } from "/report-words.js";
-import { focusItem } from "/some.js";
-import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, refocus, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
+import { useMore } from "/some.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, refocus, toast, useLoad, useState } from "/ui.js";
 import { many, moment } from "/words.js";
 
 const few = 10; // reports that are shown at first
@@ -68,10 +68,11 @@ function Uses({ connection: c, can }) {
   const { data, problem, loading, reload } = useLoad(() => (whole ? all(`/v1/reports?connection_id=${c.id}`, "reports") : get(`/v1/reports?connection_id=${c.id}&limit=${few}`).then((read) => read.reports)),
     [c.id, c.report_count, whole]);
   const reports = data || [];
-  const list = useRef(null);
-  useEffect(() => {
-    if (whole && document.activeElement === document.body && list.current) focusItem(list.current, few);
-  }, [reports.length]);
+  const [list, asked] = useMore(reports.length);
+  const more = () => {
+    asked();
+    setWhole(true);
+  };
   return html`<${Section} title="Reports that use it">
     <${Failure} problem=${problem} retry=${reload} />
     ${data && reports.length === 0 && html`<p class="quiet">No report uses it yet. ${can("editor") && html`<a href=${`#/reports/new?connection=${c.id}`}>Make one</a>.`}</p>`}
@@ -80,7 +81,7 @@ function Uses({ connection: c, can }) {
         <p class="quiet">${r.schedule ? capital(r.schedule.description) : "Only when asked"}</p></div>
       <span class="quiet small">${!r.enabled ? "Paused" : r.next_run_at && html`Next <${When} at=${r.next_run_at} />`}</span>
     </li>`)}</ul>`}
-    ${reports.length > 0 && reports.length < c.report_count && html`<div class="more"><${Button} busy=${whole && loading} onClick=${() => setWhole(true)}>Show all ${c.report_count} reports<//></div>`}
+    ${reports.length > 0 && reports.length < c.report_count && html`<div class="more"><${Button} busy=${whole && loading} onClick=${more}>Show all ${c.report_count} reports<//></div>`}
   <//>`;
 }
 

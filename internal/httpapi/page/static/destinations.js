@@ -79,8 +79,10 @@ export function DestinationDialog({ destination: d, reload, close }) {
       toast(d ? `${name} is saved.` : `${name} is added. Send a test message to see it there.`);
       close(saved);
     } catch (failed) {
-      if (failed.code === "stale_version" && (await reload())) {
-        failed.message = "Somebody changed it in between. What you typed is still here: save again to have it over theirs.";
+      if (failed.code === "stale_version") {
+        const now = (await reload())?.find((one) => one.id === d.id);
+        if (now && name === d.name) setName(now.name);
+        if (now) failed.message = "Somebody changed it in between. What you typed is still here: save again to have it over theirs.";
       }
       setBusy(false);
       setProblem(failed);

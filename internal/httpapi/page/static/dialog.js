@@ -25,7 +25,7 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
   wish.current = () => {
     if (locked) return;
     if (dirty && !asking) setAsking(true);
-    else if (asking) setAsking(false);
+    else if (asking) keepOn();
     else close();
   };
 
@@ -69,6 +69,10 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
       first?.focus();
     }
   };
+  const keepOn = () => {
+    setAsking(false);
+    focusAgain(box.current);
+  };
   const discard = () => {
     close();
     if (asking !== true) go(asking);
@@ -87,7 +91,7 @@ export function Dialog({ title, lead, close, dirty = false, locked = false, wide
     <div class="dialog-body" tabindex=${locked ? 0 : undefined}>${children}</div>
     ${asking ? html`<footer class="dialog-foot asking">
         <p role="alert">Close and lose what you typed?</p>
-        <button type="button" class="button" onClick=${() => { setAsking(false); focusAgain(box.current); }}>Keep editing</button>
+        <button type="button" class="button" onClick=${keepOn}>Keep editing</button>
         <button type="button" class="button danger" onClick=${discard}>Discard</button>
       </footer>`
       : footer && html`<footer class="dialog-foot">${typeof footer === "function" ? footer(() => wish.current()) : footer}</footer>`}

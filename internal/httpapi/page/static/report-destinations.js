@@ -5,12 +5,14 @@ import { newEmail, newSlack } from "/report-draft.js";
 import { At, Check, Chips, Template, focusField, useWrong } from "/report-fields.js";
 import { Button, Disclosure, Failure, Icon, Notice, html, toast, useState } from "/ui.js";
 
-export function DestinationsEditor({ value, change, kept, reload }) {
+// DestinationsEditor changes to whom a report goes. kept are the webhooks that
+// can be named; add is given one that was made here, and reload reads them anew.
+export function DestinationsEditor({ value, change, kept, add, reload }) {
   const [adding, setAdding] = useState(null); // the key of the destination that a new webhook is for
   const wrong = useWrong("destinations");
   const set = (key, more) => change(value.map((d) => (d.key === key ? { ...d, ...more } : d)));
-  const made = async (destination) => {
-    await reload();
+  const made = (destination) => {
+    add(destination);
     set(adding, { destination_id: destination.id });
     setAdding(null);
   };

@@ -124,7 +124,7 @@ function Form({ id, report, connections, destinations, can, query, reload }) {
       <//>
       <${Part} title="To whom" lead="By email, and to Slack channels.">
         <${DestinationsEditor} value=${draft.destinations} kept=${kept} change=${(next) => set({ destinations: next })}
-          reload=${async () => setKept(await keptDestinations())} />
+          add=${(made) => setKept((before) => [...before, made])} reload=${() => keptDestinations().then(setKept, setProblem)} />
       <//>
       <${Part} title="If it fails" lead="They hear of it when a run fails, and why.">
         <${Chips} path="notify" label="Tell" optional type="email" values=${draft.notify} change=${(notify) => set({ notify })} placeholder="name@example.com" />

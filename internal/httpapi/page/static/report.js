@@ -4,6 +4,7 @@ import { Ailing } from "/connection-parts.js";
 import { ReportForm } from "/report-form.js";
 import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
+import { useMore } from "/some.js";
 import { browserZone, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
@@ -34,6 +35,11 @@ function Shown({ id }) {
     .then(([connection, destinations]) => ({ connection, destinations })) : {}), [report?.connection_id]);
   const connection = around.data?.connection;
 
+  const [list, asked] = useMore(runs?.length || 0);
+  const load = () => {
+    asked();
+    setLimit(Math.min(limit + 40, 200));
+  };
   const zone = report?.schedule?.time_zone || browserZone();
   const now = new Date().toISOString();
   const elsewhere = offsetIn(now, zone) !== offsetIn(now, browserZone());
@@ -74,8 +80,8 @@ function Shown({ id }) {
     <${Ailing} connection=${connection} can=${can}>Its runs wait until it works again.<//>
     ${report && html`<div class="report-columns">
       <${Section} title="Runs" lead=${elsewhere && `Times are those of ${zone.replaceAll("_", " ")}.`}>
-        <${Runs} runs=${runs} zone=${zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
-        ${more && (limit < 200 ? html`<div class="more"><${Button} busy=${read.loading} onClick=${() => setLimit(Math.min(limit + 40, 200))}>Load more<//></div>`
+        <${Runs} list=${list} runs=${runs} zone=${zone} first=${can("editor") && html`<${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>`} />
+        ${more && (limit < 200 ? html`<div class="more"><${Button} busy=${read.loading} onClick=${load}>Load more<//></div>`
           : html`<p class="quiet small more">These are the latest 200 runs; the API has all of them.</p>`)}
       <//>
       <${Section} title="What it sends">

@@ -1,6 +1,7 @@
 // The list of reports.
 import { all, get, patch, post } from "/api.js";
 import { useMe } from "/me.js";
+import { useMore } from "/some.js";
 import { Next, What, capital, recipients } from "/report-words.js";
 import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { away, many, open, runStates } from "/words.js";
@@ -38,6 +39,12 @@ export function Reports() {
   const words = search.trim().toLowerCase();
   const shown = (reports || []).filter((r) => !words || [r.name, ...r.content.flatMap((c) => [c.view_name, c.workbook])].some((text) => text?.toLowerCase().includes(words)));
 
+  const [rows, asked] = useMore(shown.length);
+  const load = () => {
+    asked();
+    setWanted(wanted + pageSize);
+  };
+
   return html`<${Page} title="Reports" lead="What is exported, when, and to whom."
     actions=${ready && connected && reports.length > 0 && can("editor") && html`<${Button} kind="primary" icon="plus" href="#/reports/new">New report<//>`}>
     <${Failure} problem=${list.problem || around.problem} retry=${() => Promise.all([list.reload(), around.reload()])} />
@@ -52,8 +59,8 @@ export function Reports() {
         <input type="search" aria-label="Search reports" placeholder="Search by name, view or workbook" value=${search} onInput=${(event) => setSearch(event.target.value)} /></div>`}
       <p class="visually-hidden" role="status">${words ? many(shown.length, "report matches", "reports match") : ""}</p>
       ${shown.length === 0 ? html`<p class="no-views quiet">No report matches “${search.trim()}”.</p>`
-        : html`<ul class="list reports">${shown.map((r) => html`<${Row} key=${r.id} can=${can} report=${r} destinations=${around.data.destinations} reload=${list.reload} />`)}</ul>`}
-      ${more && !words && html`<div class="more"><${Button} busy=${list.loading} onClick=${() => setWanted(wanted + pageSize)}>Load more<//></div>`}
+        : html`<ul class="list reports" ref=${rows}>${shown.map((r) => html`<${Row} key=${r.id} can=${can} report=${r} destinations=${around.data.destinations} reload=${list.reload} />`)}</ul>`}
+      ${more && !words && html`<div class="more"><${Button} busy=${list.loading} onClick=${load}>Load more<//></div>`}
       ${more && words && html`<p class="quiet small more">Only the first ${mostSearched} reports were searched.</p>`}`}
   <//>`;
 }

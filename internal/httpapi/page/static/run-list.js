@@ -15,10 +15,11 @@ export function briefly(run) {
   }
 }
 
-// Runs is the list, with times in a zone; first is what is offered while nothing has run.
-export function Runs({ runs, zone, first }) {
+// Runs is the list, with times in a zone; first is what is offered while nothing
+// has run, and list gets the list as it stands in the page.
+export function Runs({ runs, zone, first, list }) {
   if (runs.length === 0) return html`<${Empty} icon="clock" title="It has not run yet" actions=${first}>${first ? "Send it to yourself first, and see what others will get." : "Its runs are listed here."}<//>`;
-  return html`<ul class="list runs">${runs.map((run) => html`<li class="run-row" key=${run.id}>
+  return html`<ul class="list runs" ref=${list}>${runs.map((run) => html`<li class="run-row" key=${run.id}>
     <div class="run-state"><${State} states=${runStates} state=${run.state} /></div>
     <div class="grow"><a class="strong" href=${`#/runs/${run.id}`}>${dayIn(run.scheduled_for, zone)}, ${clockIn(run.scheduled_for, zone)}</a>
       <p class="quiet">${[triggers(run), run.stands_for > 1 && `stands for ${run.stands_for}`, run.released_at && `was held, released ${away(run.released_at)}`].filter(Boolean).join(" · ")}</p>

@@ -1,5 +1,5 @@
 // The first of a long list, until all of it is asked for.
-import { Button, html, useState } from "/ui.js";
+import { Button, html, useEffect, useRef, useState } from "/ui.js";
 
 // useSome gives the part of a list that is shown, and the button that shows the
 // rest where there is one; it stands right after the list. noun is what the
@@ -13,6 +13,20 @@ export function useSome(list, few, noun) {
     focusItem(shown, few);
   };
   return [list.slice(0, few), html`<div class="more"><${Button} onClick=${show}>Show all ${list.length} ${noun}<//></div>`];
+}
+
+// useMore is for a list of n items whose further ones are read when they are
+// asked for: it gives the ref of the list, and what to call when they are. Then
+// the first of them gets the focus, if the button that had it is gone.
+export function useMore(n) {
+  const list = useRef(null);
+  const from = useRef(null);
+  useEffect(() => {
+    if (from.current === null || n <= from.current) return;
+    if (document.activeElement === document.body && list.current) focusItem(list.current, from.current);
+    from.current = null;
+  }, [n]);
+  return [list, () => { from.current = n; }];
 }
 
 // focusItem gives the focus to the item of a list from which on it was not

@@ -118,6 +118,7 @@ function Resolved({ state, connection, pictures }) {
 function Found({ found, asked, ...rest }) {
   const { views, cursor, problem, busy, more, again } = found;
   useEffect(() => {
+    if (views && document.activeElement === document.body) rest.list.current?.focus(); // what read more is gone
     if (views && asked) announce(views.length === 0 ? "No view matches." : `${views.length}${cursor ? " or more" : ""} views match.`);
   }, [views]);
   if (problem) return html`<${Failure} problem=${problem} retry=${again} />`;

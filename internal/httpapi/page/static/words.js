@@ -55,14 +55,14 @@ export const runStates = {
 };
 
 export const deliveryStates = {
-  waiting: ["waiting", "still"],
-  sending: ["sending", "busy"],
-  sent: ["sent", "good"],
-  written: ["written", "good"], // to the outbox, which sends nothing
-  confirmed: ["arrived", "good"],
-  bounced: ["sent back", "bad"],
-  failed: ["failed", "bad"],
-  unsure: ["unsure", "held"],
+  waiting: ["Waiting", "still"],
+  sending: ["Sending", "busy"],
+  sent: ["Sent", "good"],
+  written: ["Written", "good"], // to the outbox, which sends nothing
+  confirmed: ["Arrived", "good"],
+  bounced: ["Sent back", "bad"],
+  failed: ["Failed", "bad"],
+  unsure: ["Unsure", "held"],
 };
 
 export const connectionStates = {
