@@ -388,6 +388,41 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// The same request may be written in another way. Each field that decides over
+// what is made counts, also one that may be left out.
+func TestIdempotencyKeyOfAnotherReport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	connection, _ := w.report(t)
+	body := func(fields string) string {
+		return `{"name":"Evening","connection_id":"` + connection + `","destinations":[{"type":"email","to":["a@example.com"]}],` + fields + `}`
+	}
+	const content, schedule = `"content":[{"view":"Superstore/sheets/Overview","format":"png","filters":{"Region":["West"],"City":["Bonn"]}}]`, `"schedule":{"cron":"0 9 * * *","time_zone":"UTC"}`
+	key := []string{"Idempotency-Key", "key-1"}
+	first := w.call(t, "POST", "/v1/reports", body(content+","+schedule), key...).want(201).object()["id"]
+	for _, same := range []string{
+		schedule + ", " + content,
+		strings.Replace(content, `"Region":["West"],"City":["Bonn"]`, `"City": ["Bonn"], "Region": ["West"]`, 1) + ",\n" + schedule,
+	} {
+		if got := w.call(t, "POST", "/v1/reports", body(same), key...).want(201).object()["id"]; got != first {
+			t.Errorf("%s made %v, want %v again", same, got, first)
+		}
+	}
+	for _, other := range []string{
+		content,
+		content + "," + strings.Replace(schedule, "0 9", "0 10", 1),
+		content + "," + strings.Replace(schedule, "UTC", "Europe/Berlin", 1),
+		content + "," + strings.Replace(schedule, "{", `{"catch_up":"all",`, 1),
+		content + "," + strings.Replace(schedule, "{", `{"ends_on":"2026-12-01",`, 1),
+		content + "," + schedule + `,"enabled":false`,
+		strings.Replace(content, `"png"`, `"png","max_age_minutes":60`, 1) + "," + schedule,
+	} {
+		if a := w.call(t, "POST", "/v1/reports", body(other), key...); a.Code != 409 || a.trouble().Code != problem.CodeKeyReused {
+			t.Errorf("%s: status %d, want 409: another report was asked for", other, a.Code)
+		}
+	}
+}
+
 func TestListsComeInPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,7 +13,7 @@ import (
 
 // Idempotent is the input of what makes something.
 type Idempotent struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"A text of your choosing that is the same each time the same request is sent again, such as a UUID. However often it comes within 24 hours, one thing is made." example:"3f2b8c1e-5b0e-4a57-9a0e-0c1d2e3f4a5b"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"A text of your choosing that is the same each time the same request is sent again, such as a UUID. However often it comes within 24 hours, one thing is made; with another request it is refused (409, code idempotency_key_reused)." example:"3f2b8c1e-5b0e-4a57-9a0e-0c1d2e3f4a5b"`
 }
 
 var idempotencyKey = regexp.MustCompile(`^[!-~]{1,200}$`)

@@ -74,7 +74,7 @@ func readTree(data []byte, tree *any) error {
 	}
 	d = json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	if path := repeated(d); path != nil {
+	if path := repeated(d, false); path != nil {
 		slices.Reverse(path)
 		return shapeError(strings.TrimPrefix(strings.Join(path, ""), ".") + atField + twice)
 	}
@@ -83,14 +83,16 @@ func readTree(data []byte, tree *any) error {
 
 // repeated finds a field that an object has more than once, and gives the parts
 // of its path from the last to the first; nil if there is none. Of several, Go
-// would take the last, and other readers the first: nobody can mean that. The
-// decoder stands before a value that is known to be valid.
-func repeated(d *json.Decoder) (path []string) {
+// would take the last, and other readers the first: nobody can mean that. Go
+// takes fields in any case, so two are the same that differ in it alone; but not
+// where the names are those of Tableau's fields. The decoder stands before a
+// value that is known to be valid.
+func repeated(d *json.Decoder, ofTableau bool) (path []string) {
 	token, _ := d.Token()
 	switch token {
 	case json.Delim('['):
 		for i := 0; d.More(); i++ {
-			if path = repeated(d); path != nil {
+			if path = repeated(d, false); path != nil {
 				return append(path, "["+strconv.Itoa(i)+"]")
 			}
 		}
@@ -99,11 +101,15 @@ func repeated(d *json.Decoder) (path []string) {
 		for d.More() {
 			token, _ := d.Token()
 			name, _ := token.(string)
-			if names[name] {
+			same := name
+			if !ofTableau {
+				same = strings.ToLower(strings.ToUpper(name)) // both: of some letters there are three
+			}
+			if names[same] {
 				return []string{"." + name}
 			}
-			names[name] = true
-			if path = repeated(d); path != nil {
+			names[same] = true
+			if path = repeated(d, same == "filters"); path != nil {
 				return append(path, "."+name)
 			}
 		}

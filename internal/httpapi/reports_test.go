@@ -173,3 +173,19 @@ func TestReportList(t *testing.T) {
 	w.call(t, "DELETE", "/v1/reports/"+id, "").want(204)
 	w.call(t, "DELETE", "/v1/reports/"+id, "").want(404)
 }
+
+// Tableau tells fields apart by their case.
+func TestFiltersThatDifferInCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, id := w.report(t)
+	filters := map[string]any{"Region": []any{"West"}, "region": []any{"Ost"}, "filters": []any{"a"}, "Filters": []any{"b"}}
+	content, err := json.Marshal(map[string]any{"content": []any{map[string]any{"view": "Superstore/sheets/Overview", "format": "png", "filters": filters}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := w.call(t, "PATCH", "/v1/reports/"+id, string(content)).want(200).object()["content"].([]any)[0].(map[string]any)["filters"]
+	if diff := cmp.Diff(any(filters), got); diff != "" {
+		t.Errorf("filters (-want +got):\n%s", diff)
+	}
+}

@@ -35,6 +35,8 @@ func TestSecretsNeverComeBack(t *testing.T) {
 		{name: "number beyond all bounds where one belongs", method: http.MethodPatch, path: "/v1/reports/x", body: `{"content":[{"max_age_minutes":1e400}]}`, status: 422, field: "content[0].max_age_minutes"},
 		{name: "field given twice", body: `{"name":"a","auth":` + auth + `,"name":"` + canary + `"}`, status: 400, field: "name"},
 		{name: "field given twice within a list", method: http.MethodPatch, path: "/v1/reports/x", body: `{"name":"a","content":[{},{"view":"a","pdf":{"page_size":"a3","orientation":"portrait","page_size":"` + canary + `"}}]}`, status: 400, field: "content[1].pdf.page_size"},
+		{name: "field given twice, once in capitals", body: `{"name":"a","auth":` + auth + `,"NAME":"` + canary + `"}`, status: 400, field: "NAME"},
+		{name: "field given twice, with a letter that folds", method: http.MethodPatch, path: "/v1/destinations/x", body: `{"name":"a","url":"` + canary + `","\u017fite":1,"site":1}`, status: 400, field: "site"},
 		{name: "secret as the name of a field given twice", body: `{"` + canary + `":1,"` + canary + `":1}`, status: 400, field: "…"},
 		{name: "secret given twice", body: `{"name":"a","auth":` + auth + `,"auth":` + auth + `}`, status: 400, field: "auth"},
 		{name: "broken JSON", body: `{"name":"Sales","auth":{"token_secret":"` + canary + `"`, status: 400},

@@ -201,6 +201,15 @@ func (o *optional[T]) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &o.value)
 }
 
+// MarshalJSON implements [json.Marshaler], for the digest of a request: what
+// makes a thing takes null and nothing alike.
+func (o optional[T]) MarshalJSON() ([]byte, error) {
+	if !o.given || o.null {
+		return []byte("null"), nil
+	}
+	return json.Marshal(o.value)
+}
+
 // Schema implements [huma.SchemaProvider].
 func (optional[T]) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[T](), true, "")

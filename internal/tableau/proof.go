@@ -90,8 +90,8 @@ const maxProvenFields = 10
 // It makes two requests for a view's data, with a maxAge of 1, and for each of
 // the first ten fields one more where there are several, and one more where the
 // data are the same; and in all one more where they differ. Further fields are
-// unknown. The error is that of a request
-// as of [Client.Export], or of [ExportRequest.Validate].
+// unknown. The error is that of a request as of [Client.Export], or of
+// [ExportRequest.Validate].
 func (c *Client) ProveFilters(ctx context.Context, s Session, r ExportRequest) (FilterProof, error) {
 	if err := r.validateSubject(); err != nil {
 		return FilterProof{}, err

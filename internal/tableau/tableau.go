@@ -58,7 +58,8 @@
 //	401000, 401002                       sign in anew, once, then again
 //	429                                  later, after RetryAfter where it is set
 //	5xx, broken connections, timeouts,
-//	answers that break off, and pages
+//	answers that break off, cannot be
+//	read or lack the file, and pages
 //	of a gateway during a session        later
 //	failed renderings and look-ups
 //	(400023, 400048, 400050, 400052,
@@ -79,11 +80,11 @@
 // # Network
 //
 // Requests go where the transport of the package outbound lets them, through its
-// proxy and by its certificate authorities. A redirect is followed by [Client.SignIn] and
-// [Client.ServerInfo] alone, and a credential is posted again only by https, to
-// the same host or a pod of Tableau Cloud; the session then stays there. A call
-// ends after [Options].CallTimeout, an export after ExportTimeout, and one whose
-// answer does not begin after ResponseHeaderTimeout.
+// proxy and by its certificate authorities. A redirect is followed by
+// [Client.SignIn] and [Client.ServerInfo] alone, and a credential is posted again
+// only by https, to the same host or a pod of Tableau Cloud; the session then
+// stays there. A call ends after [Options].CallTimeout, an export after
+// ExportTimeout, and one whose answer does not begin after ResponseHeaderTimeout.
 //
 // # Limits
 //
@@ -120,13 +121,13 @@ type Options struct {
 	// with http:// of another host is called by https://.
 	AllowPlainHTTP func(host string) bool
 
-	APIVersion            string        // highest version of the REST API to speak; "" means "3.29"
-	CallTimeout           time.Duration // of one short request: sign-in, lists; 0 means 20 s
-	ExportTimeout         time.Duration // of a whole export; 0 means 10 min
-	ResponseHeaderTimeout time.Duration // of an export until its first byte: the rendering; 0 means 5 min
-	MaxExportBytes        int64         // of one export; 0 means 512 MiB
-	UserAgent             string        // "" means "vizpost"
-	Now                   func() time.Time
+	APIVersion            string           // highest version of the REST API to speak; "" means "3.29"
+	CallTimeout           time.Duration    // of one short request: sign-in, lists; 0 means 20 s
+	ExportTimeout         time.Duration    // of a whole export; 0 means 10 min
+	ResponseHeaderTimeout time.Duration    // of an export until its first byte: the rendering; 0 means 5 min
+	MaxExportBytes        int64            // of one export; 0 means 512 MiB
+	UserAgent             string           // "" means "vizpost"
+	Now                   func() time.Time // for a Retry-After that is a date; nil means time.Now
 }
 
 // Client speaks to one server. It is safe for concurrent use and holds no

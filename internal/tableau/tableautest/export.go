@@ -190,8 +190,8 @@ func (c *call) viewExport(format string) (export, reply) {
 	return c.newExport(format, v.ID, v)
 }
 
-// workbookExport takes all sheets that the user may read, or the first where the workbook does not
-// show its sheets as tabs.
+// workbookExport takes all sheets that the user may read, or the first where the
+// workbook does not show its sheets as tabs.
 func (c *call) workbookExport(format string) (export, reply) {
 	w, refused := c.workbook()
 	if refused.status != 0 {
