@@ -198,6 +198,9 @@ func (c *call) workbookExport(format string) (export, reply) {
 		return export{}, refused
 	}
 	views := c.viewsOf(w)
+	if len(views) == 0 { // hidden since the workbook was found
+		return export{}, failure(403004, "The user is not authorized to perform this operation on workbook '%s'.", w.ID)
+	}
 	if !w.ShowTabs {
 		views = views[:1]
 	}
