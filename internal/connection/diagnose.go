@@ -24,7 +24,7 @@ const (
 // the remedy wherever a token is needed.
 const newToken = "In Tableau open your account settings (your picture, then My Account Settings), go to Personal Access Tokens, " +
 	"and create a token with a name of its own that only vizpost uses. Copy its secret, which is shown once, and close the dialog " +
-	"with the X: Discard would delete the token. Then enter its name and secret here."
+	"with the X: Discard would delete the token. Then enter its name and secret in vizpost."
 
 // Codes of causes.
 const (

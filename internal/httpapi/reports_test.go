@@ -29,6 +29,7 @@ func TestReportOfWorkbookAndCustomView(t *testing.T) {
 	sent := `{"content":[
 		{"view":"https://10ay.online.tableau.com/t/acme/workbooks/Superstore.twbx","format":"pptx"},
 		{"view":"Superstore/sheets/Overview","scope":"workbook","format":"pdf","language":"de"},
+		{"view":" Superstore ","scope":"workbook","format":"pdf","language":"fr"},
 		{"view":"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview/` + custom + `/Westonly","format":"png","filters":{"Region":["West"]},"require_filter_proof":true}]}`
 	read := w.call(t, "PATCH", "/v1/reports/"+id, sent).want(200).object()["content"].([]any)
 	for range 2 { // also what was read, sent back
@@ -44,6 +45,7 @@ func TestReportOfWorkbookAndCustomView(t *testing.T) {
 		want := []string{
 			"workbooks/Superstore.twbx workbook  pptx  false ",
 			"workbooks/Superstore.twbx workbook  pdf de false ",
+			"workbooks/Superstore.twbx workbook  pdf fr false ",
 			"Superstore/sheets/Overview/" + custom + " view Overview png  true " + custom + " West only",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

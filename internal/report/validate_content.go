@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -91,10 +92,14 @@ func (c *checker) view(ctx context.Context, connectionID string, item *Content, 
 	if connectionID == "" {
 		return tableau.Address{}, nil
 	}
-	key := pasted{connectionID, item.View}
+	address := item.View
+	if item.Scope == OfWorkbook && !strings.ContainsAny(address, "/?#") { // a workbook's content URL
+		address = "workbooks/" + url.PathEscape(address) + ".twbx"
+	}
+	key := pasted{connectionID, address}
 	result, known := c.found[key]
 	if !known {
-		result.target, result.address, result.err = c.service.Connections.Resolve(ctx, connectionID, item.View)
+		result.target, result.address, result.err = c.service.Connections.Resolve(ctx, connectionID, address)
 		if c.found == nil {
 			c.found = map[pasted]found{}
 		}

@@ -59,6 +59,12 @@ func TestKeepAliveFindsADeadToken(t *testing.T) {
 		if !strings.Contains(notice.GetHeader("Subject"), "needs attention") {
 			w.Errorf("got %q, want the connection to need attention", notice.GetHeader("Subject"))
 		}
+		if got := strings.Count(notice.Text, "My Account Settings"); got != 1 {
+			w.Errorf("the notice says %d times how to make a token, want once:\n%s", got, notice.Text)
+		}
+		if strings.Contains(notice.Text, "secret here") || !strings.Contains(notice.Text, "secret in vizpost") {
+			w.Errorf("the notice does not say where the secret is to be entered:\n%s", notice.Text)
+		}
 		work := w.openWork()
 		if len(work) != 1 || work[0].Kind != run.Probe || time.Until(work[0].NotBefore) != day {
 			w.Errorf("got open work %+v, want a probe in a day", work)

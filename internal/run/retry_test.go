@@ -194,6 +194,48 @@ func TestFailuresForGood(t *testing.T) {
 	}
 }
 
+// Who mends a view must know which of the report's it is.
+func TestFailureNamesTheView(t *testing.T) {
+	t.Parallel()
+	view := report.Content{View: overview, Format: tableau.CSV}
+	workbook := report.Content{View: overview, Scope: report.OfWorkbook, Format: tableau.PDF}
+	custom := report.Content{View: "West only", Format: tableau.PNG}
+	for name, test := range map[string]struct {
+		content []report.Content
+		route   string
+		code    int
+		want    string
+	}{
+		"view":         {[]report.Content{view, workbook}, "data", 403004, `"Overview" of the workbook "Superstore" as CSV: The Tableau user`},
+		"workbook":     {[]report.Content{view, workbook}, "workbook-pdf", 403004, `The workbook "Superstore" as PDF: The Tableau user`},
+		"custom view":  {[]report.Content{custom, view}, "customview-image", 403004, `"Overview – West only" of the workbook "Superstore" as PNG: The Tableau user`},
+		"may pass":     {[]report.Content{view, workbook}, "data", 500000, `"Overview" of the workbook "Superstore" as CSV: Tableau had`},
+		"the only one": {[]report.Content{view}, "data", 403004, "The Tableau user"},
+		"same for all": {[]report.Content{view, workbook}, "workbook-pdf", 401002, "The session of this token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r", func(r *report.Report) {
+					r.Content = nil
+					for _, c := range test.content {
+						if c.View == "West only" {
+							c.View = overview + "/" + w.customView(c.View)
+						}
+						r.Content = append(r.Content, c)
+					}
+				})
+				id := w.start("r")
+				w.fault(tableautest.Fault{Kind: tableautest.FaultError, Code: test.code, Route: test.route, Times: -1})
+				w.work()
+				if r, _ := w.get(id); !strings.HasPrefix(r.Reason, test.want) {
+					w.Errorf("got %s: %q, want %q", r.State, r.Reason, test.want)
+				}
+			})
+		})
+	}
+}
+
 // A workbook that was deleted and published again has new ids under the old
 // addresses.
 func TestRepublishedView(t *testing.T) {

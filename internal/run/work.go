@@ -12,6 +12,7 @@ import (
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/tableau"
 )
 
 // run works on one run as far as it can be done now.
@@ -222,6 +223,9 @@ func (d *drain) exportAll(ctx context.Context, r Run, c connection.Connection) (
 	for _, i := range wanted {
 		group.Go(func() {
 			file, err := d.export(ctx, begun, begun.Content[i], c, proofs)
+			if len(begun.Content) > 1 {
+				err = naming(begun.Content[i], err)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -258,6 +262,35 @@ func worst(failures []error) error {
 func is[T error](err error) bool {
 	var t T
 	return errors.As(err, &t)
+}
+
+// naming gives the failure of an export with the view or workbook whose it is.
+// What is wrong with the connection concerns them all and stays as it is.
+func naming(what report.Content, err error) error {
+	var (
+		session *connection.BusyError
+		failed  *tableau.Error
+	)
+	if errors.As(err, &session) || problem.Is(err, problem.NotFound) || errors.As(err, &failed) && failed.Cause == tableau.SessionEnded {
+		return err
+	}
+	name := fmt.Sprintf("%q of the workbook %q", what.Title(), what.WorkbookName)
+	if what.Scope == report.OfWorkbook {
+		name = fmt.Sprintf("The workbook %q", what.WorkbookName)
+	}
+	name += " as " + strings.ToUpper(string(what.Format)) + ": "
+
+	var (
+		never *neverError
+		later *laterError
+	)
+	switch {
+	case errors.As(err, &never):
+		return &neverError{message: name + never.message, err: never.err}
+	case errors.As(err, &later):
+		return &laterError{message: name + later.message, after: later.after, err: later.err}
+	}
+	return err
 }
 
 // neverError says that trying again is useless.
