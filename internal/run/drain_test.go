@@ -260,7 +260,7 @@ func TestLateClaimIsNotUsed(t *testing.T) {
 		w.wire(w.store)
 		done := make(chan error)
 		go func() { done <- stopped.Site(w.Context(), site) }()
-		time.Sleep(time.Second) // it is the one that has the site
+		time.Sleep(time.Second)  // it is the one that has the site
 		w.live(14 * time.Minute) // the claim has run out, and it may have been sent
 		w.succeed(<-done)
 		w.live(10 * time.Minute)
