@@ -98,6 +98,32 @@ func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
 	}
 }
 
+// While a test of a broken connection is refused, another mends it: that it broke
+// again is news, of which people are to hear.
+func TestRefusedAsItIsMended(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.tableau.RevokeTokens("")
+		if err := w.Do(w.Context(), c.ID, look); err == nil {
+			w.Fatal("a revoked token worked")
+		}
+		time.Sleep(time.Hour)
+		mended := &stale{Store: w.store, left: 1, write: func() {
+			c := w.stored(c.ID)
+			c.State, c.Problem = connection.Connected, nil
+			w.succeed(w.store.UpdateConnection(w.Context(), c, nil))
+		}}
+		if _, err := w.process(mended, w.store).Test(w.Context(), c.ID); err == nil {
+			w.Fatal("a revoked token passed a test")
+		}
+		got := w.stored(c.ID)
+		if got.State != connection.NeedsCredentials || !got.Problem.Since.Equal(time.Now()) {
+			w.Errorf("got %s, %+v, want a problem since now", got.State, got.Problem)
+		}
+	})
+}
+
 func TestExplicitTestsAreLimited(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
