@@ -27,7 +27,7 @@ func main() { function.Main(build) }
 func build(s *function.Settings, log *slog.Logger) (func(context.Context) error, error) {
 	cfg := s.AWS()
 	now := assembly.Clock(time.Now)
-	store := dynamo.New(dynamodb.NewFromConfig(cfg), s.AppTable(), s.RunsTable())
+	store := dynamo.New(dynamodb.NewFromConfig(function.Database(cfg)), s.AppTable(), s.RunsTable())
 	store.Now = now
 	care := &run.Care{
 		Store: store, Connections: &connection.Service{Store: store, Now: now, NewID: assembly.NewIDs(now, rand.Reader), Log: log},

@@ -47,7 +47,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 	cfg, policy := s.AWS(), s.Outbound()
 	now := assembly.Clock(time.Now)
 	newID := assembly.NewIDs(now, rand.Reader)
-	store := dynamo.New(dynamodb.NewFromConfig(cfg), s.AppTable(), s.RunsTable())
+	store := dynamo.New(dynamodb.NewFromConfig(function.Database(cfg)), s.AppTable(), s.RunsTable())
 	store.Now = now
 	vault := &secrets.Vault{Client: secretsmanager.NewFromConfig(cfg), Prefix: s.SecretsPrefix()}
 	bell := &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()}

@@ -22,7 +22,7 @@ func main() { function.Main(build) }
 
 func build(s *function.Settings, log *slog.Logger) (func(context.Context, events.EventBridgeEvent) error, error) {
 	now := assembly.Clock(time.Now)
-	store := dynamo.New(dynamodb.NewFromConfig(s.AWS()), "", s.RunsTable())
+	store := dynamo.New(dynamodb.NewFromConfig(function.Database(s.AWS())), "", s.RunsTable())
 	store.Now = now
 	receipts := &run.Receipts{Store: store, Now: now, Log: log}
 	return func(ctx context.Context, event events.EventBridgeEvent) error {

@@ -26,7 +26,7 @@ func main() { function.Main(build) }
 func build(s *function.Settings, log *slog.Logger) (func(context.Context) (run.Tally, error), error) {
 	cfg := s.AWS()
 	now := assembly.Clock(time.Now)
-	store := dynamo.New(dynamodb.NewFromConfig(cfg), s.AppTable(), s.RunsTable())
+	store := dynamo.New(dynamodb.NewFromConfig(function.Database(cfg)), s.AppTable(), s.RunsTable())
 	store.Now = now
 	tick := &run.Tick{
 		Store: store, Connections: store, Bell: &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()},

@@ -58,9 +58,9 @@ func (s *Service) refuse(ctx context.Context, c Connection, why *Problem) (Conne
 	err := s.change(ctx, c, func(c *Connection) (bool, []Event) {
 		var events []Event
 		if c.State == NeedsCredentials && c.Problem != nil && c.Problem.Code == why.Code {
-			since := c.Problem.Since // it has not worked in between
-			c.Problem = why
-			c.Problem.Since = since
+			again := *why
+			again.Since = c.Problem.Since // it has not worked in between
+			c.Problem = &again
 		} else {
 			c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, s.Now().Add(refusedPause(0))
 			events = append(events, s.noteBroke(ctx, c))

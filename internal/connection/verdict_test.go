@@ -98,6 +98,32 @@ func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
 	}
 }
 
+// While a test of a broken connection is refused, another mends it: that it broke
+// again is news, of which people are to hear.
+func TestRefusedAsItIsMended(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		w.tableau.RevokeTokens("")
+		if err := w.Do(w.Context(), c.ID, look); err == nil {
+			w.Fatal("a revoked token worked")
+		}
+		time.Sleep(time.Hour)
+		mended := &stale{Store: w.store, left: 1, write: func() {
+			c := w.stored(c.ID)
+			c.State, c.Problem = connection.Connected, nil
+			w.succeed(w.store.UpdateConnection(w.Context(), c, nil))
+		}}
+		if _, err := w.process(mended, w.store).Test(w.Context(), c.ID); err == nil {
+			w.Fatal("a revoked token passed a test")
+		}
+		got := w.stored(c.ID)
+		if got.State != connection.NeedsCredentials || !got.Problem.Since.Equal(time.Now()) {
+			w.Errorf("got %s, %+v, want a problem since now", got.State, got.Problem)
+		}
+	})
+}
+
 func TestExplicitTestsAreLimited(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -158,9 +184,8 @@ func TestExplicitTestsAreLimited(t *testing.T) {
 func TestSessionOutlivesItsToken(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		w.network.life.Store(new("0:01:00"))
-		in := w.settings()
-		c, err := w.Create(w.Context(), "c", in)
+		w.network.life.Store(new("0:01:00")) // an hour; the stand-in's own end of a token would take the session with it
+		c, err := w.Create(w.Context(), "c", w.settings())
 		w.succeed(err)
 		time.Sleep(time.Hour + 10*time.Minute)
 		w.succeed(w.Do(w.Context(), "c", look)) // the session lives

@@ -19,7 +19,7 @@ import (
 const (
 	// A drain that died blocks its site for no more than half a minute: until
 	// its lease has run out, and a process that ticks every few seconds has
-	// seen it. The lease outlasts four renewals that fail. One that is lost all
+	// seen it; on AWS, until the next minute's tick after that. The lease outlasts four renewals that fail. One that is lost all
 	// the same, to a slow store or a process that stood still, loses no work
 	// and doubles none: each write of a drain is refused once another has
 	// leased the site since.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
@@ -259,6 +260,7 @@ func TestLateClaimIsNotUsed(t *testing.T) {
 		w.wire(w.store)
 		done := make(chan error)
 		go func() { done <- stopped.Site(w.Context(), site) }()
+		time.Sleep(time.Second)  // it is the one that has the site
 		w.live(14 * time.Minute) // the claim has run out, and it may have been sent
 		w.succeed(<-done)
 		w.live(10 * time.Minute)
@@ -283,6 +285,55 @@ func (s *slowClaim) UpdateDelivery(ctx context.Context, lease *run.Lease, d run.
 }
 
 func (s *slowClaim) RenewSite(context.Context, run.Lease, time.Time) error { return errStore }
+
+// A drain loses its site while it waits for a channel's answer: the answer still
+// counts, and the message is not sent again for want of it.
+func TestLostLeaseDoesNotCutASendOff(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		w.wire(&lateRenewals{store: w.store})
+		w.drain.Mail = slowMail{w.mail}
+		losing := w.drain
+		w.wire(w.store)
+		done := make(chan error)
+		go func() { done <- losing.Site(w.Context(), site) }()
+		time.Sleep(time.Second) // it is the one that has the site
+		w.liveEach(4*time.Second, 15*time.Minute)
+		w.succeed(<-done)
+		w.wantRun(id, run.Delivered, "")
+		w.wantMail("ana@example.com", 1)
+	})
+}
+
+// lateRenewals is a store that does not answer the first renewals of a lease,
+// until it has run out.
+type lateRenewals struct {
+	store
+	renewals atomic.Int64
+}
+
+func (l *lateRenewals) RenewSite(ctx context.Context, lease run.Lease, until time.Time) error {
+	if l.renewals.Add(1) <= 6 {
+		return errStore
+	}
+	return l.store.RenewSite(ctx, lease, until)
+}
+
+// slowMail is a carrier that takes a message at once, and says so after 45
+// seconds to whoever still listens.
+type slowMail struct{ deliver.Mailer }
+
+func (m slowMail) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
+	receipt, err := m.Mailer.Send(ctx, e)
+	select {
+	case <-time.After(45 * time.Second):
+		return receipt, err
+	case <-ctx.Done():
+		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Err: ctx.Err()}
+	}
+}
 
 // A run that is cut off by the function's deadline is no attempt, and the bell
 // is rung for the rest.

@@ -205,10 +205,23 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
 	}
-	sendCtx, cancel := context.WithTimeout(ctx, sendDeadline)
+	sendCtx, cancel := untilStopped(ctx, sendDeadline)
 	receipt, err := m.send(sendCtx)
 	cancel()
 	return d.record(context.WithoutCancel(ctx), delivery, receipt, err, repeats)
+}
+
+// untilStopped gives a send's context. It ends with the work's, but not because
+// the site went to another drain: the claim holds all the same, and to cut the
+// send off would only leave open whether the message arrives.
+func untilStopped(ctx context.Context, deadline time.Duration) (context.Context, context.CancelFunc) {
+	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	stop := context.AfterFunc(ctx, func() {
+		if !errors.Is(context.Cause(ctx), ErrFenced) {
+			cancel()
+		}
+	})
+	return sendCtx, func() { stop(); cancel() }
 }
 
 // unsure gives a delivery that may have been sent. It is sent once more if

@@ -56,7 +56,7 @@ const (
 	// that a report runs when its minute begins.
 	DefaultTick = 5 * time.Second
 
-	careEvery = time.Hour // the daily round is cheap, and a machine may sleep
+	careEvery = time.Hour
 
 	// attachmentMemory bounds what emails in flight hold together.
 	attachmentMemory = 64 << 20

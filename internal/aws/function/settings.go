@@ -189,6 +189,11 @@ const (
 	// answer is waited for longer than this.
 	awsAnswer = 30 * time.Second
 
+	// DynamoDB answers within milliseconds. The writes under a site's lease, its
+	// renewal among them, go one after the other: one that hangs must end, and
+	// be made again, before the lease does, and if it hangs once more too.
+	databaseAnswer = 8 * time.Second
+
 	// awsIdle is how many connections are kept to a service: the store of runs
 	// makes as many requests at once.
 	awsIdle = 16
@@ -206,14 +211,24 @@ func (s *Settings) AWS() aws.Config {
 			s.required("AWS_ACCESS_KEY_ID", "the id of the function's credentials, which Lambda sets"),
 			s.required("AWS_SECRET_ACCESS_KEY", "the secret of the function's credentials, which Lambda sets"),
 			s.getenv("AWS_SESSION_TOKEN")),
-		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.ResponseHeaderTimeout, t.MaxIdleConnsPerHost = awsAnswer, awsIdle
-		}),
+		HTTPClient: awsClient(awsAnswer),
 	}
 	if endpoint := s.getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg
+}
+
+// Database gives such a configuration the impatience that fits DynamoDB.
+func Database(cfg aws.Config) aws.Config {
+	cfg.HTTPClient = awsClient(databaseAnswer)
+	return cfg
+}
+
+func awsClient(answer time.Duration) aws.HTTPClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.ResponseHeaderTimeout, t.MaxIdleConnsPerHost = answer, awsIdle
+	})
 }
 
 func (s *Settings) required(name, what string) string {
