@@ -113,6 +113,10 @@ type Warning struct {
 	Text    string
 }
 
+// warnSlack is how long after a whole day a warning still names that day: rounds
+// of care come some time after it.
+const warnSlack = 3 * time.Hour
+
 // warnDays are the days before a token's end on which people are warned.
 var warnDays = [...]int{1, 7, 14, 30}
 
@@ -129,7 +133,7 @@ func (c Connection) Warn(now time.Time) (Warning, bool) {
 		if now.Before(end.AddDate(0, 0, -days)) {
 			continue
 		}
-		left := int(end.Sub(now).Hours()) / 24
+		left := int((end.Sub(now) + warnSlack).Hours()) / 24
 		when := fmt.Sprintf("in %d days", left)
 		switch left {
 		case 0:

@@ -26,13 +26,14 @@ func newDiary(w *world) *diary {
 	return &diary{world: w, began: time.Now(), told: map[int]string{}, used: time.Now()}
 }
 
-// days lets days go by: every three hours a tick, with a drain for what is rung, and
+// days lets days go by: every six hours a tick, with a drain for what is rung, and
 // a round of care. Nothing is done for the token where care is nil.
 func (d *diary) days(n int, care *run.Care) {
 	d.Helper()
 	for range n {
 		before := len(d.mail.to(d.T, ops))
-		for range 8 {
+		for range 4 { // at 3:00, 9:00 and so on
+			time.Sleep(3 * time.Hour)
 			if care != nil {
 				d.succeed(care.Run(d.Context()))
 			}
