@@ -27,6 +27,7 @@ import (
 	"github.com/vizpost/vizpost/internal/aws/awstest"
 	"github.com/vizpost/vizpost/internal/aws/dynamo"
 	"github.com/vizpost/vizpost/internal/aws/runtimetest"
+	"github.com/vizpost/vizpost/internal/deliver/slacktest"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
 
@@ -54,7 +55,7 @@ type account struct {
 	store    *dynamo.Store
 	tableau  *tableautest.Server
 	server   string // host and port of the stand-in
-	slack    *receiver
+	slack    *slacktest.Receiver
 	timeout  time.Duration // of a call
 
 	dynamo  *dynamodb.Client
@@ -67,34 +68,13 @@ type account struct {
 	processes map[string]*runtimetest.Function
 }
 
-// receiver stands in for Slack.
-type receiver struct {
-	*httptest.Server
-	mu  sync.Mutex
-	got []string
-}
-
-func (r *receiver) messages() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string{}, r.got...)
-}
-
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{T: t, timeout: 5 * time.Minute, processes: map[string]*runtimetest.Function{}, slack: &receiver{}}
+	a := &account{T: t, timeout: 5 * time.Minute, processes: map[string]*runtimetest.Function{}, slack: slacktest.New(t)}
 	a.tableau = tableautest.New(tableautest.Options{Password: eventPassword, TokenSecret: eventTokenSecret})
 	server := httptest.NewServer(a.tableau)
 	t.Cleanup(server.Close)
 	a.server = strings.TrimPrefix(server.URL, "http://")
-	a.slack.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		a.slack.mu.Lock()
-		defer a.slack.mu.Unlock()
-		a.slack.got = append(a.slack.got, string(body))
-		_, _ = io.WriteString(w, "ok")
-	}))
-	t.Cleanup(a.slack.Close)
 
 	cfg := awstest.Start(t)
 	cfg.HTTPClient = &http.Client{Timeout: time.Minute}

@@ -173,7 +173,7 @@ func (a *account) deliverByMailAndSlack() (connection, report string) {
 	a.work()
 	r := a.runsOf(report)[0]
 	a.wantRun(r.ID, run.Delivered, run.Sent, run.Sent, run.Sent)
-	if got := a.slack.messages(); len(got) != 2 || !strings.Contains(got[1], "/views/Superstore/Overview") {
+	if got := a.slack.Messages(); len(got) != 2 || !strings.Contains(got[1], "/views/Superstore/Overview") {
 		a.Errorf("Slack got %q, want a test and a message", got)
 	}
 	link := a.api("GET", "/v1/runs/"+r.ID+"/files/"+r.Files[0].ID, nil, http.StatusFound).header["Location"]

@@ -85,6 +85,20 @@ func (w *world) process(store connection.Store, vault connection.Vault) *connect
 	}
 }
 
+// twoProcesses are the service of the world and that of another process.
+func (w *world) twoProcesses() []*connection.Service {
+	return []*connection.Service{w.Service, w.process(w.store, w.store)}
+}
+
+// together calls n times at once, by the services in turn, and waits for all.
+func together(n int, services []*connection.Service, call func(i int, s *connection.Service)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { call(i, services[i%len(services)]) })
+	}
+	group.Wait()
+}
+
 func (w *world) newID() string { return idNumber(w.lastID.Add(1)) }
 
 func idNumber(n int64) string { return fmt.Sprintf("01K%023d", n) }

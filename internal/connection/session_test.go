@@ -32,28 +32,23 @@ func TestOneSignInForAll(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		services := []*connection.Service{w.Service, w.process(w.store, w.store)}
+		services := w.twoProcesses()
 		for _, s := range services {
 			w.succeed(s.Do(w.Context(), c.ID, look)) // each knows the session that dies now
 		}
 		w.sessionDies()
 		w.tableau.ResetStats()
-		var group sync.WaitGroup
-		for i := range 70 {
-			s := services[i%2]
-			group.Go(func() {
-				var err error
-				if i < 50 {
-					err = s.Do(w.Context(), c.ID, look)
-				} else {
-					_, err = s.Test(w.Context(), c.ID)
-				}
-				if err != nil {
-					w.Errorf("call %d: %v", i, err)
-				}
-			})
-		}
-		group.Wait()
+		together(70, services, func(i int, s *connection.Service) {
+			var err error
+			if i < 50 {
+				err = s.Do(w.Context(), c.ID, look)
+			} else {
+				_, err = s.Test(w.Context(), c.ID)
+			}
+			if err != nil {
+				w.Errorf("call %d: %v", i, err)
+			}
+		})
 		if got := w.tableau.Stats().SessionsEndedBySignIn; got != 0 {
 			w.Errorf("got %d ended sessions, want none", got)
 		}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,27 +21,19 @@ func TestRejectedCredentialIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		c := w.connect()
-		other := w.process(w.store, w.store)
+		processes := w.twoProcesses()
 		w.tableau.RevokeTokens("")
 		w.tableau.ResetStats()
-		var group sync.WaitGroup
-		for i := range 30 {
-			group.Go(func() {
-				s := w.Service
-				if i%2 == 1 {
-					s = other
-				}
-				err := s.Do(w.Context(), c.ID, look)
-				var broken *connection.BrokenError
-				if !errors.As(err, &broken) || broken.Connection.State != connection.NeedsCredentials || broken.Connection.Problem == nil {
-					w.Errorf("got error %v, want the connection to be broken", err)
-				}
-				if err != nil {
-					w.wantNoSecrets("the error", err.Error())
-				}
-			})
-		}
-		group.Wait()
+		together(30, processes, func(_ int, s *connection.Service) {
+			err := s.Do(w.Context(), c.ID, look)
+			var broken *connection.BrokenError
+			if !errors.As(err, &broken) || broken.Connection.State != connection.NeedsCredentials || broken.Connection.Problem == nil {
+				w.Errorf("got error %v, want the connection to be broken", err)
+			}
+			if err != nil {
+				w.wantNoSecrets("the error", err.Error())
+			}
+		})
 		w.wantSignIns(0, 1)
 		got := w.stored(c.ID)
 		if got.Problem.Code != problem.CodeCredentialsRejected || len(got.Problem.Causes) == 0 || got.Problem.Causes[0].Code != "revoked" ||
@@ -75,20 +66,11 @@ func TestTestsAtOnceDoNotLockTheAccount(t *testing.T) {
 				}
 				w.tableau.RevokeTokens("")
 				w.tableau.ResetStats()
-				other := w.process(w.store, w.store)
-				var group sync.WaitGroup
-				for i := range 20 {
-					group.Go(func() {
-						s := w.Service
-						if i%2 == 1 {
-							s = other
-						}
-						if _, err := s.Test(w.Context(), c.ID); err == nil {
-							w.Error("a revoked token passed a test")
-						}
-					})
-				}
-				group.Wait()
+				together(20, w.twoProcesses(), func(_ int, s *connection.Service) {
+					if _, err := s.Test(w.Context(), c.ID); err == nil {
+						w.Error("a revoked token passed a test")
+					}
+				})
 				// One finds out; of those that begin after it, five may try.
 				if got := w.tableau.Stats().SignInsFailed; got < 1 || got > 6 {
 					w.Errorf("got %d refused sign-ins, want at most 6", got)
@@ -221,15 +203,10 @@ func TestSessionOutlivesItsToken(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		w.tableau.ResetStats()
-		var group sync.WaitGroup
-		for i := range 4 {
-			s := []*connection.Service{w.Service, w.process(w.store, w.store)}[i%2]
-			group.Go(func() {
-				_, err := s.Test(w.Context(), c.ID)
-				w.succeed(err)
-			})
-		}
-		group.Wait()
+		together(4, append(w.twoProcesses(), w.twoProcesses()...), func(_ int, s *connection.Service) {
+			_, err := s.Test(w.Context(), c.ID)
+			w.succeed(err)
+		})
 		w.wantSignIns(1, 0)
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,7 +19,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -437,38 +435,6 @@ func (a account) kill(t *testing.T, function string) {
 	if killed == 0 {
 		t.Fatalf("no process of %s runs", function)
 	}
-}
-
-// slackReceiver stands in for Slack.
-type slackReceiver struct {
-	url string
-	mu  sync.Mutex
-	got []string
-}
-
-func newSlackReceiver(t *testing.T) *slackReceiver {
-	t.Helper()
-	r := &slackReceiver{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
-			http.Error(w, "invalid_payload", http.StatusBadRequest)
-			return
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.got = append(r.got, string(body))
-		_, _ = io.WriteString(w, "ok")
-	}))
-	t.Cleanup(server.Close)
-	r.url = server.URL
-	return r
-}
-
-func (r *slackReceiver) messages() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.got)
 }
 
 // standIn is a stand-in for Tableau in a process of its own.

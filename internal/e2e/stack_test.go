@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vizpost/vizpost/internal/deliver/slacktest"
 )
 
 // TestDeployed deploys the template, as it is, to an emulated AWS account, and
 // uses it as its users do: what they would call is called, and the rest is done
 // by the account's schedules, queue and functions, with what their roles allow.
 func TestDeployed(t *testing.T) {
-	slack := newSlackReceiver(t)
-	a := deploy(t, "WebhookOrigins="+slack.url, "SlackClientId=1234567890.1234567890123", "SlackClientSecret=notasecret", "SlackTeamId=T0EXAMPLE")
+	slack := slacktest.New(t)
+	a := deploy(t, "WebhookOrigins="+slack.URL, "SlackClientId=1234567890.1234567890123", "SlackClientSecret=notasecret", "SlackTeamId=T0EXAMPLE")
 	t.Parallel() // from here on: building takes the whole machine, and browsers are not to wait for it
 
 	t.Run("from the schedule to the recipients", func(t *testing.T) { testSchedule(t, a, slack) })
@@ -28,7 +30,7 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
-func testSchedule(t *testing.T, a account, slack *slackReceiver) {
+func testSchedule(t *testing.T, a account, slack *slacktest.Receiver) {
 	tableau := newStandIn(t, "0s")
 	vizpost := a.api(t)
 
@@ -52,7 +54,7 @@ func testSchedule(t *testing.T, a account, slack *slackReceiver) {
 		t.Errorf("switched to a token: %v", switched)
 	}
 	channel := vizpost.call(http.StatusCreated, "POST", "/v1/destinations", object{
-		"name": "Sales channel", "type": "slack", "url": slack.url + "/services/T000/B000/end-to-end",
+		"name": "Sales channel", "type": "slack", "url": slack.URL + "/services/T000/B000/end-to-end",
 	}).text("id")
 	due := soon(time.Now())
 	report := vizpost.call(http.StatusCreated, "POST", "/v1/reports", object{
@@ -85,7 +87,7 @@ func testSchedule(t *testing.T, a account, slack *slackReceiver) {
 		t.Errorf("the mail has %d pictures and %d attachments, want one of each and a link to the view:\n%s",
 			len(mail.mime.Inlines), len(mail.mime.Attachments), mail.mime.HTML)
 	}
-	if messages := slack.messages(); len(messages) != 1 || !strings.Contains(messages[0], tableau.view()) {
+	if messages := slack.Messages(); len(messages) != 1 || !strings.Contains(messages[0], tableau.view()) {
 		t.Errorf("Slack got %q, want one message with a link to the view", messages)
 	}
 	var want []string

@@ -182,9 +182,7 @@ func TestHangingRenewalKeepsTheLease(t *testing.T) {
 		w.tableau.SetLatency(2 * time.Minute)
 		w.makeReport("r")
 		id := w.start("r")
-		w.wire(&hangingRenewal{store: w.store})
-		hanging := w.drain
-		w.wire(w.store)
+		hanging := w.drainOver(&hangingRenewal{store: w.store})
 		done := make(chan error)
 		go func() { done <- hanging.Site(w.Context(), site) }()
 		for range 10 {
@@ -221,9 +219,7 @@ func TestFencedDrainWritesNothing(t *testing.T) {
 		id := w.start("r")
 		w.tableau.SetLatency(30 * time.Second)
 		frozen := &frozen{store: w.store}
-		w.wire(frozen)
-		first := w.drain
-		w.wire(w.store)
+		first := w.drainOver(frozen)
 		done := make(chan error)
 		go func() { done <- first.Site(w.Context(), site) }()
 		time.Sleep(10 * time.Second)
@@ -255,9 +251,7 @@ func TestLateClaimIsNotUsed(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.makeReport("r")
 		id := w.start("r")
-		w.wire(&slowClaim{store: w.store})
-		stopped := w.drain
-		w.wire(w.store)
+		stopped := w.drainOver(&slowClaim{store: w.store})
 		done := make(chan error)
 		go func() { done <- stopped.Site(w.Context(), site) }()
 		time.Sleep(time.Second)  // it is the one that has the site
@@ -293,10 +287,8 @@ func TestLostLeaseDoesNotCutASendOff(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.makeReport("r")
 		id := w.start("r")
-		w.wire(&lateRenewals{store: w.store})
-		w.drain.Mail = slowMail{w.mail}
-		losing := w.drain
-		w.wire(w.store)
+		losing := w.drainOver(&lateRenewals{store: w.store})
+		losing.Mail = slowMail{w.mail}
 		done := make(chan error)
 		go func() { done <- losing.Site(w.Context(), site) }()
 		time.Sleep(time.Second) // it is the one that has the site

@@ -139,6 +139,13 @@ func (w *world) wire(s store) {
 	}
 }
 
+// drainOver is the drain of another process, over a store of its own.
+func (w *world) drainOver(s store) *run.Drain {
+	w.wire(s)
+	defer w.wire(w.store)
+	return w.drain
+}
+
 func (w *world) newID() string { return fmt.Sprintf("01K%023d", w.lastID.Add(1)) }
 
 // makeReport makes a report of the overview as CSV to one recipient.

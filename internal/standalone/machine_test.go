@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/deliver/slacktest"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/standalone"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
@@ -33,7 +34,7 @@ type machine struct {
 	api     string
 	tableau *tableautest.Server
 	server  string // address of the stand-in
-	slack   *receiver
+	slack   *slacktest.Receiver
 	ahead   atomic.Int64 // of the clock, for both
 	log     *logBuffer
 }
@@ -56,35 +57,13 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// receiver stands in for Slack.
-type receiver struct {
-	url string
-	mu  sync.Mutex
-	got []string
-}
-
-func (r *receiver) messages() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string{}, r.got...)
-}
-
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: t.TempDir(), log: &logBuffer{}, slack: &receiver{}}
+	m := &machine{t: t, dir: t.TempDir(), log: &logBuffer{}, slack: slacktest.New(t)}
 	m.tableau = tableautest.New(tableautest.Options{Now: m.now})
 	server := httptest.NewServer(m.tableau)
 	t.Cleanup(server.Close)
 	m.server = server.URL
-	slack := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		m.slack.mu.Lock()
-		defer m.slack.mu.Unlock()
-		m.slack.got = append(m.slack.got, string(body))
-		_, _ = io.WriteString(w, "ok")
-	}))
-	t.Cleanup(slack.Close)
-	m.slack.url = slack.URL
 	m.open()
 	return m
 }
@@ -96,7 +75,7 @@ func (m *machine) advance(d time.Duration) { m.ahead.Add(int64(d)) }
 func (m *machine) open(change ...func(*standalone.Config)) {
 	m.t.Helper()
 	config := standalone.Config{
-		DataDir: m.dir, WebhookOrigins: []string{m.slack.url}, PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		DataDir: m.dir, WebhookOrigins: []string{m.slack.URL}, PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Now: m.now, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {

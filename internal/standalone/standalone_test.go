@@ -183,11 +183,11 @@ func TestSlackAndSecondConnectionWithTheSameToken(t *testing.T) {
 	m.work()
 	connection := m.connect(m.token())
 	destination := m.must(http.StatusCreated, "POST", "/v1/destinations", object{
-		"name": "Sales channel", "type": "slack", "url": m.slack.url + "/services/T0/B0/canary-webhook",
+		"name": "Sales channel", "type": "slack", "url": m.slack.URL + "/services/T0/B0/canary-webhook",
 	}).text("id")
 	report := m.report(connection, object{"destinations": []object{{"id": "sales", "type": "slack", "destination_id": destination, "text": "News"}}})
 	m.run(report, "delivered")
-	if got := m.slack.messages(); len(got) != 1 || !strings.Contains(got[0], "/views/Superstore/Overview") {
+	if got := m.slack.Messages(); len(got) != 1 || !strings.Contains(got[0], "/views/Superstore/Overview") {
 		t.Errorf("Slack got %q, want one message with a link to the view", got)
 	}
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/vizpost/vizpost/internal/deliver/slacktest"
 	"github.com/vizpost/vizpost/internal/standalone"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
@@ -63,7 +64,7 @@ func TestOwnAuthorityAndProxy(t *testing.T) {
 	roots.AddCert(secure.Certificate())
 
 	open := func(change func(*standalone.Config)) *machine {
-		m := &machine{t: t, dir: t.TempDir(), log: &logBuffer{}, slack: &receiver{url: "https://hooks.example.com"}, tableau: server}
+		m := &machine{t: t, dir: t.TempDir(), log: &logBuffer{}, slack: &slacktest.Receiver{URL: "https://hooks.example.com"}, tableau: server}
 		m.server = strings.Replace(secure.URL, "https://", "http://", 1)
 		m.open(change)
 		return m
