@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,23 +212,32 @@ func (m *machine) run(report string, states ...string) object {
 
 func (m *machine) wait(run string, states ...string) object {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
+	var r object
+	if !m.until(2*time.Minute, func() bool {
+		r = m.must(http.StatusOK, "GET", "/v1/runs/"+run, nil)
+		return slices.Contains(states, r.text("state"))
+	}) {
+		m.t.Fatalf("the run is still %v, want %v\nlog:\n%s", r, states, m.log)
+	}
+	return r
+}
+
+// until looks again and again, and reports whether what is waited for was seen
+// in time.
+func (m *machine) until(limit time.Duration, seen func() bool) bool {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), limit)
 	defer cancel()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for {
-		r := m.must(http.StatusOK, "GET", "/v1/runs/"+run, nil)
-		for _, s := range states {
-			if r.text("state") == s {
-				return r
-			}
-		}
+	for !seen() {
 		select {
 		case <-ctx.Done():
-			m.t.Fatalf("the run is still %v, want %v\nlog:\n%s", r, states, m.log)
+			return false
 		case <-look.C:
 		}
 	}
+	return true
 }
 
 // mails reads the outbox: file name to content.
@@ -262,42 +272,29 @@ func (m *machine) mailsTo(address string) int {
 // waitRuns waits until a report has as many runs.
 func (m *machine) waitRuns(report string, n int) []object {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
-	defer cancel()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for {
+	var runs []object
+	if !m.until(time.Minute, func() bool {
 		list, _ := m.must(http.StatusOK, "GET", "/v1/reports/"+report+"/runs", nil)["runs"].([]any)
-		if len(list) >= n {
-			var runs []object
-			for _, r := range list {
-				o, _ := r.(map[string]any)
-				runs = append(runs, o)
-			}
-			return runs
+		runs = nil
+		for _, r := range list {
+			o, _ := r.(map[string]any)
+			runs = append(runs, o)
 		}
-		select {
-		case <-ctx.Done():
-			m.t.Fatalf("%d runs, want %d\nlog:\n%s", len(list), n, m.log)
-		case <-look.C:
-		}
+		return len(runs) >= n
+	}) {
+		m.t.Fatalf("%d runs, want %d\nlog:\n%s", len(runs), n, m.log)
 	}
+	return runs
 }
 
+// waitMails gives how many mails came to an address, at the latest after a
+// minute.
 func (m *machine) waitMails(address string, n int) int {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
-	defer cancel()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for {
-		got := m.mailsTo(address)
-		if got >= n || ctx.Err() != nil {
-			return got
-		}
-		select {
-		case <-ctx.Done():
-		case <-look.C:
-		}
-	}
+	var got int
+	m.until(time.Minute, func() bool {
+		got = m.mailsTo(address)
+		return got >= n
+	})
+	return got
 }
