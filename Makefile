@@ -2,6 +2,11 @@
 # installed by these targets, pinned.
 
 GO          ?= go
+
+# The toolchain that go.mod names, for every target: Go itself heeds that line
+# only where its configuration does not pin GOTOOLCHAIN to "local".
+export GOTOOLCHAIN := $(shell awk '$$1 == "toolchain" {print $$2}' go.mod)
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 

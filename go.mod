@@ -2,6 +2,8 @@ module github.com/vizpost/vizpost
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	code.dny.dev/ssrf v0.3.0
 	codeberg.org/go-fonts/liberation v0.5.0
