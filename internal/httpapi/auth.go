@@ -16,8 +16,8 @@ type Role int
 // The roles. The zero Role may do nothing.
 const (
 	NoRole Role = iota
-	Viewer      // reads
-	Editor      // changes reports and destinations, and runs reports
+	Viewer      // reads reports, runs and their files, without Bcc
+	Editor      // sees all views, changes reports and destinations, and runs reports
 	Admin       // changes connections
 )
 

@@ -34,11 +34,11 @@ func viewOut(v tableau.View) viewJSON {
 }
 
 func (a *api) registerViews() {
-	register(a, operation{id: "list-views", method: http.MethodGet, path: "/v1/connections/{id}/views", tag: tagConnections, role: Viewer, waits: true,
+	register(a, operation{id: "list-views", method: http.MethodGet, path: "/v1/connections/{id}/views", tag: tagConnections, role: Editor, waits: true,
 		summary: "List the site's views", detail: "Those that the connection's user can see, to pick from. The list may be some minutes old."},
 		a.listViews)
 
-	register(a, operation{id: "preview-view", method: http.MethodGet, path: "/v1/connections/{id}/views/{view_id}/preview", tag: tagConnections, role: Viewer, waits: true,
+	register(a, operation{id: "preview-view", method: http.MethodGet, path: "/v1/connections/{id}/views/{view_id}/preview", tag: tagConnections, role: Editor, waits: true,
 		produces: []string{"image/png"},
 		summary:  "See a view's thumbnail", detail: "A small picture (PNG) that Tableau keeps of the view; it may be older than its data."},
 		a.previewView)

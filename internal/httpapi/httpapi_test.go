@@ -158,8 +158,8 @@ func TestHosts(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	needs := map[string]httpapi.Role{
-		"GET /v1/connections": httpapi.Viewer, "GET /v1/connections/x": httpapi.Viewer, "GET /v1/connections/x/views": httpapi.Viewer,
-		"GET /v1/connections/x/views/y/preview": httpapi.Viewer, "GET /v1/connections/x/history": httpapi.Viewer, "POST /v1/connections/x/views/resolve": httpapi.Viewer,
+		"GET /v1/connections": httpapi.Viewer, "GET /v1/connections/x": httpapi.Viewer, "GET /v1/connections/x/views": httpapi.Editor,
+		"GET /v1/connections/x/views/y/preview": httpapi.Editor, "GET /v1/connections/x/history": httpapi.Viewer, "POST /v1/connections/x/views/resolve": httpapi.Editor,
 		"GET /v1/reports": httpapi.Viewer, "GET /v1/reports/x": httpapi.Viewer, "GET /v1/reports/x/runs": httpapi.Viewer,
 		"GET /v1/runs": httpapi.Viewer, "GET /v1/runs/x": httpapi.Viewer, "GET /v1/runs/x/files/y": httpapi.Viewer,
 		"GET /v1/destinations": httpapi.Viewer, "GET /v1/destinations/x": httpapi.Viewer,

@@ -81,7 +81,7 @@ type reportDestinationJSON struct {
 	Type          string   `json:"type" enum:"email,slack" example:"email"`
 	To            []string `json:"to,omitempty" nullable:"false" example:"[\"a@example.com\"]"`
 	Cc            []string `json:"cc,omitempty" nullable:"false"`
-	Bcc           []string `json:"bcc,omitempty" nullable:"false"`
+	Bcc           []string `json:"bcc,omitempty" nullable:"false" doc:"Left out for viewers."`
 	Together      bool     `json:"together,omitempty" doc:"One message to all, rather than one each."`
 	Subject       string   `json:"subject,omitempty"`
 	Body          string   `json:"body,omitempty"`

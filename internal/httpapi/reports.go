@@ -61,7 +61,7 @@ func (a *api) listReports(ctx context.Context, in *struct {
 	}
 	out := reportListJSON{Reports: []reportJSON{}, NextCursor: cursor(next)}
 	for _, r := range found {
-		out.Reports = append(out.Reports, reportOut(r))
+		out.Reports = append(out.Reports, reportFor(ctx, r))
 	}
 	if in.LastRun {
 		if err := a.addLastRuns(ctx, out.Reports); err != nil {
@@ -114,7 +114,7 @@ func (a *api) getReport(ctx context.Context, in *struct{ ByID }) (*one[reportJSO
 	if err != nil {
 		return nil, err
 	}
-	return &one[reportJSON]{ETag: etag(r.Version), Body: reportOut(r)}, nil
+	return &one[reportJSON]{ETag: etag(r.Version), Body: reportFor(ctx, r)}, nil
 }
 
 func (a *api) editReport(ctx context.Context, in *struct {

@@ -27,7 +27,7 @@ type workbookJSON struct {
 }
 
 func (a *api) registerResolve() {
-	register(a, operation{id: "resolve-view", method: http.MethodPost, path: "/v1/connections/{id}/views/resolve", tag: tagConnections, role: Viewer, waits: true,
+	register(a, operation{id: "resolve-view", method: http.MethodPost, path: "/v1/connections/{id}/views/resolve", tag: tagConnections, role: Editor, waits: true,
 		example: map[string]any{"view": "Superstore/sheets/Overview"},
 		summary: "Find what an address leads to",
 		detail:  "Says which view, custom view or workbook an address leads to, and with which filters, as a report that names it would have it. Nothing is stored."},

@@ -71,7 +71,7 @@ type deliveryJSON struct {
 	Type           string            `json:"type" enum:"email,slack"`
 	To             []string          `json:"to" nullable:"false"`
 	Cc             []string          `json:"cc" nullable:"false"`
-	Bcc            []string          `json:"bcc,omitempty" nullable:"false"`
+	Bcc            []string          `json:"bcc,omitempty" nullable:"false" doc:"Left out for viewers."`
 	State          run.DeliveryState `json:"state" enum:"waiting,sending,sent,confirmed,bounced,failed,unsure" example:"sent"`
 	Attempts       int               `json:"attempts"`
 	PossibleRepeat bool              `json:"possible_repeat" doc:"An earlier try may have arrived too."`
@@ -233,7 +233,7 @@ func (a *api) getRun(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], 
 	if err != nil {
 		return nil, err
 	}
-	return &plain[runJSON]{runWithDeliveries(r, deliveries)}, nil
+	return &plain[runJSON]{runFor(ctx, r, deliveries)}, nil
 }
 
 func (a *api) retryRun(ctx context.Context, in *struct{ ByID }) (*plain[runJSON], error) {
@@ -301,7 +301,7 @@ func (a *api) runPage(ctx context.Context, filter run.Filter, states []string, p
 	}
 	out := runListJSON{Runs: []runJSON{}, NextCursor: cursor(next)}
 	for _, r := range runs {
-		out.Runs = append(out.Runs, runOut(r))
+		out.Runs = append(out.Runs, runListedFor(ctx, r))
 	}
 	return &plain[runListJSON]{out}, nil
 }

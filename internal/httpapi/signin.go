@@ -21,6 +21,10 @@ type Installation struct {
 	Mode     string // "local" or "aws"
 	Mail     string // where mail goes: "outbox", "smtp" or "ses"
 	TimeZone string // IANA name of the one that new schedules begin with
+
+	// SlackRole is what members of the Slack workspace may do who are in no
+	// group: "viewer", "editor" or "none"; "" where nobody signs in with Slack.
+	SlackRole string
 }
 
 type configJSON struct {
@@ -63,6 +67,8 @@ type installationJSON struct {
 	Mail     string `json:"mail" enum:"outbox,smtp,ses" doc:"Where mail goes; in the outbox it is written and not sent."`
 	Version  string `json:"version" doc:"Of vizpost." example:"v1.2.0"`
 	TimeZone string `json:"time_zone" doc:"IANA name of the time zone that new schedules begin with." example:"Europe/Berlin"`
+
+	SlackRole string `json:"slack_role,omitempty" enum:"viewer,editor,none" doc:"The role of members of the Slack workspace who are in no group; absent where nobody signs in with Slack."`
 }
 
 func (a *api) registerMe() {
@@ -74,5 +80,5 @@ func (a *api) registerMe() {
 func (a *api) me(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
 	who, i := callOf(ctx).who, a.deps.Installation
 	return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
-		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone}}}, nil
+		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone, SlackRole: i.SlackRole}}}, nil
 }
