@@ -80,7 +80,7 @@ func newAccount(t *testing.T) *account {
 	cfg.HTTPClient = &http.Client{Timeout: time.Minute}
 	a.recorder = newRecorder(t, *cfg.BaseEndpoint)
 	a.stack = newStack(t, map[string]string{"PrivateNetworks": "127.0.0.0/8", "WebhookOrigins": a.slack.URL,
-		"SlackClientId": "1234567890.1234567890123", "SlackClientSecret": "not-a-secret", "SlackTeamId": "T0EXAMPLE"})
+		"SlackClientId": "1234567890.1234567890123", "SlackClientSecret": "not-a-secret", "SlackTeamId": "T0EXAMPLE", "SlackRole": "viewer"})
 	a.deploy(cfg)
 	t.Cleanup(a.wantPermitted)
 	return a
@@ -104,6 +104,8 @@ func (a *account) deploy(cfg aws.Config) {
 	a.must(queue, err)
 	a.stack.names["Bells"] = aws.ToString(queue.QueueUrl)
 	a.stack.names["Mail"] = own
+	// The events' tokens are of this pool and for this client.
+	a.stack.names["Users"], a.stack.names["SignInClient"] = "eu-central-1_Example", "1example23456789"
 	a.must(a.ses.CreateConfigurationSet(a.Context(), &ses.CreateConfigurationSetInput{ConfigurationSet: &sestypes.ConfigurationSet{Name: aws.String(own)}}))
 	a.must(a.ses.VerifyDomainIdentity(a.Context(), &ses.VerifyDomainIdentityInput{Domain: aws.String("example.com")}))
 	a.store = dynamo.New(a.dynamo, a.stack.names["AppTable"], a.stack.names["RunsTable"])

@@ -68,7 +68,7 @@ func TestPageKnowsHowToSignIn(t *testing.T) {
 		return a.call("public", b, http.StatusOK)
 	}
 	want := object{"sign_in": object{"type": "cognito", "domain": "https://SignInPage.auth.eu-central-1.amazoncognito.com",
-		"issuer": "https://cognito-idp.eu-central-1.amazonaws.com/Users", "client_id": "SignInClient", "providers": []any{"cognito", "slack"}}}
+		"issuer": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example", "client_id": "1example23456789", "providers": []any{"cognito", "slack"}}}
 	if diff := cmp.Diff(want, public("/config.json").body); diff != "" {
 		t.Errorf("/config.json (-want +got):\n%s", diff)
 	}
@@ -80,7 +80,8 @@ func TestPageKnowsHowToSignIn(t *testing.T) {
 	me := a.call("api", a.request("GET", "/v1/me", nil, func(e object) {
 		e["requestContext"].(object)["authorizer"].(object)["jwt"].(object)["claims"].(object)["vizpost_name"] = "ana@example.com"
 	}), http.StatusOK)
-	if me.get("name") != "ana@example.com" || me.get("role") != "admin" || me.get("installation", "mode") != "aws" || me.get("installation", "mail") != "ses" {
+	if me.get("name") != "ana@example.com" || me.get("role") != "admin" || me.get("installation", "mode") != "aws" || me.get("installation", "mail") != "ses" ||
+		me.get("installation", "slack_role") != "viewer" {
 		t.Errorf("/v1/me gives %v", me.body)
 	}
 }
@@ -107,6 +108,13 @@ func TestSlack(t *testing.T) {
 	}
 	if diff := cmp.Diff([]any{[]any{"COGNITO"}, nil, "cognito"}, []any{client(without, "SupportedIdentityProviders"), trigger(without), providers(without)}); diff != "" {
 		t.Errorf("without Slack (-want +got):\n%s", diff)
+	}
+	// Who is in the workspace and in no group may nothing, until somebody says
+	// so. A stack that got the earlier default keeps its parameter's value.
+	for _, f := range with.functions() {
+		if role, has := f.env["VIZPOST_SLACK_ROLE"]; has && role != "none" {
+			t.Errorf("the function %s has the Slack role %q by default, want none", f.name, role)
+		}
 	}
 	arn := with.arn("AdmissionFunction")
 	if diff := cmp.Diff([]any{[]any{"COGNITO", "Slack"}, arn, "cognito,slack"}, []any{client(with, "SupportedIdentityProviders"), trigger(with), providers(with)}); diff != "" {

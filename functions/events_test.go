@@ -196,6 +196,12 @@ func TestRequestsWithoutClaims(t *testing.T) {
 		"an ID token": func(e object) {
 			e["requestContext"].(object)["authorizer"].(object)["jwt"].(object)["claims"].(object)["token_use"] = "id"
 		},
+		"a token for another client": func(e object) {
+			e["requestContext"].(object)["authorizer"].(object)["jwt"].(object)["claims"].(object)["client_id"] = "2example"
+		},
+		"a token of another pool": func(e object) {
+			e["requestContext"].(object)["authorizer"].(object)["jwt"].(object)["claims"].(object)["iss"] = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Other"
+		},
 	} {
 		for _, call := range []struct {
 			method, path string

@@ -443,3 +443,17 @@ func TestTimeoutsFitEachOther(t *testing.T) {
 		t.Errorf("AdmissionFunction may take %v s; Cognito waits 5", timeout)
 	}
 }
+
+// MFA can be required of the pool's own users, and is asked of nobody who did
+// not set it up until it is.
+func TestMFA(t *testing.T) {
+	t.Parallel()
+	for want, parameters := range map[string]map[string]string{"OPTIONAL": nil, "ON": {"Mfa": "ON"}} {
+		s := newStack(t, parameters)
+		users := s.resolve(s.at("Resources", "Users", "Properties")).(object)
+		if diff := cmp.Diff(object{"MfaConfiguration": want, "EnabledMfas": []any{"SOFTWARE_TOKEN_MFA"}},
+			object{"MfaConfiguration": users["MfaConfiguration"], "EnabledMfas": users["EnabledMfas"]}); diff != "" {
+			t.Errorf("with %v (-want +got):\n%s", parameters, diff)
+		}
+	}
+}

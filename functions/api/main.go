@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -52,10 +53,15 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 	}
 	runs := &run.Service{Store: store, Reports: store, Connections: store, Bell: bell, Now: now, NewID: newID, Log: log}
 	reports := &report.Service{Store: store, Connections: connections, Destinations: destinations, Runs: runs, Now: now}
+	slackRole := ""
+	if s.SlackTeam() != "" {
+		slackRole = cmp.Or(s.SlackRole(), "none")
+	}
 	return gateway.Handler(httpapi.New(httpapi.Deps{
 		Connections: connections, Reports: reports, Runs: runs, Destinations: destinations, Requests: store,
 		FileLinks:    &links.Links{Config: cfg, Bucket: s.FilesBucket(), Now: now},
-		Authenticate: gateway.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC"},
-		Now: now, NewID: newID, Log: log, Version: assembly.Version(),
+		Authenticate: gateway.Pool{Issuer: s.SignInIssuer(), Client: s.SignInClient()}.Authenticate,
+		Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC", SlackRole: slackRole},
+		Now:          now, NewID: newID, Log: log, Version: assembly.Version(),
 	})), nil
 }

@@ -80,7 +80,7 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 	signIn := httpapi.SignIn{Domain: c.pool.URL, Issuer: poolIssuer, ClientID: poolClient, Providers: providers}
 	api := httpapi.New(httpapi.Deps{
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: oneFile{v.Runs}, Requests: v.Store, FileLinks: c.bucket,
-		Authenticate: gateway.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC"},
+		Authenticate: gateway.Pool{Issuer: poolIssuer, Client: poolClient}.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC"},
 		Now: time.Now, NewID: v.NewID, Log: log,
 	})
 	public := httpapi.NewPublic(httpapi.Public{Page: page.Handler(c.pool.URL, c.bucket.URL), SignIn: signIn, Now: time.Now, NewID: v.NewID, Log: log})

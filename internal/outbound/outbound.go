@@ -9,8 +9,9 @@
 //     reserved, NAT64, IPv4 mapped into IPv6) is refused, unless it lies in one
 //     of the policy's private networks.
 //   - Link-local, unspecified and multicast addresses and the instance metadata
-//     services of AWS are refused even then, and so are the policy's blocked
-//     addresses (on Lambda: the Runtime API).
+//     services of clouds are refused even then, also in the IPv6 forms that a
+//     translator makes IPv4 of, and so are the policy's blocked addresses (on
+//     Lambda: the Runtime API).
 //   - Unencrypted http only to the policy's private networks, since what is sent
 //     there are credentials.
 //
@@ -71,13 +72,53 @@ type Policy struct {
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// The instance metadata services of AWS hand out the machine's own
-// credentials. The IPv4 ones are link-local and refused as such; these lie in
-// the private range fd00::/8. Source: Amazon EC2 User Guide, "Access instance
-// metadata"; Amazon ECS and EKS agent endpoints.
+// The instance metadata services hand out the machine's own credentials. Most
+// have the link-local address 169.254.169.254 and are refused as such; these
+// lie elsewhere, some in ranges that a private network may cover. Sources:
+// Amazon EC2 User Guide, "Access instance metadata"; Amazon ECS and EKS agent
+// endpoints; the clouds' own pages on instance metadata.
 var metadataAddrs = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),
-	netip.MustParseAddr("fd00:ec2::23"),
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("fd00:ec2::23"),    // AWS, credentials of EKS pods
+	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
+	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
+	netip.MustParseAddr("168.63.129.16"),   // Azure's wire server
+}
+
+// neverReached reports whether an address is refused whatever is configured.
+func neverReached(addr netip.Addr) bool {
+	return addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() || slices.Contains(metadataAddrs, addr)
+}
+
+// metadata reports whether an IPv4 address may be of a metadata service. An
+// embedded 0.0.0.0 is not: local translation leaves such bits unused.
+func metadata(addr netip.Addr) bool { return !addr.IsUnspecified() && neverReached(addr) }
+
+var (
+	nat64      = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052
+	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
+	compatible = netip.MustParsePrefix("::/96")          // RFC 4291
+	sixToFour  = netip.MustParsePrefix("2002::/16")      // RFC 3056
+)
+
+// embedded returns the IPv4 addresses that an IPv6 address may be translated
+// to on its way.
+func embedded(addr netip.Addr) []netip.Addr {
+	if !addr.Is6() {
+		return nil
+	}
+	b := addr.As16()
+	v4 := func(i, j, k, l int) netip.Addr { return netip.AddrFrom4([4]byte{b[i], b[j], b[k], b[l]}) }
+	switch {
+	case nat64.Contains(addr), compatible.Contains(addr):
+		return []netip.Addr{v4(12, 13, 14, 15)}
+	case localNAT64.Contains(addr): // the translator's prefix may have each of these lengths: 48, 56, 64, 96
+		return []netip.Addr{v4(6, 7, 9, 10), v4(7, 9, 10, 11), v4(9, 10, 11, 12), v4(12, 13, 14, 15)}
+	case sixToFour.Contains(addr):
+		return []netip.Addr{v4(2, 3, 4, 5)}
+	}
+	return nil
 }
 
 // CheckAddress says whether a server may be reached at a host name or IP
@@ -196,7 +237,7 @@ func (p Policy) check(guard *ssrf.Guardian, target netip.AddrPort, plain bool) e
 			return blocked(Forbidden)
 		}
 	}
-	if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() || slices.Contains(metadataAddrs, addr) {
+	if neverReached(addr) || slices.ContainsFunc(embedded(addr), metadata) {
 		return blocked(LinkLocal)
 	}
 	if err := guard.SafeAddr(addr); err != nil {

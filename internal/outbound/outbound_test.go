@@ -182,15 +182,47 @@ func TestBlockedAddrs(t *testing.T) {
 
 func TestConfiguredNetworksNeverReachMetadata(t *testing.T) {
 	t.Parallel()
-	policy := outbound.Policy{PrivateNetworks: prefixes(t, "169.254.0.0/16,fd00::/8,fe80::/10,0.0.0.0/8")}
-	for _, host := range []string{"169.254.169.254", "fd00:ec2::254", "fd00:ec2::23", "fe80::1%1", "0.0.0.0"} {
-		var blocked *outbound.BlockedError
-		if err := policy.CheckAddress(t.Context(), host, 80); !errors.As(err, &blocked) || blocked.Reason != outbound.LinkLocal {
-			t.Errorf("%s: error = %v, want it refused", host, err)
-		}
+	everything := outbound.Policy{PrivateNetworks: prefixes(t, "0.0.0.0/0,::/0")}
+	for name, host := range map[string]string{
+		"AWS":                        "169.254.169.254",
+		"AWS, IPv6":                  "fd00:ec2::254",
+		"AWS, pods":                  "fd00:ec2::23",
+		"Google Cloud, IPv6":         "fd20:ce::254",
+		"Alibaba Cloud":              "100.100.100.200",
+		"Oracle Cloud":               "192.0.0.192",
+		"Azure's wire server":        "168.63.129.16",
+		"mapped":                     "::ffff:100.100.100.200",
+		"IPv4 compatible":            "::169.254.169.254",
+		"NAT64":                      "64:ff9b::169.254.169.254",
+		"NAT64 of a link-local":      "64:ff9b::169.254.1.2",
+		"NAT64 of Alibaba Cloud":     "64:ff9b::100.100.100.200",
+		"NAT64 of Azure":             "64:ff9b::168.63.129.16",
+		"local NAT64, 96 bits":       "64:ff9b:1:1234::169.254.169.254",
+		"local NAT64, 64 bits":       "64:ff9b:1:1234:a9:fea9:fe00:0",
+		"local NAT64, 56 bits":       "64:ff9b:1:12a9:fe:a9fe::",
+		"local NAT64, 48 bits":       "64:ff9b:1:a9fe:a9:fe00::",
+		"6to4":                       "2002:a9fe:a9fe::1",
+		"link-local IPv6":            "fe80::1%1",
+		"unspecified":                "0.0.0.0",
+		"multicast behind a NAT64":   "64:ff9b::224.0.0.1",
+		"Azure's wire server, again": "::ffff:168.63.129.16",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var blocked *outbound.BlockedError
+			if err := everything.CheckAddress(t.Context(), host, 80); !errors.As(err, &blocked) || blocked.Reason != outbound.LinkLocal {
+				t.Errorf("CheckAddress(%s) = %v, want it refused", host, err)
+			}
+		})
 	}
-	if err := policy.CheckAddress(t.Context(), "fd12::1", 80); err != nil {
-		t.Errorf("fd12::1: %v, want it allowed", err)
+	var blocked *outbound.BlockedError
+	if err := (outbound.Policy{}).CheckAddress(t.Context(), "168.63.129.16", 443); !errors.As(err, &blocked) {
+		t.Errorf("168.63.129.16 over https: %v, want it refused", err)
+	}
+	for _, host := range []string{"fd12::1", "100.100.100.201", "192.0.0.193", "168.63.129.17", "64:ff9b::10.1.2.3", "64:ff9b:1:1234::10.1.2.3", "2002:a01:203::1"} {
+		if err := everything.CheckAddress(t.Context(), host, 80); err != nil {
+			t.Errorf("%s: %v, want it allowed", host, err)
+		}
 	}
 }
 

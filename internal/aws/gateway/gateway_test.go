@@ -207,10 +207,12 @@ func TestPanics(t *testing.T) {
 	t.Error("the panic is gone")
 }
 
+var pool = gateway.Pool{Issuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example", Client: "1example"}
+
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	claims := func(change ...object) object {
-		c := object{"sub": "8d1c", "token_use": "access", "cognito:groups": "[editor]", "exp": "1795000000"}
+		c := object{"sub": "8d1c", "token_use": "access", "cognito:groups": "[editor]", "exp": "1795000000", "iss": pool.Issuer, "client_id": pool.Client}
 		for _, o := range change {
 			for name, value := range o {
 				if value == nil {
@@ -237,8 +239,23 @@ func TestAuthenticate(t *testing.T) {
 		"other groups":                  {in("[administrators viewers Admin]"), httpapi.NoRole, problem.Internal},
 		"a group as API Gateway has it": {in("[viewer]"), httpapi.Viewer, problem.Internal},
 		"groups as API Gateway has it":  {in("[viewer admin editor]"), httpapi.Admin, problem.Internal},
-		"groups with commas":            {in("viewer,editor"), httpapi.Editor, problem.Internal},
-		"groups as JSON in text":        {in(`["viewer","editor"]`), httpapi.Editor, problem.Internal},
+		"a group with a comma":          {in("[x,admin]"), httpapi.NoRole, problem.Internal},
+		"a group with commas around":    {in("[viewer ,admin,]"), httpapi.Viewer, problem.Internal},
+		"a group in quotes":             {in(`['admin' "admin"]`), httpapi.NoRole, problem.Internal},
+		"a group in brackets":           {in("[[admin] viewer]"), httpapi.Viewer, problem.Internal},
+		"a group of one bracket":        {in("[] admin]"), httpapi.Admin, problem.Internal},
+		"groups in other letters":       {in("[ADMIN Admin]"), httpapi.NoRole, problem.Internal},
+		"other white space":             {in("[x\tadmin x\u00a0admin]"), httpapi.NoRole, problem.Internal},
+		"no list":                       {in("admin"), httpapi.NoRole, problem.Internal},
+		"half a list":                   {in("[admin"), httpapi.NoRole, problem.Internal},
+		"groups with commas":            {in("viewer,editor"), httpapi.NoRole, problem.Internal},
+		"groups as JSON in text":        {in(`["viewer","editor"]`), httpapi.NoRole, problem.Internal},
+		"a list with a comma":           {in([]any{"x,admin", "'admin'"}), httpapi.NoRole, problem.Internal},
+		"another pool":                  {claims(object{"iss": pool.Issuer + "2"}), httpapi.NoRole, problem.Unauthenticated},
+		"no pool":                       {claims(object{"iss": nil}), httpapi.NoRole, problem.Unauthenticated},
+		"another client":                {claims(object{"client_id": "2example"}), httpapi.NoRole, problem.Unauthenticated},
+		"no client":                     {claims(object{"client_id": nil}), httpapi.NoRole, problem.Unauthenticated},
+		"an audience for a client":      {claims(object{"client_id": nil, "aud": pool.Client}), httpapi.NoRole, problem.Unauthenticated},
 		"groups as a list":              {in([]any{"viewer", "editor", 7}), httpapi.Editor, problem.Internal},
 		"groups as a number":            {in(7), httpapi.NoRole, problem.Internal},
 		"numbers as numbers":            {claims(object{"exp": 1795000000, "iat": 1.5e9, "email_verified": true}), httpapi.Editor, problem.Internal},
@@ -248,7 +265,7 @@ func TestAuthenticate(t *testing.T) {
 			t.Parallel()
 			var who httpapi.Principal
 			var err error
-			h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, err = gateway.Authenticate(r) })
+			h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, err = pool.Authenticate(r) })
 			if _, err := gateway.Handler(h)(t.Context(), event(t, "GET", "/", withClaims(test.claims))); err != nil {
 				t.Fatal(err)
 			}
@@ -274,9 +291,9 @@ func TestAuthenticateNamesTheUser(t *testing.T) {
 		"Slack_U1":        {"username": "Slack_U1"},
 		"8d1c":            {"username": 7},
 	} {
-		claims["sub"], claims["token_use"] = "8d1c", "access"
+		claims["sub"], claims["token_use"], claims["iss"], claims["client_id"] = "8d1c", "access", pool.Issuer, pool.Client
 		var who httpapi.Principal
-		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, _ = gateway.Authenticate(r) })
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, _ = pool.Authenticate(r) })
 		if _, err := gateway.Handler(h)(t.Context(), event(t, "GET", "/", withClaims(claims))); err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +312,7 @@ func TestAuthenticateWithoutAPIGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer x")
-	if who, err := gateway.Authenticate(r); !problem.Is(err, problem.Unauthenticated) {
+	if who, err := pool.Authenticate(r); !problem.Is(err, problem.Unauthenticated) {
 		t.Errorf("got %+v, error %v; want nobody", who, err)
 	}
 }
@@ -308,7 +325,7 @@ func FuzzHandler(f *testing.F) {
 		if err != nil {
 			panic(err)
 		}
-		who, err := gateway.Authenticate(r)
+		who, err := pool.Authenticate(r)
 		_, _ = fmt.Fprint(w, r.Method, r.URL, r.Host, r.Header, len(body), who, err)
 	}))
 	f.Fuzz(func(t *testing.T, event []byte) {
