@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/outbound"
@@ -40,7 +41,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		}
 	}
 	read(&r, "VIZPOST_MAIL_FROM", &s.mailFrom, func(value string) (string, error) {
-		_, _, err := deliver.ParseSender(value)
+		_, _, err := address.ParseNamed(value)
 		return value, err
 	})
 	read(&r, "VIZPOST_PUBLIC_URL", &s.publicURL, parsePublicURL)

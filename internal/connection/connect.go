@@ -56,7 +56,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	if e.Credential == nil {
 		return s.editPlain(ctx, old, e)
 	}
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Credential: *e.Credential, Wrong: e.Wrong}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Credential: *e.Credential, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	if e.ServerURL != nil && e.Site == nil {
@@ -80,7 +80,10 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	}
 
 	c := old.Clone()
-	c.Name, c.ServerURL, c.Site, c.Notify = in.Name, in.ServerURL, in.Site, in.Notify
+	c.Name, c.ServerURL, c.Site = in.Name, in.ServerURL, in.Site
+	if e.Notify != nil { // what is stored may be older than the rule for it, and does not keep a credential from being replaced
+		c.Notify = in.Notify
+	}
 	t, err := s.try(ctx, old, c, in.Credential)
 	if err != nil {
 		return Connection{}, err
@@ -149,7 +152,7 @@ func (s *Service) replace(ctx context.Context, old, c Connection, session *Sessi
 
 // editPlain changes what needs no sign-in.
 func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connection, error) {
-	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Notify: old.Notify, Wrong: e.Wrong}
+	in := Settings{Name: old.Name, ServerURL: old.ServerURL, Site: old.Site, Wrong: e.Wrong}
 	set(&in.Name, e.Name)
 	set(&in.ServerURL, e.ServerURL)
 	set(&in.Site, e.Site)

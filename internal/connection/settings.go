@@ -3,14 +3,13 @@ package connection
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
@@ -65,9 +64,7 @@ func (s *Service) check(ctx context.Context, in Settings, withCredential bool) (
 	if len(in.Site) > 255 || strings.ContainsAny(in.Site, "/?#\\ ") || hasControl(in.Site) {
 		fields.Add("site", "Give the site's part of the address in the browser, between /site/ and the next slash. Leave it empty for the default site.")
 	}
-	if in.Notify, err = Recipients(in.Notify); err != nil {
-		fields.AddErr("notify", err)
-	}
+	in.Notify = checkNotify(&fields, in.Notify)
 	formless := slices.ContainsFunc(in.Wrong, func(f problem.Field) bool { return strings.HasPrefix(f.Name, "auth") })
 	if withCredential && !formless {
 		checkCredential(&fields, in.Credential)
@@ -96,26 +93,18 @@ func checkCredential(fields *problem.Fields, c tableau.Credential) {
 	}
 }
 
-// Recipients checks addresses that are told of problems and drops doubles.
-func Recipients(addresses []string) ([]string, error) {
-	const most = 20
-	var fields problem.Fields
-	var out []string
-	for i, a := range addresses {
-		a = strings.TrimSpace(a)
-		parsed, err := mail.ParseAddress(a)
-		if err != nil || parsed.Name != "" || parsed.Address != a || hasControl(a) || len(a) > 320 {
-			fields.Add(fmt.Sprintf("[%d]", i), "This is not a plain email address, such as ana@example.com.")
-			continue
-		}
-		if !slices.Contains(out, a) {
-			out = append(out, a)
-		}
+const maxNotify = 20
+
+// checkNotify puts addresses that are told of problems in their stored form.
+func checkNotify(fields *problem.Fields, addresses []string) []string {
+	list, err := address.List(addresses)
+	if err != nil {
+		fields.AddErr("notify", err)
 	}
-	if len(out) > most {
-		fields.Add("", "At most %d addresses are possible.", most)
+	if len(list) > maxNotify {
+		fields.Add("notify", "At most %d addresses are possible.", maxNotify)
 	}
-	return out, fields.Err()
+	return list
 }
 
 const maxName = 200 // characters

@@ -60,7 +60,7 @@ type Post struct {
 	Text    string // of a Slack message; "" is none
 
 	// Of an email only.
-	From               string // address with or without a name; see [ParseSender]
+	From               string // address with or without a name; see [address.ParseNamed]
 	To, Cc, Bcc        []string
 	UnsubscribeURL     string // https; leaves by one POST, as RFC 8058 has it; "" if there is none
 	UnsubscribeAddress string // takes a mail that asks to leave; "" if there is none

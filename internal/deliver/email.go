@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/vizpost/vizpost/internal/address"
 )
 
 // EmailBuilder gives a [Post] the form of an email: text and HTML, pictures in
@@ -137,7 +139,7 @@ func encodedSize(n int64) int64 { return n + n/57*21 + 1024 }
 
 // address makes the message's headers but for the subject.
 func (b *EmailBuilder) address(p Post) (*Email, error) {
-	name, from, err := ParseSender(p.From)
+	name, from, err := address.ParseNamed(p.From)
 	if err != nil {
 		return nil, fmt.Errorf("reading the sender: %w", err)
 	}
@@ -149,16 +151,16 @@ func (b *EmailBuilder) address(p Post) (*Email, error) {
 		set       func(...string) error
 	}{{p.To, e.msg.To}, {p.Cc, e.msg.Cc}, {p.Bcc, nil}} {
 		var header []string
-		for _, address := range list.addresses {
-			address, err := ParseRecipient(address)
+		for _, entry := range list.addresses {
+			recipient, err := address.Parse(entry)
 			if err != nil {
 				return nil, fmt.Errorf("reading a recipient: %w", err)
 			}
-			if seen[strings.ToLower(address)] {
+			if seen[address.Key(recipient)] {
 				continue
 			}
-			seen[strings.ToLower(address)] = true
-			header = append(header, address)
+			seen[address.Key(recipient)] = true
+			header = append(header, recipient)
 		}
 		e.Recipients = append(e.Recipients, header...)
 		if list.set == nil || len(header) == 0 {
@@ -191,11 +193,11 @@ func (b *EmailBuilder) address(p Post) (*Email, error) {
 func (b *EmailBuilder) unsubscribe(msg *mail.Msg, p Post) error {
 	var mailto []string
 	if p.UnsubscribeAddress != "" {
-		address, err := ParseRecipient(p.UnsubscribeAddress)
+		leave, err := address.Parse(p.UnsubscribeAddress)
 		if err != nil {
 			return fmt.Errorf("reading the address to unsubscribe: %w", err)
 		}
-		mailto = append(mailto, "mailto:"+address+"?subject=unsubscribe")
+		mailto = append(mailto, "mailto:"+leave+"?subject=unsubscribe")
 	}
 	if p.UnsubscribeURL != "" {
 		u, err := url.Parse(p.UnsubscribeURL)

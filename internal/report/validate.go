@@ -1,13 +1,12 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
@@ -78,18 +77,9 @@ func (c *checker) notify(r *Report) {
 // recipients gives addresses in their plain form, each once, and notes those
 // that are none.
 func (c *checker) recipients(given []string, at string) []string {
-	var addresses []string
-	seen := map[string]bool{}
-	for i, text := range given {
-		address, err := deliver.ParseRecipient(text)
-		if err != nil {
-			c.wrong.AddErr(fmt.Sprintf("%s[%d]", at, i), err)
-			continue
-		}
-		if key := strings.ToLower(address); !seen[key] {
-			seen[key] = true
-			addresses = append(addresses, address)
-		}
+	addresses, err := address.List(given)
+	if err != nil {
+		c.wrong.AddErr(at, err)
 	}
 	return addresses
 }

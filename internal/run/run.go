@@ -11,9 +11,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/report"
 )
 
@@ -203,13 +203,13 @@ func DeliveryKey(runID, destinationID, part string) string {
 }
 
 // PartOf names one recipient's part without naming the recipient.
-func PartOf(address string) string { return shortHash(strings.ToLower(address)) }
+func PartOf(to string) string { return shortHash(address.Key(to)) }
 
 // NoticeKey is the key of a notice to one recipient. What is the connection or
 // run that it is about, version the credential's version or "", and kind the
 // kind of notice: each is said once.
-func NoticeKey(what, version, kind, address string) string {
-	return "notice." + what + "." + kind + "." + shortHash(version+"\n"+strings.ToLower(address))
+func NoticeKey(what, version, kind, to string) string {
+	return "notice." + what + "." + kind + "." + shortHash(version+"\n"+address.Key(to))
 }
 
 func shortHash(s string) string {

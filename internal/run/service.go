@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
@@ -62,11 +63,16 @@ func (s *Service) Start(ctx context.Context, reportID string, o Start) (Run, err
 	}
 	r.Key = ManualKey(reportID, o.Request)
 	if len(o.OnlyTo) > 0 {
-		to, err := connection.Recipients(o.OnlyTo)
+		var fields problem.Fields
+		to, err := address.List(o.OnlyTo)
 		if err != nil {
-			var fields problem.Fields
 			fields.AddErr("only_to", err)
-			return Run{}, fields.Err()
+		}
+		if len(to) > maxRecipients {
+			fields.Add("only_to", "A test goes to at most %d addresses.", maxRecipients)
+		}
+		if err := fields.Err(); err != nil {
+			return Run{}, err
 		}
 		test := report.Destination{ID: testDestination, Type: report.Email, To: to}
 		if i := slices.IndexFunc(rep.Destinations, func(d report.Destination) bool { return d.Type == report.Email }); i >= 0 {

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/assembly"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
@@ -140,7 +141,7 @@ func (v *Vizpost) wire(c Config) error {
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
-	_, v.Drain.Unsubscribe, err = deliver.ParseSender(from)
+	_, v.Drain.Unsubscribe, err = address.ParseNamed(from)
 	return err
 }
 

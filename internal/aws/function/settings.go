@@ -14,6 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/outbound"
 )
@@ -68,16 +69,16 @@ func (s *Settings) BellURL() string {
 }
 
 // MailFrom is the sender of mail, and the address alone.
-func (s *Settings) MailFrom() (sender, address string) {
+func (s *Settings) MailFrom() (sender, bare string) {
 	const name, what = "VIZPOST_MAIL_FROM", "the sender of mail, of an identity that is verified in SES, such as Reports <reports@example.com>"
 	if sender = s.required(name, what); sender == "" {
 		return "", ""
 	}
-	_, address, err := deliver.ParseSender(sender)
+	_, bare, err := address.ParseNamed(sender)
 	if err != nil {
 		s.bad(name, what)
 	}
-	return sender, address
+	return sender, bare
 }
 
 // ConfigurationSet is the name of the one that mail is sent with.

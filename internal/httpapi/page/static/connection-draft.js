@@ -1,4 +1,5 @@
 // A connection as its dialog edits it, and as the API takes it.
+import { splitAddresses } from "/addresses.js";
 import { date } from "/words.js";
 
 export const blank = { name: "", server_url: "", site: "", method: "personal_access_token", token_name: "", token_secret: "", expires_on: "", username: "", password: "", notify: "" };
@@ -25,8 +26,6 @@ function decoded(part) {
     return part;
   }
 }
-
-const addresses = (text) => text.split(/[\s,;]+/).filter(Boolean);
 
 // compared says what of a draft differs from where it began; without a
 // beginning there is no connection yet. signsIn: is there a credential to try,
@@ -66,7 +65,7 @@ export function toRequest(draft, start, dated) {
   const sent = {};
   if (!start || draft.name !== start.name) sent.name = draft.name.trim();
   if (!start || moved) Object.assign(sent, { server_url: draft.server_url.trim(), site: draft.site.trim() });
-  if (!start || draft.notify !== start.notify) sent.notify = addresses(draft.notify);
+  if (!start || draft.notify !== start.notify) sent.notify = splitAddresses(draft.notify);
   if (!signsIn) {
     if (draft.expires_on !== start.expires_on) sent.token_expires_on = draft.expires_on || null;
     return sent;

@@ -2,6 +2,7 @@
 // part of a report, and shows what the API says of that path.
 import { createContext, h } from "/vendor/preact.mjs";
 import { useContext } from "/vendor/hooks.mjs";
+import { complete, splitAddresses } from "/addresses.js";
 import { Button, Field, Icon, announce, html, useId, useRef, useState } from "/ui.js";
 
 // Wrong is what is wrong with the form: shown has it by the control that shows
@@ -75,14 +76,6 @@ export function Pills({ label, value, change, options, path }) {
 // was taken away, the focus would be nowhere.
 export const focusField = (path) => requestAnimationFrame(() => document.querySelector(`[data-field="${CSS.escape(path)}"]`)?.focus());
 
-// splitAddresses takes apart what is pasted: addresses between commas,
-// semicolons, spaces or line breaks, also as "Ana Silva <ana@example.com>".
-export function splitAddresses(text) {
-  const named = [...text.matchAll(/<([^<>\s]+@[^<>\s]+)>/g)].map((found) => found[1]);
-  const bare = text.replace(/(?:"[^"]*"|[^,;<>\n"]*)<[^<>]*>/g, " ");
-  return [...named, ...bare.split(/[\s,;]+/)].filter(Boolean);
-}
-
 export const splitLines = (text) => text.split(/[\n\r\t]+/).map((line) => line.trim()).filter(Boolean);
 
 // Chips is a list of short texts. Enter, or leaving the input, adds what was
@@ -114,7 +107,7 @@ export function Chips({ path, label, hint, optional, values, change, split = spl
   };
   // The text is looked at rather than the key: a phone's keyboard does not name it.
   const changed = ({ target }) => {
-    if (!commas || !/[,;]/.test(target.value)) return setTyped(target.value);
+    if (!commas || !(split === splitAddresses ? complete(target.value) : /[,;]/.test(target.value))) return setTyped(target.value);
     add(target.value);
     target.value = ""; // also where nothing had been typed before, so that nothing is drawn anew
   };
