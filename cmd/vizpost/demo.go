@@ -100,7 +100,7 @@ func demo(ctx context.Context, c command) (err error) {
 		return fmt.Errorf("listening on %s: %w; choose another with --addr", *addr, err)
 	}
 	page := pageURL(listener.Addr())
-	c.printf("vizpost: %s/#token=%s\n", page, token.Reveal())
+	c.printAddress(page, token, filepath.Join(*data, "token"))
 	c.printf("tableau: %s (the stand-in, site %q)\n", tableauURL, server.Site())
 	c.printf("data:    %s\n", *data)
 	group.Go(func() {

@@ -21,13 +21,15 @@ import (
 )
 
 const serveText = `
-vizpost serve runs vizpost on this machine, with its API and page. It prints the
-page's address with the operator's token.
+vizpost serve runs vizpost on this machine, with its API and page. On a terminal
+it prints the page's address with the operator's token; elsewhere, where a log may
+keep what it prints, the address and where the token is kept.
 
 Settings in the environment:
 
-  VIZPOST_TOKEN             the operator's token, at least 20 characters; without it, that
-                            of --token-file, which is made if it does not exist
+  VIZPOST_TOKEN             the operator's token, at least 20 characters that nobody can
+                            guess; without it, that of --token-file, which is made if it
+                            does not exist
   VIZPOST_SMTP_URL          where mail goes: smtp://user:password@host:587 or
                             smtps://user:password@host:465; without it, mail is only
                             written to the outbox folder
@@ -70,6 +72,7 @@ func serve(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
+	c.warnOpenToken(*tokenFile)
 	v, err := standalone.Open(ctx, standalone.Config{
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
@@ -84,7 +87,7 @@ func serve(ctx context.Context, c command) error {
 		return errors.Join(fmt.Errorf("listening on %s: %w; choose another with --addr", *addr, err), v.Close())
 	}
 	page := pageURL(listener.Addr())
-	c.printf("vizpost: %s/#token=%s\n", page, token.Reveal())
+	c.printAddress(page, token, *tokenFile)
 	c.printf("api:     %s/v1 (described at %s/docs)\n", page, page)
 	if v.Outbox != nil {
 		c.printf("mail:    only to %s; set VIZPOST_SMTP_URL to send it\n", filepath.Join(*data, "outbox"))
@@ -125,6 +128,10 @@ func operatorToken(fromEnvironment, file string) (secret.Text, error) {
 		if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
 			return secret.Text{}, fmt.Errorf("%s: the token must have at least %d characters and no spaces", where, minToken)
 		}
+		if guessable(token) {
+			return secret.Text{}, fmt.Errorf("%s: the token is easy to guess, since few characters are repeated in it; "+
+				"make one with \"openssl rand -hex 24\"", where)
+		}
 		return secret.New(token), nil
 	}
 	if fromEnvironment != "" {
@@ -153,6 +160,65 @@ func operatorToken(fromEnvironment, file string) (secret.Text, error) {
 		return secret.Text{}, fmt.Errorf("reading the operator's token: %w", err)
 	}
 	return check(strings.TrimSpace(string(b)), file)
+}
+
+// variety is how many different characters a token has at least. Of a random
+// token of the least length even one of digits has so many, but for one in some
+// ten thousand.
+const variety = 6
+
+// guessable reports whether a token is hardly more than a repeated character or
+// a repeated short text.
+func guessable(token string) bool {
+	different := map[rune]bool{}
+	for _, r := range token {
+		different[r] = true
+	}
+	if len(different) < variety {
+		return true
+	}
+	for n := 1; n <= len(token)/3; n++ {
+		if strings.HasPrefix(strings.Repeat(token[:n], len(token)/n+1), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// printAddress prints the page's address, with the token where only a person
+// sees it. What is not a terminal may keep it, as the journal of a service does.
+func (c command) printAddress(page string, token secret.Text, file string) {
+	if c.onTerminal() {
+		c.printf("vizpost: %s/#token=%s\n", page, token.Reveal())
+		return
+	}
+	where := "in the file " + file
+	if c.getenv("VIZPOST_TOKEN") != "" {
+		where = "in VIZPOST_TOKEN"
+	}
+	c.printf("vizpost: %s\n", page)
+	c.printf("token:   %s; add /#token= and the token to the address, or paste it on the page\n", where)
+}
+
+// onTerminal reports whether what is printed goes to a terminal.
+func (c command) onTerminal() bool {
+	f, ok := c.stdout.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// warnOpenToken says in the log that others on this machine can read the token.
+func (c command) warnOpenToken(file string) {
+	if c.getenv("VIZPOST_TOKEN") != "" {
+		return
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
+		c.log.Warn("other users of this machine can read the operator's token; make its file yours alone: chmod 600 "+file,
+			"mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	}
 }
 
 // pageURL is the address of the page for a browser on this machine.

@@ -87,11 +87,25 @@ func (m *member) start() error {
 		if !ok {
 			continue
 		}
-		m.address, m.token, _ = strings.Cut(page, "/#token=")
+		m.address = page
+		if m.token, err = m.crew.operatorToken(); err != nil {
+			return err
+		}
 		go func() { _, _ = io.Copy(io.Discard, out) }()
 		return nil
 	}
 	return fmt.Errorf("process %d did not serve: %s", m.number, m.journal())
+}
+
+// operatorToken returns the token that the processes were given, or made.
+func (c *crew) operatorToken() (string, error) {
+	for _, setting := range c.env {
+		if token, ok := strings.CutPrefix(setting, "VIZPOST_TOKEN="); ok {
+			return token, nil
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(c.data, "token"))
+	return strings.TrimSpace(string(b)), err
 }
 
 // kill ends the process in the place as a power failure does.

@@ -108,7 +108,8 @@ func (s *site) open() {
 	s.t.Helper()
 	s.serve = start(s.t, []string{"VIZPOST_TOKEN=" + token, "VIZPOST_PRIVATE_NETWORKS=127.0.0.0/8"},
 		"api", "serve", "--addr", "127.0.0.1:0", "--data", s.data)
-	s.address, _, _ = strings.Cut(s.serve.facts["vizpost"], "/#")
+	s.address = s.serve.facts["vizpost"]
+	s.serve.facts["vizpost"] += "/#token=" + token // as on a terminal
 }
 
 type object map[string]any

@@ -279,7 +279,7 @@ func TestAccessLogNamesRoutes(t *testing.T) {
 	delete(line, "time")
 	delete(line, "bytes")
 	want := map[string]any{"level": "INFO", "msg": "request", "request_id": "ID0001", "method": "GET", "route": "/v1/connections/{id}/views",
-		"status": 200.0, "took": 0.0, "subject": "operator"}
+		"status": 200.0, "took": 0.0, "subject": "operator", "client": "192.0.2.1"}
 	if diff := cmp.Diff(want, line); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}

@@ -52,7 +52,7 @@ func (a *api) outermost(next http.Handler) http.Handler {
 			a.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("request_id", c.id), slog.String("method", loggedMethod(r.Method)), slog.String("route", route(r)),
 				slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
-				slog.Duration("took", a.deps.Now().Sub(began)), slog.String("subject", c.subject))
+				slog.Duration("took", a.deps.Now().Sub(began)), slog.String("subject", c.subject), slog.String("client", clientOf(r)))
 		}()
 		defer func() {
 			value := recover()

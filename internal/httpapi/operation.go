@@ -85,7 +85,7 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 func (a *api) failures(op operation, input reflect.Type) map[string]*huma.Response {
 	statuses := []int{http.StatusInternalServerError}
 	if op.role != NoRole {
-		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(op.path, "{") {
 		statuses = append(statuses, http.StatusNotFound)
@@ -103,7 +103,7 @@ func (a *api) failures(op operation, input reflect.Type) map[string]*huma.Respon
 		statuses = append(statuses, http.StatusConflict)
 	}
 	if op.waits {
-		statuses = append(statuses, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+		statuses = append(statuses, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	}
 	components := a.huma.OpenAPI().Components
 	responses := map[string]*huma.Response{}

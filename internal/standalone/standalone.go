@@ -174,7 +174,8 @@ type Web struct {
 func (v *Vizpost) Handler(w Web) http.Handler {
 	deps := httpapi.Deps{
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: v.Runs, Requests: v.Store,
-		Page: page.Handler(), Authenticate: httpapi.BearerToken(w.Token), Hosts: w.Hosts,
+		Page: page.Handler(), Hosts: w.Hosts,
+		Authenticate: httpapi.SlowWrongTokens(httpapi.BearerToken(w.Token), v.now, v.log),
 		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone},
 		Now:          v.now, NewID: v.newID, Log: v.log, Version: assembly.Version(),
 	}

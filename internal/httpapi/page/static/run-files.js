@@ -35,18 +35,31 @@ function File({ run, file }) {
   </li>`;
 }
 
+const isDrawing = (file) => file.content_type.startsWith("image/svg+xml");
+
+// dataAddress gives the address of a picture as a data: URI, which no browser
+// opens as a page of ours.
+const dataAddress = (picture) => new Promise((resolve, reject) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result);
+  reader.onerror = () => reject(reader.error);
+  reader.readAsDataURL(picture);
+});
+
 // Picture shows a picture that is fetched with the sign-in. Its place is kept
-// free while it is.
+// free while it is. A drawing may hold scripts: it is shown as a picture alone,
+// where none run, and is never opened as a page.
 function Picture({ path, file }) {
   const [address, setAddress] = useState("");
   const [problem, setProblem] = useState(null);
   useEffect(() => {
     let made = "";
     let wanted = true;
-    blob(path).then((picture) => {
+    blob(path).then(async (picture) => {
+      const drawing = isDrawing(file) ? await dataAddress(picture) : "";
       if (!wanted) return;
-      made = URL.createObjectURL(picture);
-      setAddress(made);
+      made = drawing ? "" : URL.createObjectURL(picture);
+      setAddress(drawing || made);
     }, (failure) => wanted && setProblem(failure));
     return () => {
       wanted = false;
@@ -55,6 +68,7 @@ function Picture({ path, file }) {
   }, [path]);
   if (problem) return html`<${Failure} problem=${problem} />`;
   const alt = `${file.view || file.name}, as it was exported`;
+  if (address && isDrawing(file)) return html`<span class="picture"><img class="exported" src=${address} alt=${alt} width=${file.width || null} height=${file.height || null} /></span>`;
   return address ? html`<a class="picture" href=${address} target="_blank" rel="noopener" aria-label=${`${alt}, in full size`}><img class="exported" src=${address} alt=${alt} width=${file.width || null} height=${file.height || null} /></a>`
     : html`<div class="picture waiting" role="status"><span class="visually-hidden">Loading the picture…</span></div>`;
 }
