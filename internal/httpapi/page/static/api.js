@@ -1,9 +1,7 @@
 // Calls of the HTTP API. Who is signed in is signin.js's matter; every call
 // carries its access token in a header, and there are no cookies.
-import { accessToken, ended, renew } from "/signin.js";
-
-// signedOut is told to the window when the API no longer takes the sign-in.
-export const signedOut = "vizpost:signed-out";
+import { signedOut } from "/drafts.js";
+import { accessToken, accepted, ended, renew } from "/signin.js";
 
 // Problem is an error that the API told, or what kept it from answering.
 export class Problem extends Error {
@@ -44,6 +42,7 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
 async function call(method, path, options) {
   let answer = await send(method, path, options);
   if (answer.status === 401 && (await renew())) answer = await send(method, path, options);
+  if (answer.status !== 401) accepted();
   if (answer.ok) return answer;
   const problem = new Problem(answer.status, await answer.json().catch(() => ({})));
   if (answer.status === 401) dispatchEvent(new CustomEvent(signedOut, { detail: ended(problem) }));

@@ -1,9 +1,10 @@
 // The shell: who is signed in, where one is (the address after #), and what is
 // shown there.
 import { render } from "/vendor/preact.mjs";
-import { signedOut } from "/api.js";
-import { SignIn, begin, forget, leave as signOut } from "/signin.js";
-import { Live, Page, html, useEffect, useState } from "/ui.js";
+import { signedOut } from "/drafts.js";
+import { ResumedConnection } from "/connection-resumed.js";
+import { SignIn, begin, forget, leave as signOut, takeToken, tokenInAddress } from "/signin.js";
+import { Live, Page, html, toast, useEffect, useState } from "/ui.js";
 import { Start } from "/start.js";
 import { Settings } from "/settings.js";
 import { ConnectionPage } from "/connection-page.js";
@@ -54,10 +55,22 @@ function App({ signedInAtFirst }) {
   const [at, setAt] = useState(place);
 
   useEffect(() => {
-    const moved = () => {
+    let here = location.hash;
+    const moved = async () => {
+      // A token leaves the address before anything else looks at it. Where one
+      // is stays as it is, with what was typed there.
+      if (tokenInAddress()) {
+        takeToken(here);
+        if (await begin()) {
+          setWhy("");
+          setSignedIn(true);
+          toast("You are signed in with the token of that address.");
+        }
+        return;
+      }
       // What is not saved yet may keep one where one is.
       if (!dispatchEvent(new CustomEvent("vizpost:leaving", { cancelable: true }))) return;
-      if (/^#.*(^#|&)token=/.test(location.hash)) begin().then(() => location.reload());
+      here = location.hash;
       document.documentElement.dataset.moved = "true"; // from now on a heading takes the focus
       setAt(place());
     };
@@ -86,6 +99,7 @@ function App({ signedInAtFirst }) {
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <${Top} entry=${at.entry} leave=${leave} />
     <${at.view} key=${at.path} ...${at.named} query=${at.query} />
+    <${ResumedConnection} />
     <${Live} />`;
 }
 

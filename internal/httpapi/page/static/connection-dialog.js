@@ -3,9 +3,10 @@
 // the page in the request.
 import { get, patch, post } from "/api.js";
 import { blank, compared, filled, fromAddress, missing, rebased, toRequest } from "/connection-draft.js";
+import { useDraft } from "/drafts.js";
 import { TokenSteps, needsNewToken, newToken, usesToken } from "/connection-parts.js";
 import { Connected, Trouble, happened, placed } from "/connection-outcome.js";
-import { Button, Dialog, Disclosure, Field, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
+import { Button, Dialog, Disclosure, Field, Notice, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
 import { host } from "/words.js";
 
 const methods = [
@@ -16,13 +17,14 @@ const methods = [
 const credential = ["server_url", "site", "token_name", "token_secret", "username", "password"];
 
 // ConnectionDialog edits connection, or makes a new one without it. close is
-// called with the connection as it is now, if it was changed.
-export function ConnectionDialog({ connection: given, close }) {
+// called with the connection as it is now, if it was changed. typed is what was
+// typed before a sign-in ended.
+export function ConnectionDialog({ connection: given, typed, close }) {
   // As it was when the dialog opened, whatever is read meanwhile; and the draft
   // that it gave.
   const [{ connection, start }, setBase] = useState(() => ({ connection: given, start: given && filled(given) }));
-  const [form, setForm] = useState(start || blank);
-  const [dated, setDated] = useState(!given); // the day of a token's end was typed here
+  const [form, setForm] = useState(() => resumed(typed, given) || start || blank);
+  const [dated, setDated] = useState(typed ? typed.dated : !given); // the day of a token's end was typed here
   const [phase, setPhase] = useState("form"); // connecting, connected
   const [problem, setProblem] = useState(null);
   const [outcome, setOutcome] = useState(null); // {connection, reports}
@@ -42,6 +44,9 @@ export function ConnectionDialog({ connection: given, close }) {
 
   const is = compared(form, start);
   const { token, signsIn } = is;
+  const { token_secret, password, ...rest } = form;
+  const lost = Boolean(token_secret || password || (typed?.lost && !(token ? token_secret : password)));
+  useDraft("connection", phase !== "connected" && is.dirty ? { id: connection?.id, start, form: rest, dated, lost } : null);
   const wrong = problem ? placed(problem, token) : {};
   const atCredential = ["credentials_rejected", "token_in_use", "identity_change"].includes(problem?.code);
   const asksIdentity = problem?.code === "identity_change";
@@ -118,6 +123,7 @@ export function ConnectionDialog({ connection: given, close }) {
   return html`<${Dialog} key="form" title=${title} lead=${connection ? `${host(connection.server_url)}${connection.site && ` · site ${connection.site}`}` : "vizpost signs in first, and keeps nothing that does not work."}
     close=${() => close()} dirty=${phase === "form" && is.dirty} locked=${connecting} footer=${footer}>
     <form id="connection" class="stack" novalidate ref=${body} onSubmit=${submit} inert=${connecting} autocomplete="off">
+      ${typed && html`<${Notice} tone="held" title="Your sign-in ended. What you typed is kept.">${typed.lost && html`<p>Only the ${token ? "secret" : "password"} is not: enter it again.</p>`}<//>`}
       ${!atCredential && html`<${Trouble} problem=${problem} />`}
       <${Field} id="c-name" label="Name" value=${form.name} error=${wrong.name} onInput=${set("name")} maxlength="200" />
       <div class="fields server-and-site">
@@ -135,6 +141,14 @@ export function ConnectionDialog({ connection: given, close }) {
         hint="Who gets a mail when it breaks or its token nears its end; several with commas." />
     </form>
   <//>`;
+}
+
+// resumed gives the draft that goes on from what was typed, with what others
+// changed in the connection meanwhile.
+function resumed(typed, connection) {
+  if (!typed) return null;
+  const draft = { ...blank, ...typed.form };
+  return typed.start && connection ? rebased(draft, typed.start, connection).draft : draft;
 }
 
 function TokenFields({ form, set, dated, wrong, connection, signsIn }) {

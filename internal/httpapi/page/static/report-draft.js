@@ -86,6 +86,13 @@ export function fromReport(report) {
   };
 }
 
+// revived gives a draft that was kept over a sign-in, whose parts need names of
+// this page's.
+export const revived = (draft) => ({ ...draft,
+  content: draft.content.map((c) => ({ ...c, key: key(), filters: c.filters.map((f) => ({ ...f, key: key() })) })),
+  destinations: draft.destinations.map((d) => ({ ...d, key: key() })),
+});
+
 // toRequest gives what the API takes of a draft.
 export const toRequest = (draft) => ({
   name: draft.name.trim(), connection_id: draft.connection_id, content: draft.content.map(contentOut),

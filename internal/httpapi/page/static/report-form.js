@@ -3,12 +3,13 @@ import { all, get, newKey, patch, post } from "/api.js";
 import { Ailing } from "/connection-parts.js";
 import { ContentEditor } from "/report-content.js";
 import { DestinationsEditor, keptDestinations } from "/report-destinations.js";
-import { changed, fromReport, newReport, toRequest } from "/report-draft.js";
+import { takeDraft, useDraft } from "/drafts.js";
+import { changed, fromReport, newReport, revived, toRequest } from "/report-draft.js";
 import { Chips, Choice, Text, WrongFields, nothingWrong, placed } from "/report-fields.js";
 import { ScheduleEditor, missing } from "/schedule.js";
 import { LeaveGuard } from "/leave-guard.js";
 import { useMe } from "/me.js";
-import { Button, Empty, Failure, Loading, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
+import { Button, Empty, Failure, Loading, Notice, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
 
 export function ReportForm({ id, query = {} }) {
   const { me, can, lacks } = useMe();
@@ -29,10 +30,14 @@ export function ReportForm({ id, query = {} }) {
   <//>`;
 }
 
-function Form({ id, report, connections, destinations, can, query, reload }) {
+function Form({ id, report: read, connections, destinations, can, query, reload }) {
+  // What was typed before a sign-in ended goes on from the report as it was
+  // then, so that others' changes since are not undone unseen.
+  const [resumed] = useState(() => takeDraft(`report ${id || "new"}`));
+  const report = resumed?.report || read;
   const first = useRef(null);
   first.current ||= report ? fromReport(report) : newReport(connections.some((c) => c.id === query.connection) ? query.connection : connections.length === 1 ? connections[0].id : "");
-  const [draft, setDraft] = useState(first.current);
+  const [draft, setDraft] = useState(() => (resumed ? revived(resumed.draft) : first.current));
   const [wrong, setWrong] = useState(nothingWrong);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -44,6 +49,7 @@ function Form({ id, report, connections, destinations, can, query, reload }) {
   const before = JSON.stringify(toRequest(first.current));
   const request = toRequest(draft);
   const dirty = JSON.stringify(request) !== before;
+  useDraft(`report ${id || "new"}`, dirty && !done ? { report, draft } : null);
   // What is changed is no longer said to be wrong, until it is saved again.
   const mend = (is) => setWrong((w) => (Object.keys(w.shown).some(is)
     ? { ...w, shown: Object.fromEntries(Object.entries(w.shown).filter(([path]) => !is(path))) } : w));
@@ -55,11 +61,13 @@ function Form({ id, report, connections, destinations, can, query, reload }) {
   const connection = connections.find((c) => c.id === draft.connection_id);
 
   const refuse = (fields, failure = null) => {
+    if (!form.current) return; // the sign-in ended, and the form is gone
     const found = placed(fields, form.current);
     setWrong(found);
     setProblem(failure && (found.rest.length > 0 || fields.length === 0) ? failure : null);
     if (fields.length > 0) announce(fields.length === 1 ? fields[0].message : `${fields.length} fields need a change. The first: ${fields[0].message}`);
     requestAnimationFrame(() => {
+      if (!form.current) return;
       for (const e of form.current.querySelectorAll("[aria-invalid=true]")) {
         const hidden = e.closest("details");
         if (hidden) hidden.open = true;
@@ -110,6 +118,7 @@ function Form({ id, report, connections, destinations, can, query, reload }) {
   return html`<${WrongFields} wrong=${wrong}>
     <${LeaveGuard} when=${dirty && !done} />
     <form class="report-form" ref=${form} onSubmit=${save} onInput=${typed} onChange=${typed} novalidate aria-label=${id ? "Edit the report" : "New report"}>
+      ${resumed && html`<${Notice} tone="held" title="Your sign-in ended. What you typed is kept."><p>It is not saved yet.</p><//>`}
       <${Part} title="Report">
         <${Text} path="name" label="Name" value=${draft.name} change=${(name) => set({ name })} placeholder="Morning numbers" autocomplete="off" data-first />
         <${Choice} path="connection_id" label="Connection" value=${draft.connection_id} change=${(connection_id) => set({ connection_id })}

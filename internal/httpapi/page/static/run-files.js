@@ -60,7 +60,7 @@ function Picture({ path, file }) {
       if (!wanted) return;
       made = drawing ? "" : URL.createObjectURL(picture);
       setAddress(drawing || made);
-    }, (failure) => wanted && setProblem(failure));
+    }).catch((failure) => wanted && setProblem(failure));
     return () => {
       wanted = false;
       if (made) URL.revokeObjectURL(made);

@@ -19,6 +19,7 @@ export const failed = {
     title: "vizpost did not accept the sign-in",
     text: `The user pool signed you in, and vizpost refused its token. ${tell} the API's authorizer may belong to another user pool.`,
   },
+  endedTyped: "Your sign-in ended. What you typed is kept: sign in again to go on.",
   ended: "Your sign-in has ended. Sign in again, and you come back to where you were.",
   noRole: (name) => ({
     title: name ? `${name} has no access yet` : "You have no access yet",

@@ -1,6 +1,7 @@
 // Who is signed in, and how: by the operator's token on one machine, which lives
 // in the tab's session storage and which the start-up address brings
 // (/#token=…); on AWS at the user pool's page.
+import { dropDrafts, hasDrafts, typedBy } from "/drafts.js";
 import { Button, Field, Notice, html, useEffect, useState } from "/ui.js";
 import { failed } from "/signin-problems.js";
 import { dropTokens, hasTokens, userName, userPool } from "/user-pool.js";
@@ -32,29 +33,57 @@ async function readSettings() {
 // {title, text, name}. With a name, somebody is signed in and may do nothing.
 let problem = null;
 
-// begin takes what the address brings, out of the address bar and the history
-// too, and tells whether somebody is signed in. It is awaited before anything
-// is shown, and again when an address with a token is pasted into the tab.
+// given is the token that an address brought, until it is known whether people
+// sign in with tokens here.
+let given = "";
+
+// tokenInAddress tells whether the address brings a token.
+export const tokenInAddress = () => /^#(.*&)?token=/.test(location.hash);
+
+// takeToken takes the token out of the address bar and the history, where place
+// is put in its stead.
+export function takeToken(place = "") {
+  given = new URLSearchParams(location.hash.slice(1)).get("token").trim();
+  history.replaceState(null, "", location.pathname + place);
+}
+
+// begin takes up what the address brought, and tells whether somebody is signed
+// in. It is awaited before anything is shown, and again when an address with a
+// token is pasted into the tab. A token counts only where people sign in with
+// tokens: elsewhere it would make one work under somebody else's name.
 export async function begin() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem(kept, given.trim());
-    history.replaceState(null, "", location.pathname);
-  }
-  if (operatorToken()) return true;
+  if (tokenInAddress()) takeToken();
   problem = null;
   try {
-    const { pool } = await settings();
+    const { pool, type } = await settings();
+    if (type === "token") {
+      if (given) keepToken(given);
+      given = "";
+      return operatorToken() !== "";
+    }
+    given = "";
+    sessionStorage.removeItem(kept);
     const answer = new URLSearchParams(location.search);
     if (pool && (answer.has("code") || answer.has("error"))) problem = await pool.finish(answer);
     if (problem === failed.notBegunHere && hasTokens()) problem = null; // and nothing changes
     if (problem || !hasTokens()) return false;
     problem = await whatIsInTheWay(pool);
+    typedBy(userName());
   } catch {
     problem = failed.noAnswer;
   }
   return !problem;
 }
+
+function keepToken(token) {
+  sessionStorage.setItem(kept, token);
+  worked = false;
+}
+
+// worked tells whether the API has taken the sign-in, so that one that it takes
+// no longer has ended, and was not wrong from the start.
+let worked = false;
+export const accepted = () => { worked = true; };
 
 // whatIsInTheWay asks the API whether the one who has signed in may come in.
 async function whatIsInTheWay(pool) {
@@ -65,7 +94,7 @@ async function whatIsInTheWay(pool) {
   if (answer.status !== 401) return null;
   const ended = !hasTokens(); // the user pool refused to renew them
   dropTokens();
-  return ended ? { title: "", text: failed.ended } : failed.refused;
+  return ended ? { title: "", text: hasDrafts() ? failed.endedTyped : failed.ended } : failed.refused;
 }
 
 // accessToken is what calls of the API carry; empty when nobody is signed in.
@@ -81,7 +110,10 @@ export async function renew() {
 }
 
 // ended says why the API no longer takes the sign-in, from its problem.
-export const ended = (told) => (operatorToken() ? told.detail : failed.ended);
+export function ended(told) {
+  if (hasDrafts()) return failed.endedTyped;
+  return operatorToken() && !worked ? told.detail : failed.ended;
+}
 
 // forget drops the sign-in of this tab.
 export async function forget() {
@@ -92,6 +124,7 @@ export async function forget() {
 // leave signs out. On AWS that leaves the page, for the user pool's.
 export async function leave() {
   const here = hasTokens() && !operatorToken();
+  dropDrafts();
   if (here) await (await settings()).pool.leave();
   await forget();
 }
@@ -137,7 +170,7 @@ function ByToken({ done }) {
       document.getElementById("token")?.focus();
       return;
     }
-    sessionStorage.setItem(kept, token.trim());
+    keepToken(token.trim());
     done();
   };
   return html`<form class="stack" onSubmit=${submit} novalidate>
