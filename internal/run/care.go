@@ -142,7 +142,8 @@ func createNotices(ctx context.Context, store Store, lease *Lease, site, what, v
 	deliveries := make([]Delivery, len(to))
 	for i, address := range to {
 		deliveries[i] = Delivery{Key: NoticeKey(what, version, kind, address), Site: site, Type: report.Email,
-			To: []string{address}, Notice: &n, State: Waiting, NotBefore: now, CreatedAt: now}
+			To: []string{address}, Notice: &n}
+		deliveries[i].plan(now)
 	}
 	if err := store.CreateDeliveries(ctx, lease, deliveries); err != nil {
 		return fmt.Errorf("writing a notice: %w", err)

@@ -351,7 +351,7 @@ func (d *drain) pause(ctx context.Context, w Work, log *slog.Logger) {
 	switch w.Kind {
 	case WorkRun:
 		var r Run
-		if r, err = d.Store.Run(ctx, w.Ref); err == nil && r.State.Open() {
+		if r, err = d.Store.Run(ctx, w.Ref); err == nil && (r.State == Queued || r.State == Running) {
 			err = d.again(ctx, r, d.Now().Add(retryAfter(r.Attempts+1)), "Something went wrong inside vizpost; it is tried again. The log has the details.")
 		}
 	case SendNote:

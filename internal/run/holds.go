@@ -146,10 +146,12 @@ func (d *drain) hold(ctx context.Context, r Run, c connection.Connection) error 
 	if err := d.noteBroken(ctx, c); err != nil {
 		return err
 	}
-	r.HeldAt, r.ReleasedAt = d.Now(), time.Time{}
-	r.State, r.Reason = Held, "The connection does not work; the run is delivered once it does."
+	reason := "The connection does not work; the run is delivered once it does."
 	if c.Problem != nil {
-		r.Reason = c.Problem.Message + " The run is held and delivered once the connection works again."
+		reason = c.Problem.Message + " The run is held and delivered once the connection works again."
+	}
+	if err := r.hold(d.Now(), reason); err != nil {
+		return err
 	}
 	if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("holding the run: %w", err)
@@ -195,7 +197,11 @@ func (d *drain) release(ctx context.Context, connectionID string) error {
 		}
 		// What is folded is written before what it is folded into, so that a
 		// crash between them sends nothing twice.
-		for _, r := range released(runs, policy, d.Now()) {
+		runs, err := released(runs, policy, d.Now())
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
 			if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil && !problem.Is(err, problem.Stale) {
 				return fmt.Errorf("releasing a held run: %w", err)
 			}
@@ -232,19 +238,19 @@ func (d *drain) held(ctx context.Context, connectionID string) ([]Run, error) {
 
 // released says what becomes of a report's held runs: those that are skipped
 // come first.
-func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
+func released(runs []Run, policy report.CatchUp, now time.Time) ([]Run, error) {
 	var scheduled, skipped, queued []Run
+	var failures []error
 	queue := func(r Run) {
-		r.State, r.Reason, r.NotBefore, r.Deadline = Queued, "", now, now.Add(report.DefaultDeadline)
-		r.ReleasedAt = now
-		r.Attempts, r.Resumed = 0, 0
-		if r.StandsFor > 1 {
-			r.Reason = fmt.Sprintf("Stands for %d occurrences.", r.StandsFor)
-		}
+		failures = append(failures, r.release(now))
 		queued = append(queued, r)
 	}
 	skip := func(r Run, reason string) {
-		r.State, r.Reason, r.FinishedAt, r.ReleasedAt = Skipped, reason, now, now
+		if r.StartedAt.IsZero() {
+			failures = append(failures, r.end(Skipped, reason, now))
+		} else { // some of its messages may have been sent
+			failures = append(failures, r.endAs(Skipped, reason, now))
+		}
 		skipped = append(skipped, r)
 	}
 	for _, r := range runs {
@@ -255,7 +261,7 @@ func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
 		}
 	}
 	if len(scheduled) == 0 {
-		return queued
+		return queued, errors.Join(failures...)
 	}
 	slices.SortFunc(scheduled, func(a, b Run) int {
 		return cmp.Or(a.ScheduledFor.Compare(b.ScheduledFor), cmp.Compare(a.ID, b.ID))
@@ -284,5 +290,5 @@ func released(runs []Run, policy report.CatchUp, now time.Time) []Run {
 		}
 		queue(r)
 	}
-	return append(skipped, queued...)
+	return append(skipped, queued...), errors.Join(failures...)
 }

@@ -62,7 +62,11 @@ func (rc *Receipts) Take(ctx context.Context, e MailEvent) error {
 			rc.Log.WarnContext(ctx, "an event of a message that is not known", "kind", e.Kind, "run", e.RunID, "delivery", e.Delivery)
 			return nil
 		}
-		if !e.apply(&d, rc.Now()) {
+		changed, err := e.apply(&d, rc.Now())
+		if err != nil {
+			return err
+		}
+		if !changed {
 			break
 		}
 		_, err = rc.Store.UpdateDelivery(ctx, nil, d)
@@ -97,57 +101,54 @@ func (rc *Receipts) find(ctx context.Context, e MailEvent) (Delivery, bool, erro
 //
 // An event that is older than a retry by hand, or of another message than the
 // one that the delivery has come to mean, says nothing about it.
-func (e MailEvent) apply(d *Delivery, now time.Time) bool {
+func (e MailEvent) apply(d *Delivery, now time.Time) (bool, error) {
 	switch d.State {
 	case Waiting:
-		return false
+		return false, nil
 	case Sending, Unsure, DeliveryFailed:
 		// Nobody answered for the message that was tried last, and here it is;
 		// unless this is an earlier one, whose end is known.
 		if d.Attempts == 0 || d.ProviderID == e.ProviderID {
-			return false
+			return false, nil
 		}
-		d.State, d.SentAt, d.Code, d.Message = Sent, e.At, "", ""
-		if e.At.IsZero() {
-			d.SentAt = now
+		at := e.At
+		if at.IsZero() {
+			at = now
 		}
-		d.ProviderID, d.ClaimedUntil = e.ProviderID, time.Time{}
-		e.advance(d)
-		return true
+		if err := d.find(at, e.ProviderID); err != nil {
+			return false, err
+		}
+		_, err := e.advance(d)
+		return true, err
 	default:
 		// Of a message that went out twice, the one that arrives counts.
 		if d.ProviderID != e.ProviderID && !(d.PossibleRepeat && e.Kind == MailDelivered) {
-			return false
+			return false, nil
 		}
 		return e.advance(d)
 	}
 }
 
 // advance moves a delivery that is known to have been sent.
-func (e MailEvent) advance(d *Delivery) bool {
+func (e MailEvent) advance(d *Delivery) (bool, error) {
 	switch {
 	case e.Kind == MailDelivered && d.State == Sent:
-		d.State = Confirmed
+		return true, d.confirm(d.Code, d.Message)
 	case e.Kind == MailBounced && d.State == Confirmed && e.Passing:
 		// Automatic replies, such as those of people on holiday, look like this.
-		return false
+		return false, nil
 	case e.Kind == MailBounced:
-		before := len(d.BouncedFrom)
-		for _, address := range e.bounced(*d) {
-			if !slices.ContainsFunc(d.BouncedFrom, func(known string) bool { return strings.EqualFold(known, address) }) {
-				d.BouncedFrom = append(d.BouncedFrom, address)
-			}
+		from := slices.DeleteFunc(e.bounced(*d), func(address string) bool {
+			return slices.ContainsFunc(d.BouncedFrom, func(known string) bool { return strings.EqualFold(known, address) })
+		})
+		if d.State == Bounced && len(from) == 0 {
+			return false, nil
 		}
-		if d.State == Bounced && len(d.BouncedFrom) == before {
-			return false
-		}
-		d.State, d.Code, d.Message = Bounced, e.Code, e.Message
+		return true, d.bounce(from, e.Code, e.Message)
 	case e.Kind == MailComplained && d.State != Bounced && d.Code != e.Code:
-		d.State, d.Code, d.Message = Confirmed, e.Code, e.Message // who complains has it
-	default:
-		return false
+		return true, d.confirm(e.Code, e.Message) // who complains has it
 	}
-	return true
+	return false, nil
 }
 
 // bounced gives the delivery's recipients that a bounce is about.
@@ -194,10 +195,11 @@ func (rc *Receipts) follow(ctx context.Context, id string) error {
 
 // tally counts the deliveries of a run.
 type tally struct {
-	arrived int // all or some of its recipients have it, as far as is known
-	failed  int // all or some of its recipients do not
-	open    int
-	next    time.Time // when the first of those that are open is to be looked at
+	arrived  int // all or some of its recipients have it, as far as is known
+	failed   int // all or some of its recipients do not
+	doubtful int // of those that failed: an earlier send may have arrived
+	open     int
+	next     time.Time // when the first of those that are open is to be looked at
 }
 
 // count counts a run's deliveries. One that came back from some of its
@@ -213,6 +215,9 @@ func count(deliveries []Delivery) tally {
 			t.failed++
 		case d.State.Settled():
 			t.failed++
+			if d.mayHaveArrived() {
+				t.doubtful++
+			}
 		default:
 			t.open++
 			at := d.NotBefore
@@ -264,7 +269,9 @@ func reconcile(ctx context.Context, store Store, lease *Lease, r Run, clock func
 		if state == before {
 			return nil
 		}
-		r.State, r.Reason = state, reason
+		if err := r.recount(state, reason); err != nil {
+			return err
+		}
 		if state != Delivered && before != Failed {
 			// The notice comes first: a crash in between tells it once all the same.
 			if err := createNotices(ctx, store, lease, r.Site, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), "bounced", r.Notify,

@@ -64,7 +64,8 @@ type Run struct {
 	OnlyTo       []string // a test, sent to these alone
 	DryRun       bool     // exports and renders, sends nothing
 
-	State     State
+	State     State     // only the methods of [Run] in state.go set it
+	Ending    State     // what it ends as once nothing of it is under way; "" unless it is to end
 	Reason    string    // for people: why it is held, waits, was skipped or failed
 	NotBefore time.Time // of a queued run: not to be tried again earlier
 	Deadline  time.Time // when it fails if it has not been delivered
@@ -173,16 +174,17 @@ type Delivery struct {
 	To, Cc, Bcc   []string
 	Notice        *Notice // what to send, for a notice
 
-	State          DeliveryState
-	Attempts       int       // sends that were tried
-	NotBefore      time.Time // not to be tried again earlier
-	ClaimedUntil   time.Time // of a delivery in Sending
-	PossibleRepeat bool      // an earlier send may have arrived
-	ProviderID     string    // the channel's own id of the message
-	Where          string    // the outbox file, where mail goes to the outbox
-	Code           string    // of the last failure, stable
-	Message        string    // of the last failure, for people
-	BouncedFrom    []string  // recipients that it came back from; in [Bounced]
+	State          DeliveryState // only the methods of [Delivery] in state.go set it
+	Attempts       int           // sends that were tried
+	Unanswered     int           // sends, ever, that nobody answered for; each may have arrived
+	NotBefore      time.Time     // not to be tried again earlier
+	ClaimedUntil   time.Time     // of a delivery in Sending
+	PossibleRepeat bool          // an earlier send may have arrived
+	ProviderID     string        // the channel's own id of the message
+	Where          string        // the outbox file, where mail goes to the outbox
+	Code           string        // of the last failure, stable
+	Message        string        // of the last failure, for people
+	BouncedFrom    []string      // recipients that it came back from; in [Bounced]
 
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time

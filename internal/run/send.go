@@ -26,6 +26,13 @@ const (
 	// nobody answered for, before it is sent once more.
 	unsureFor = 10 * time.Minute
 
+	// longestUnsure is that time after several sends that nobody answered for.
+	longestUnsure = time.Hour
+
+	codeUnsure = "unsure" // of a delivery that may have been sent
+
+	stoppedWhileSending = "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
+
 	noticeDeadline = 24 * time.Hour // of a notice that no carrier takes
 
 	sendsAtOnce   = 4
@@ -43,8 +50,8 @@ type message struct {
 func plan(r Run, now time.Time) []Delivery {
 	var all []Delivery
 	for _, destination := range r.Destinations {
-		base := Delivery{RunID: r.ID, Site: r.Site, DestinationID: destination.ID, Type: destination.Type,
-			State: Waiting, NotBefore: now, CreatedAt: now}
+		base := Delivery{RunID: r.ID, Site: r.Site, DestinationID: destination.ID, Type: destination.Type}
+		base.plan(now)
 		add := func(part string, to, cc, bcc []string) {
 			d := base
 			d.Key, d.To, d.Cc, d.Bcc = DeliveryKey(r.ID, destination.ID, part), to, cc, bcc
@@ -146,7 +153,9 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 		return nil
 	}
 	if d.Now().Sub(delivery.CreatedAt) > noticeDeadline {
-		delivery.State, delivery.Message = DeliveryFailed, "It could not be sent within a day."
+		if changed, err := delivery.giveUp(d.Now(), "It could not be sent within a day."); err != nil || !changed {
+			return err
+		}
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
 	}
@@ -170,19 +179,22 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 			return nil
 		}
 		// Its drain died between claim and record.
-		delivery.Code, delivery.Message = "unsure", "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
-		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery.unsure(now))
+		if err := delivery.leaveOpen(now, codeUnsure, stoppedWhileSending); err != nil {
+			return err
+		}
+		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
 	case delivery.State != Sending && now.Before(delivery.NotBefore):
 		return nil
-	case delivery.State == Unsure:
-		delivery.PossibleRepeat = true
 	}
+	delivery.PossibleRepeat = delivery.mayHaveArrived() // the message says so
 
 	m, err := render(ctx, delivery)
 	if unsendable(err) {
 		p, _ := problem.From(err)
-		delivery.State, delivery.Code, delivery.Message = DeliveryFailed, p.Code, text(err)
+		if err := delivery.refuse(p.Code, text(err)); err != nil {
+			return err
+		}
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
 	}
@@ -191,17 +203,18 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	}
 	defer m.release()
 
-	delivery.State, delivery.ClaimedUntil = Sending, d.Now().Add(sendClaim)
-	delivery.NotBefore = delivery.ClaimedUntil // nobody has anything to do until then
-	delivery.Attempts++
+	if err := delivery.claim(d.Now().Add(sendClaim)); err != nil {
+		return err
+	}
 	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
 		return fmt.Errorf("claiming the delivery: %w", err)
 	}
 	if d.Now().After(delivery.ClaimedUntil.Add(-sendDeadline)) {
 		// The store was slow, or the process stood still: the claim might end
 		// before the send does, and another send it too.
-		delivery.State, delivery.NotBefore = Waiting, d.Now()
-		delivery.Attempts--
+		if err := delivery.unclaim(d.Now()); err != nil {
+			return err
+		}
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 		return err
 	}
@@ -224,18 +237,6 @@ func untilStopped(ctx context.Context, deadline time.Duration) (context.Context,
 	return sendCtx, func() { stop(); cancel() }
 }
 
-// unsure gives a delivery that may have been sent. It is sent once more if
-// nothing shows that it was, but not twice more.
-func (d Delivery) unsure(now time.Time) Delivery {
-	if d.PossibleRepeat {
-		d.State = DeliveryFailed
-		d.Message = "It was sent twice without an answer and may have arrived. Ask the recipient, then retry the run if it did not."
-		return d
-	}
-	d.State, d.NotBefore = Unsure, now.Add(unsureFor)
-	return d
-}
-
 // unsendable reports whether a message that cannot be rendered never can.
 func unsendable(err error) bool {
 	return problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict)
@@ -249,8 +250,9 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 	switch {
 	case sendErr == nil:
 		for {
-			delivery.State, delivery.SentAt, delivery.Code, delivery.Message = Sent, now, "", ""
-			delivery.ProviderID, delivery.Where = receipt.ProviderID, receipt.Where
+			if err := delivery.accept(now, receipt.ProviderID, receipt.Where); err != nil {
+				return err
+			}
 			_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
 			if !problem.Is(err, problem.Stale) {
 				return err
@@ -262,20 +264,22 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 			delivery = latest
 		}
 	case !errors.As(sendErr, &failure):
-		failure = &deliver.SendError{Outcome: deliver.Unknown, Code: "unsure", Message: "The message was sent without an answer.", Err: sendErr}
+		failure = &deliver.SendError{Outcome: deliver.Unknown, Code: codeUnsure, Message: "The message was sent without an answer.", Err: sendErr}
 	}
-	delivery.Code, delivery.Message = failure.Code, failure.Message
 	d.Log.Warn("a message was not accepted", "delivery", delivery.Key, "outcome", failure.Outcome, "error", failure)
+	var err error
 	switch {
 	case failure.Outcome == deliver.Refused:
-		delivery.State = DeliveryFailed
+		err = delivery.refuse(failure.Code, failure.Message)
 	case failure.Outcome == deliver.Deferred, repeats:
-		delivery.State = Waiting
-		delivery.NotBefore = now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter))
+		err = delivery.putOff(now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter)), failure.Code, failure.Message)
 	default:
-		delivery = delivery.unsure(now)
+		err = delivery.leaveOpen(now, failure.Code, failure.Message)
 	}
-	_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+	if err != nil {
+		return err
+	}
+	_, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery)
 	if problem.Is(err, problem.Stale) {
 		// While nobody answered, the channel may have reported that it has it.
 		if latest, readErr := d.Store.Delivery(ctx, delivery.Key); readErr == nil && latest.State.Settled() {

@@ -223,8 +223,8 @@ func TestDeletedDestination(t *testing.T) {
 	})
 }
 
-// Nobody answered for a message: it is given time to turn up, then sent once
-// more, marked, and never a third time.
+// Nobody answered for a message: it is given time to turn up, then sent again,
+// marked, each time after a longer wait, until the run's time is over.
 func TestUnansweredMessage(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -235,8 +235,9 @@ func TestUnansweredMessage(t *testing.T) {
 	}{
 		"it had arrived":      {[]bool{true}, run.Delivered, 2, []bool{false, true}},
 		"it had not":          {[]bool{false}, run.Delivered, 1, []bool{true}},
-		"never an answer":     {[]bool{true, true, true}, run.Failed, 2, []bool{false, true}},
-		"never a trace of it": {[]bool{false, false, false}, run.Failed, 0, nil},
+		"twice no answer":     {[]bool{true, true}, run.Delivered, 3, []bool{false, true, true}},
+		"never an answer":     {slices.Repeat([]bool{true}, 9), run.Failed, 6, []bool{false, true, true, true, true, true}},
+		"never a trace of it": {make([]bool, 9), run.Failed, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -256,7 +257,7 @@ func TestUnansweredMessage(t *testing.T) {
 				}
 				w.live(9 * time.Minute)
 				w.wantDeliveries(id, run.Unsure)
-				w.live(time.Hour)
+				w.live(6 * time.Hour)
 				w.wantRun(id, test.state, "")
 				var marked []bool
 				for _, e := range w.wantMail("ana@example.com", test.mails) {
@@ -269,7 +270,7 @@ func TestUnansweredMessage(t *testing.T) {
 					w.wantMail(owner, 0)
 					return
 				}
-				if text := w.wantMail(owner, 1)[0].Text; !strings.Contains(text, "sent twice without an answer") {
+				if text := w.wantMail(owner, 1)[0].Text; !strings.Contains(text, "It was sent without an answer and may have arrived.") {
 					w.Errorf("got notice %q, want what is known", text)
 				}
 				// The person asks, and has it sent once more: still marked.

@@ -144,13 +144,16 @@ func (s *Service) Retry(ctx context.Context, id string) (Run, error) {
 		if d.State != DeliveryFailed && d.State != Bounced {
 			continue
 		}
-		d.State, d.Attempts, d.NotBefore, d.BouncedFrom = Waiting, 0, now, nil
+		if err := d.retry(now); err != nil {
+			return Run{}, err
+		}
 		if _, err := s.Store.UpdateDelivery(ctx, nil, d); err != nil {
 			return Run{}, fmt.Errorf("queueing a delivery again: %w", err)
 		}
 	}
-	r.State, r.Reason, r.Attempts, r.Resumed = Queued, "Tried again by hand.", 0, 0
-	r.NotBefore, r.Deadline, r.FinishedAt = now, now.Add(report.DefaultDeadline), time.Time{}
+	if err := r.retry(now); err != nil {
+		return Run{}, err
+	}
 	if r, err = s.Store.UpdateRun(ctx, nil, r); err != nil {
 		return Run{}, fmt.Errorf("queueing the run again: %w", err)
 	}
@@ -186,8 +189,15 @@ func (s *Service) OpenFile(ctx context.Context, runID, fileID string) (File, io.
 }
 
 // SkipQueued skips a report's runs that are queued or held, for a reason that
-// people are shown. Runs in hand go on.
+// people are shown. Runs in hand go on, and one of which a message may have been
+// sent is left to its worker, which ends it once that is known.
 func (s *Service) SkipQueued(ctx context.Context, reportID, reason string) error {
+	sites := map[string]bool{}
+	defer func() {
+		for site := range sites {
+			s.ring(ctx, site)
+		}
+	}()
 	after := ""
 	for {
 		runs, next, err := s.Store.Runs(ctx, Filter{ReportID: reportID, States: []State{Queued, Held}}, after, 100)
@@ -195,7 +205,19 @@ func (s *Service) SkipQueued(ctx context.Context, reportID, reason string) error
 			return fmt.Errorf("reading the report's runs: %w", err)
 		}
 		for _, r := range runs {
-			r.State, r.Reason, r.FinishedAt = Skipped, reason, s.Now()
+			begun, err := s.Store.Deliveries(ctx, r.ID)
+			if err != nil {
+				return fmt.Errorf("reading a run's deliveries: %w", err)
+			}
+			if len(begun) == 0 {
+				err = r.end(Skipped, reason, s.Now())
+			} else {
+				err = r.endAs(Skipped, reason, s.Now())
+				sites[r.Site] = true
+			}
+			if err != nil {
+				return err
+			}
 			if _, err := s.Store.UpdateRun(ctx, nil, r); err != nil && !problem.Is(err, problem.Stale) {
 				return fmt.Errorf("skipping a run: %w", err)
 			}

@@ -141,8 +141,7 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 		return run
 	}
 	skip := func(run Run) Run {
-		run.State, run.FinishedAt = Skipped, now
-		run.Reason = missed(run.StandsFor) + " while vizpost was not running; the report's catch-up policy is \"none\"."
+		run.miss(now, missed(run.StandsFor)+" while vizpost was not running; the report's catch-up policy is \"none\".")
 		return run
 	}
 
@@ -193,9 +192,10 @@ func newRun(r report.Report, site string, now time.Time, id string) Run {
 	if r.Schedule != nil {
 		zone = r.Schedule.TimeZone
 	}
-	return Run{
+	made := Run{
 		ID: id, ReportID: r.ID, ReportName: r.Name, ConnectionID: r.ConnectionID, Site: site, TimeZone: zone,
 		StandsFor: 1, Content: r.Content, Destinations: r.Destinations, Notify: r.Notify,
-		State: Queued, NotBefore: now, Deadline: now.Add(report.DefaultDeadline), CreatedAt: now,
 	}
+	made.queue(now)
+	return made
 }

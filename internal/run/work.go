@@ -32,12 +32,13 @@ func (d *drain) run(ctx context.Context, w Work) error {
 	default:
 		return nil
 	}
+	if r.Ending != "" {
+		return d.finish(ctx, r, r.Ending, r.Reason)
+	}
 	if reason, err := d.obsolete(ctx, r); err != nil {
 		return err
 	} else if reason != "" {
-		r.State, r.Reason, r.FinishedAt = Skipped, reason, now
-		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
-		return err
+		return d.finish(ctx, r, Skipped, reason)
 	}
 	switch {
 	case r.Attempts > 0 && !now.Before(r.Deadline):
@@ -55,9 +56,8 @@ func (d *drain) run(ctx context.Context, w Work) error {
 	if !c.State.Works() {
 		return d.hold(ctx, r, c)
 	}
-	r.State = Running
-	if r.StartedAt.IsZero() { // its time begins now, however long it lay
-		r.StartedAt, r.Deadline = now, now.Add(report.DefaultDeadline)
+	if err := r.take(now); err != nil {
+		return err
 	}
 	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("taking the run in hand: %w", err)
@@ -97,7 +97,9 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 		// Cut off by the deadline or a stop: no attempt, and not in hand.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		r.State, r.NotBefore = Queued, d.Now()
+		if err := r.putBack(d.Now(), r.Reason); err != nil {
+			return err
+		}
 		_, updateErr := d.Store.UpdateRun(ctx, &d.lease, r)
 		return updateErr
 	}
@@ -106,8 +108,9 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	var never *neverError
 	switch {
 	case err == nil && r.DryRun:
-		r.State, r.FinishedAt = Skipped, d.Now()
-		r.Reason = "A dry run: everything was exported and rendered, nothing was sent."
+		if err := r.end(Skipped, "A dry run: everything was exported and rendered, nothing was sent.", d.Now()); err != nil {
+			return err
+		}
 		_, err := d.Store.UpdateRun(ctx, &d.lease, r)
 		return err
 	case err == nil:
@@ -132,7 +135,9 @@ func (d *drain) again(ctx context.Context, r Run, at time.Time, reason string) e
 	if at.After(r.Deadline) {
 		at = r.Deadline
 	}
-	r.State, r.NotBefore, r.Reason = Queued, at, reason
+	if err := r.putBack(at, reason); err != nil {
+		return err
+	}
 	r.Attempts++
 	_, err := d.Store.UpdateRun(ctx, &d.lease, r)
 	return err
@@ -149,8 +154,10 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	if t.open > 0 {
 		return d.again(ctx, r, t.next, "A message is tried again later.")
 	}
-	r.FinishedAt = d.Now()
-	r.State, r.Reason = t.outcome(r, len(deliveries))
+	state, reason := t.outcome(r, len(deliveries))
+	if err := r.end(state, reason, d.Now()); err != nil {
+		return err
+	}
 	if t.failed > 0 {
 		// The notice comes first: a crash in between tells it once all the same.
 		if err := d.noteFailed(ctx, r, deliveries); err != nil {
@@ -172,29 +179,62 @@ func standsForReason(r Run) string {
 
 // fail ends a run for good, with a notice to the report's people.
 func (d *drain) fail(ctx context.Context, r Run, reason string) error {
-	r.State, r.Reason, r.FinishedAt = Failed, reason, d.Now()
+	return d.finish(ctx, r, Failed, reason)
+}
+
+// finish ends a run whatever has become of its messages, and tells the report's
+// people if some did not arrive. While one may be under way, or may turn up, the
+// run stays open: it sends nothing more, and is looked at again when that is
+// known.
+func (d *drain) finish(ctx context.Context, r Run, as State, reason string) error {
 	deliveries, err := d.Store.Deliveries(ctx, r.ID)
 	if err != nil {
 		return fmt.Errorf("reading the run's deliveries: %w", err)
 	}
-	for i, delivery := range deliveries {
-		switch {
-		case delivery.State.Arrived():
-			r.State = PartlyDelivered
-		case !delivery.State.Settled():
-			delivery.State, delivery.Message = DeliveryFailed, reason
-			if deliveries[i], err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
-				return fmt.Errorf("ending a delivery: %w", err)
-			}
+	for i := range deliveries {
+		changed, err := deliveries[i].giveUp(d.Now(), reason)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			continue
+		}
+		if deliveries[i], err = d.Store.UpdateDelivery(ctx, &d.lease, deliveries[i]); err != nil {
+			return fmt.Errorf("ending a delivery: %w", err)
 		}
 	}
-	if err := d.noteFailed(ctx, r, deliveries); err != nil {
+	t := count(deliveries)
+	if t.open > 0 {
+		if err := r.endAs(as, reason, t.next); err != nil {
+			return err
+		}
+		if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
+			return fmt.Errorf("ending the run: %w", err)
+		}
+		return nil
+	}
+	switch {
+	case len(deliveries) == 0:
+	case t.failed == 0:
+		as, reason = Delivered, standsForReason(r)
+	case t.arrived > 0:
+		as = PartlyDelivered
+	case t.doubtful > 0: // somebody has to hear of it
+		as = Failed
+	}
+	if err := r.end(as, reason, d.Now()); err != nil {
 		return err
 	}
-	if _, err := d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
+	if as == Failed || as == PartlyDelivered {
+		// The notice comes first: a crash in between tells it once all the same.
+		if err := d.noteFailed(ctx, r, deliveries); err != nil {
+			return err
+		}
+	}
+	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("ending the run: %w", err)
 	}
-	return nil
+	return reconcile(ctx, d.Store, &d.lease, r, d.Now)
 }
 
 // exportAll exports what the run has no file of yet, several at once, and

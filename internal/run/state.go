@@ -1,0 +1,266 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vizpost/vizpost/internal/report"
+)
+
+// This file holds all that moves a run or a delivery from one state to another:
+// a table of what may follow what, and a method for each event. Nothing else in
+// this package assigns a State.
+
+// event is what happens to a run or to a delivery.
+type event string
+
+// The events of a run.
+const (
+	onTake    event = "taken in hand"   //
+	onPutBack event = "put back"        // for a later try
+	onEnding  event = "about to end"    // once nothing of it is under way
+	onHold    event = "held"            // its connection is broken
+	onRelease event = "released"        // its connection works again
+	onEnd     event = "ended"           // as far as vizpost can tell
+	onRecount event = "counted again"   // evidence changed what became of its messages
+	onRetry   event = "retried by hand" //
+)
+
+// The events of a delivery.
+const (
+	onClaim    event = "claimed"      // it is about to be sent
+	onUnclaim  event = "unclaimed"    // the send was not begun
+	onAccept   event = "accepted"     //
+	onPutOff   event = "put off"      // it was not taken, but may be later
+	onRefuse   event = "refused"      // for good, by the channel or because it cannot be rendered
+	onNoAnswer event = "not answered" // it may have been sent
+	onGiveUp   event = "given up"     // its run ends
+	onFind     event = "found"        // evidence that it was sent
+	onConfirm  event = "confirmed"    //
+	onBounce   event = "bounced"      //
+)
+
+// runMoves is what may become of a run in a state.
+var runMoves = map[State]map[event][]State{
+	Queued: {onTake: {Running}, onPutBack: {Queued}, onEnding: {Queued}, onHold: {Held},
+		onEnd: {Delivered, PartlyDelivered, Failed, Skipped}},
+	Running: {onTake: {Running}, onPutBack: {Queued}, onEnding: {Queued}, onHold: {Held},
+		onEnd: {Delivered, PartlyDelivered, Failed, Skipped}},
+	Held:            {onEnding: {Queued}, onRelease: {Queued}, onEnd: {PartlyDelivered, Failed, Skipped}},
+	Delivered:       {onRecount: {Delivered, PartlyDelivered, Failed}},
+	PartlyDelivered: {onRecount: {Delivered, PartlyDelivered, Failed}, onRetry: {Queued}},
+	Failed:          {onRecount: {Delivered, PartlyDelivered, Failed}, onRetry: {Queued}},
+	Skipped:         {},
+}
+
+// deliveryMoves is what becomes of a delivery in a state. A claim of one in
+// [Sending] takes over a claim, where sending again does no harm. [Sending] never
+// ends with its run, and [Unsure] only after the wait for evidence.
+var deliveryMoves = map[DeliveryState]map[event]DeliveryState{
+	Waiting: {onClaim: Sending, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent},
+	Sending: {onClaim: Sending, onUnclaim: Waiting, onAccept: Sent, onPutOff: Waiting, onRefuse: DeliveryFailed, onNoAnswer: Unsure,
+		onFind: Sent},
+	Unsure:         {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent},
+	Sent:           {onConfirm: Confirmed, onBounce: Bounced},
+	Confirmed:      {onConfirm: Confirmed, onBounce: Bounced},
+	Bounced:        {onBounce: Bounced, onRetry: Waiting},
+	DeliveryFailed: {onAccept: Sent, onFind: Sent, onRetry: Waiting},
+}
+
+// move moves a run if what happens to it may lead there.
+func (r *Run) move(e event, to State) error {
+	if !slices.Contains(runMoves[r.State][e], to) {
+		return fmt.Errorf("run %s is %q and cannot be %s and then %s", r.ID, r.State, e, to)
+	}
+	r.State = to
+	return nil
+}
+
+// move moves a delivery if what happens to it may happen.
+func (d *Delivery) move(e event) error {
+	to, ok := deliveryMoves[d.State][e]
+	if !ok {
+		return fmt.Errorf("delivery %s is %q and cannot be %s", d.Key, d.State, e)
+	}
+	d.State = to
+	return nil
+}
+
+// queue begins a run.
+func (r *Run) queue(now time.Time) {
+	r.State, r.NotBefore, r.CreatedAt, r.Deadline = Queued, now, now, now.Add(report.DefaultDeadline)
+}
+
+// miss begins and ends a run that stands for what is not to be caught up on.
+func (r *Run) miss(now time.Time, reason string) {
+	r.queue(now)
+	r.State, r.Reason, r.FinishedAt = Skipped, reason, now
+}
+
+// take takes a run in hand. Its time begins when that is done first, however
+// long it lay.
+func (r *Run) take(now time.Time) error {
+	if r.StartedAt.IsZero() {
+		r.StartedAt, r.Deadline = now, now.Add(report.DefaultDeadline)
+	}
+	return r.move(onTake, Running)
+}
+
+// putBack queues a run for later.
+func (r *Run) putBack(at time.Time, reason string) error {
+	r.NotBefore, r.Reason = at, reason
+	return r.move(onPutBack, Queued)
+}
+
+// endAs has a run end once nothing of it is under way any more: it is looked at
+// again at a time, and sends nothing new.
+func (r *Run) endAs(as State, reason string, at time.Time) error {
+	if r.State == Held {
+		r.ReleasedAt = at
+	}
+	r.Ending, r.Reason, r.NotBefore = as, reason, at
+	return r.move(onEnding, Queued)
+}
+
+// hold puts a run aside.
+func (r *Run) hold(now time.Time, reason string) error {
+	r.HeldAt, r.ReleasedAt, r.Reason = now, time.Time{}, reason
+	return r.move(onHold, Held)
+}
+
+// release queues a run that was held, with all its time before it.
+func (r *Run) release(now time.Time) error {
+	r.NotBefore, r.Deadline, r.ReleasedAt, r.Reason = now, now.Add(report.DefaultDeadline), now, standsForReason(*r)
+	r.Attempts, r.Resumed = 0, 0
+	return r.move(onRelease, Queued)
+}
+
+// end ends a run.
+func (r *Run) end(as State, reason string, now time.Time) error {
+	if r.State == Held {
+		r.ReleasedAt = now
+	}
+	r.Reason, r.FinishedAt, r.Ending = reason, now, ""
+	return r.move(onEnd, as)
+}
+
+// recount has a run that has ended follow its messages.
+func (r *Run) recount(as State, reason string) error {
+	r.Reason = reason
+	return r.move(onRecount, as)
+}
+
+// retry queues a run that has ended again, with all its time before it.
+func (r *Run) retry(now time.Time) error {
+	r.NotBefore, r.Deadline, r.FinishedAt, r.Reason = now, now.Add(report.DefaultDeadline), time.Time{}, "Tried again by hand."
+	r.Attempts, r.Resumed, r.Ending = 0, 0, ""
+	return r.move(onRetry, Queued)
+}
+
+// plan begins a delivery.
+func (d *Delivery) plan(now time.Time) { d.State, d.NotBefore, d.CreatedAt = Waiting, now, now }
+
+// claim is written before a message is sent. One that may have been sent before
+// is marked from now on.
+func (d *Delivery) claim(until time.Time) error {
+	d.PossibleRepeat = d.mayHaveArrived()
+	d.ClaimedUntil, d.NotBefore = until, until // nobody has anything to do until then
+	d.Attempts++
+	return d.move(onClaim)
+}
+
+// unclaim gives a claim back whose send was not begun.
+func (d *Delivery) unclaim(at time.Time) error {
+	d.NotBefore, d.ClaimedUntil = at, time.Time{}
+	d.Attempts--
+	return d.move(onUnclaim)
+}
+
+// accept notes that the channel has the message.
+func (d *Delivery) accept(at time.Time, providerID, where string) error {
+	d.SentAt, d.Code, d.Message = at, "", ""
+	d.ProviderID, d.Where, d.ClaimedUntil = providerID, where, time.Time{}
+	return d.move(onAccept)
+}
+
+// putOff notes that the message was not taken, but may be later.
+func (d *Delivery) putOff(until time.Time, code, message string) error {
+	d.NotBefore, d.ClaimedUntil, d.Code, d.Message = until, time.Time{}, code, message
+	return d.move(onPutOff)
+}
+
+// refuse notes that the message is not taken for good, or cannot be made.
+func (d *Delivery) refuse(code, message string) error {
+	d.PossibleRepeat = d.mayHaveArrived()
+	d.ClaimedUntil, d.Code, d.Message = time.Time{}, code, message
+	return d.move(onRefuse)
+}
+
+// leaveOpen notes that nobody answered for a message that may have been sent.
+// If nothing shows that it arrived it is sent once more, marked, each time after
+// a longer wait.
+func (d *Delivery) leaveOpen(now time.Time, code, message string) error {
+	d.Unanswered++
+	d.NotBefore, d.ClaimedUntil = now.Add(unsureWait(d.Unanswered)), time.Time{}
+	d.Code, d.Message = code, message
+	return d.move(onNoAnswer)
+}
+
+// unsureWait is how long a message that nobody answered for has to turn up
+// before it is sent once more: 10, 20, 40 minutes, and then an hour each time.
+func unsureWait(times int) time.Duration {
+	return min(unsureFor<<min(max(times-1, 0), 3), longestUnsure)
+}
+
+// giveUp ends a delivery whose run ends, if nothing of it is under way. What may
+// have been sent is waited for first. It reports whether that changed anything.
+func (d *Delivery) giveUp(now time.Time, reason string) (bool, error) {
+	switch {
+	case d.State == Sending && now.Before(d.ClaimedUntil), d.State == Unsure && now.Before(d.NotBefore):
+		return false, nil
+	case d.State == Sending:
+		return true, d.leaveOpen(now, codeUnsure, stoppedWhileSending)
+	case d.State.Settled():
+		return false, nil
+	case d.mayHaveArrived():
+		d.PossibleRepeat, d.Code = true, codeUnsure
+		d.Message = strings.TrimSpace("It was sent without an answer and may have arrived. Ask the recipient before you retry the run. " + d.Message)
+	case !strings.Contains(reason, d.Message):
+		d.Message = reason + " " + d.Message // the channel's own words
+	default:
+		d.Message = reason
+	}
+	return true, d.move(onGiveUp)
+}
+
+// mayHaveArrived reports whether an earlier send was left without an answer.
+func (d *Delivery) mayHaveArrived() bool {
+	return d.PossibleRepeat || d.Unanswered > 0 || d.State == Unsure
+}
+
+// retry queues a delivery that failed or came back.
+func (d *Delivery) retry(now time.Time) error {
+	d.Attempts, d.NotBefore, d.BouncedFrom = 0, now, nil
+	d.PossibleRepeat = d.mayHaveArrived()
+	return d.move(onRetry)
+}
+
+// find notes evidence that the message was sent.
+func (d *Delivery) find(at time.Time, providerID string) error {
+	d.SentAt, d.ProviderID, d.Code, d.Message, d.ClaimedUntil = at, providerID, "", "", time.Time{}
+	return d.move(onFind)
+}
+
+// confirm notes that the message arrived, and with what remark.
+func (d *Delivery) confirm(code, message string) error {
+	d.Code, d.Message = code, message
+	return d.move(onConfirm)
+}
+
+// bounce notes that the message came back from some of its recipients.
+func (d *Delivery) bounce(from []string, code, message string) error {
+	d.BouncedFrom, d.Code, d.Message = append(d.BouncedFrom, from...), code, message
+	return d.move(onBounce)
+}
