@@ -144,6 +144,9 @@ func (s *Service) replace(ctx context.Context, old, c Connection, session *Sessi
 		if now, readErr = s.Store.Connection(ctx, c.ID); readErr != nil {
 			return readErr
 		}
+		if now.CredentialVersion == c.CredentialVersion {
+			return nil // it is written: that refusal was of its own repeat
+		}
 		if now.Version != old.Version || now.CredentialVersion != old.CredentialVersion {
 			return problem.Changed("connection")
 		}

@@ -964,3 +964,57 @@ func TestWhyUnreachable(t *testing.T) {
 		})
 	}
 }
+
+// A store may apply a write, lose the answer and refuse its own repeat. What was
+// put is then in force, and its secret stays.
+func TestARefusalOfAWriteThatWasMadeDropsNothing(t *testing.T) {
+	t.Parallel()
+	refusals := map[string]error{
+		"stale":     problem.Changed("connection"),
+		"in use":    problem.New(problem.Conflict, problem.CodeTokenInUse, "Another connection uses this token."),
+		"not found": problem.Missing("connection", "c"),
+	}
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				s := w.process(&selfRefusing{Store: w.store, refusal: refusal}, w.store)
+				c, err := s.Create(w.Context(), "c", w.settings())
+				w.succeed(err)
+				w.wantOneSecret("c", c.CredentialVersion)
+
+				credential := w.newToken("", "another")
+				edited, err := s.Edit(w.Context(), "c", connection.Edit{Credential: &credential})
+				w.succeed(err)
+				if edited.CredentialVersion == c.CredentialVersion || edited.Auth.TokenName != "another" || edited.Version != 2 {
+					w.Errorf("got %+v, want the new credential in force", edited)
+				}
+				w.wantOneSecret("c", edited.CredentialVersion)
+				w.succeed(w.process(w.store, w.store).Do(w.Context(), "c", look))
+			})
+		})
+	}
+}
+
+// selfRefusing makes each write of a connection, and says that it was refused.
+type selfRefusing struct {
+	connection.Store
+	refusal error
+}
+
+func (s *selfRefusing) CreateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return firstError(s.Store.CreateConnection(ctx, c, session, events...), s.refusal)
+}
+
+func (s *selfRefusing) UpdateConnection(ctx context.Context, c connection.Connection, session *connection.Session, events ...connection.Event) error {
+	return firstError(s.Store.UpdateConnection(ctx, c, session, events...), s.refusal)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

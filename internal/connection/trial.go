@@ -227,7 +227,20 @@ func (s *Service) store(ctx context.Context, t trial, c Connection, write func(c
 		return fmt.Errorf("storing the credential: %w", err)
 	}
 	err = write(ctx, c, &t.record)
-	if problem.Is(err, problem.Stale) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.NotFound) {
+	refused := problem.Is(err, problem.Stale) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.NotFound)
+	if refused {
+		// "Refused" is not "not written": the answer to the write that was made
+		// may be lost, and its repeat refused. A version has one writer, so a
+		// connection that names it was written by this one.
+		now, readErr := s.Store.Connection(ctx, c.ID)
+		switch {
+		case readErr == nil && now.CredentialVersion == c.CredentialVersion:
+			refused, err = false, nil
+		case readErr != nil && !problem.Is(readErr, problem.NotFound):
+			return fmt.Errorf("storing the connection: %w", errors.Join(err, readErr)) // the credential stays
+		}
+	}
+	if refused {
 		s.drop(ctx, c.ID, c.CredentialVersion)
 		s.abandon(ctx, t)
 		if problem.HasCode(err, problem.CodeTokenInUse) { // which the store does not name

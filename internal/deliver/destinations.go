@@ -95,6 +95,9 @@ func (s *Destinations) Create(ctx context.Context, id, name, kind string, addres
 		return Destination{}, err
 	}
 	if err := s.Store.CreateDestination(ctx, d); err != nil {
+		if now, ok := s.inForce(ctx, d); ok {
+			return now, nil
+		}
 		return Destination{}, errors.Join(fmt.Errorf("storing a new destination: %w", err), s.abandon(ctx, d, err))
 	}
 	d.Rev = 1
@@ -139,6 +142,9 @@ func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (
 	stored := "" // version of the new address, once it lies in the vault
 	var replaced Destination
 	after, err := s.change(ctx, id, func(d *Destination) error {
+		if stored != "" && d.SecretVersion == stored {
+			return errInForce // by a write that seemed to be refused
+		}
 		if e.IfVersion != 0 && e.IfVersion != d.Version {
 			return problem.Changed("destination")
 		}
@@ -161,12 +167,18 @@ func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (
 		return nil
 	})
 	if err != nil {
+		own := false
 		if stored != "" {
-			err = errors.Join(err, s.abandon(ctx, Destination{ID: id, SecretVersion: stored}, err))
+			next := Destination{ID: id, SecretVersion: stored}
+			if after, own = s.inForce(ctx, next); !own {
+				err = errors.Join(err, s.abandon(ctx, next, err))
+			}
 		}
-		return Destination{}, err
+		if !own {
+			return Destination{}, err
+		}
 	}
-	if stored != "" {
+	if stored != "" && replaced.SecretVersion != stored {
 		// The new address is in force: what follows is tidying up, and does not
 		// turn a success into a failure.
 		if err := s.drop(ctx, replaced); err != nil {
@@ -332,10 +344,28 @@ func (s *Destinations) drop(ctx context.Context, d Destination) error {
 	return nil
 }
 
-// abandon drops an address whose destination was not stored. After an error
-// that leaves it open whether it was, the address is kept.
+// errInForce says that an edit is in force already.
+var errInForce = errors.New("the new address is in force")
+
+// inForce reads a destination and reports whether it names the version of the
+// address that was put for it. A version has one writer, so it is that one's own
+// write, whatever its answer said.
+func (s *Destinations) inForce(ctx context.Context, put Destination) (Destination, bool) {
+	now, err := s.Store.Destination(context.WithoutCancel(ctx), put.ID)
+	return now, err == nil && now.SecretVersion == put.SecretVersion
+}
+
+// abandon drops an address whose destination was refused, once it has read that
+// nothing names it. After an error that leaves it open whether it was stored,
+// the address is kept; care drops it when nothing came to name it.
 func (s *Destinations) abandon(ctx context.Context, d Destination, why error) error {
-	if _, definite := problem.From(why); !definite {
+	p, told := problem.From(why)
+	if !told || p.Unsure || p.Kind == problem.Unavailable || p.Kind == problem.Timeout {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	now, err := s.Store.Destination(ctx, d.ID)
+	if err == nil && now.SecretVersion == d.SecretVersion || err != nil && !problem.Is(err, problem.NotFound) {
 		return nil
 	}
 	return s.drop(ctx, d)

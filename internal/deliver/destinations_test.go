@@ -30,6 +30,7 @@ type desk struct {
 
 	before    func() // ahead of the next write, once
 	storeFail error
+	lost      error // answers writes that were made, of which the answer was lost
 	postFail  error
 	dropFail  error
 }
@@ -52,7 +53,7 @@ func (d *desk) CreateDestination(_ context.Context, row deliver.Destination) err
 	}
 	row.Rev = 1
 	d.rows[row.ID] = row
-	return nil
+	return d.lost
 }
 
 func (d *desk) Destination(_ context.Context, id string) (deliver.Destination, error) {
@@ -78,7 +79,7 @@ func (d *desk) UpdateDestination(_ context.Context, row deliver.Destination) err
 	}
 	row.Rev++
 	d.rows[row.ID] = row
-	return nil
+	return d.lost
 }
 
 func (d *desk) DeleteDestination(_ context.Context, id string, rev int64) error {
@@ -415,5 +416,51 @@ func TestMissingAddressIsADefect(t *testing.T) {
 	_, _, err := s.Reveal(t.Context(), "D1")
 	if _, known := problem.From(err); err == nil || known {
 		t.Errorf("the error is %v, want one that is internal", err)
+	}
+}
+
+// A store may apply a write, lose the answer and refuse its own repeat, or say
+// nothing: then what the destination names stays in the vault.
+func TestARefusalOfAWriteThatWasMadeDropsNoAddress(t *testing.T) {
+	t.Parallel()
+	unsure := problem.New(problem.Unavailable, problem.CodeUnavailable, "The database is busy.")
+	unsure.Unsure = true
+	for name, lost := range map[string]error{
+		"stale": problem.Changed("destination"), "missing": problem.Missing("destination", "D1"),
+		"busy": unsure, "no answer": errors.New("connection reset by peer"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, d := newDesk()
+			d.lost = lost
+			made, err := s.Create(t.Context(), "D1", "#sales", "slack", secret.New(webhook))
+			if err != nil || d.vault["destination/D1@"+made.SecretVersion] != webhook {
+				t.Fatalf("making: got %+v, error %v, vault %v", made, err, d.vault)
+			}
+			other := secret.New(webhook + "-2")
+			edited, err := s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &other})
+			if err != nil || edited.SecretVersion == made.SecretVersion || edited.Version != 2 {
+				t.Fatalf("editing: got %+v, error %v", edited, err)
+			}
+			want := map[string]string{"destination/D1@" + edited.SecretVersion: webhook + "-2"}
+			if diff := cmp.Diff(want, d.vault); diff != "" {
+				t.Errorf("vault (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What may have been written after all keeps its secret: nobody knows that
+// nothing names it.
+func TestAnOpenWriteKeepsTheAddress(t *testing.T) {
+	t.Parallel()
+	busy := problem.New(problem.Unavailable, problem.CodeUnavailable, "The database is busy.")
+	s, d := newDesk()
+	d.storeFail = busy
+	if _, err := s.Create(t.Context(), "D1", "#sales", "slack", secret.New(webhook)); !problem.Is(err, problem.Unavailable) {
+		t.Errorf("got error %v, want that the database is busy", err)
+	}
+	if len(d.vault) != 1 {
+		t.Errorf("got %d addresses in the vault, want the one that may be named", len(d.vault))
 	}
 }

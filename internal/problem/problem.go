@@ -77,6 +77,7 @@ type Error struct {
 	Fields  []Field       // wrong fields; only with Invalid and Conflict
 	Causes  []Cause       // what it may come from, the likeliest first, where several things may
 	After   time.Duration // when to try again, with TooMany and Unavailable; 0 if not known
+	Unsure  bool          // what was to be written may have been written all the same
 	Err     error         // the cause, for the log only; may be nil
 }
 

@@ -233,3 +233,45 @@ func (c *failing) TransactWriteItems(ctx context.Context, in *dynamodb.TransactW
 	}
 	return c.Client.TransactWriteItems(ctx, in, o...)
 }
+
+// lossy applies the next transaction, loses its answer and says that its repeat
+// was cancelled: by throttling, or with whatever error it has.
+type lossy struct {
+	*dynamodb.Client
+
+	mu   sync.Mutex
+	lose bool
+	err  error // nil: throttled
+	lost int
+}
+
+func newLossy(c *dynamodb.Client) *lossy { return &lossy{Client: c} }
+
+// next has the next transaction lose its answer.
+func (c *lossy) next(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose, c.err, c.lost = true, err, 0
+}
+
+func (c *lossy) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	c.mu.Lock()
+	lose, err := c.lose, c.err
+	c.lose = false
+	c.mu.Unlock()
+	out, applied := c.Client.TransactWriteItems(ctx, in, o...)
+	if !lose || applied != nil {
+		return out, applied
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost++
+	if err != nil {
+		return nil, err
+	}
+	throttled := &types.TransactionCanceledException{}
+	for range in.TransactItems {
+		throttled.CancellationReasons = append(throttled.CancellationReasons, types.CancellationReason{Code: aws.String("ThrottlingError")})
+	}
+	return nil, throttled
+}

@@ -43,6 +43,11 @@ func (c *scripted) TransactWriteItems(context.Context, *dynamodb.TransactWriteIt
 	return nil, c.answers[c.asked-1]
 }
 
+// GetItem finds nothing.
+func (c *scripted) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return &dynamodb.GetItemOutput{}, nil
+}
+
 func cancelled(codes ...string) error {
 	e := &types.TransactionCanceledException{}
 	for _, code := range codes {

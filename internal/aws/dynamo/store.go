@@ -8,11 +8,12 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -296,6 +297,42 @@ func check(table string, key item, c condition) action {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}}, size(key), c.refused}
 }
 
+// writtenBy is the attribute that names the transaction which wrote an item
+// last.
+const writtenBy = "written_by"
+
+// sign has an action leave the transaction's name at what it writes.
+func (a action) sign(name string) {
+	switch {
+	case a.write.Put != nil:
+		a.write.Put.Item[writtenBy] = text(name)
+	case a.write.Update != nil:
+		expression := aws.ToString(a.write.Update.UpdateExpression)
+		if rest, ok := strings.CutPrefix(expression, "SET "); ok {
+			expression = "SET " + writtenBy + " = :written_by, " + rest
+		} else {
+			expression += " SET " + writtenBy + " = :written_by"
+		}
+		if a.write.Update.ExpressionAttributeValues == nil {
+			a.write.Update.ExpressionAttributeValues = item{}
+		}
+		a.write.Update.UpdateExpression = &expression
+		a.write.Update.ExpressionAttributeValues[":written_by"] = text(name)
+	}
+}
+
+// written names the item that an action writes; ok is false for one that only
+// checks or removes.
+func (a action) written() (table string, key item, ok bool) {
+	switch {
+	case a.write.Put != nil:
+		return *a.write.Put.TableName, item{partitionKey: a.write.Put.Item[partitionKey], sortKey: a.write.Put.Item[sortKey]}, true
+	case a.write.Update != nil:
+		return *a.write.Update.TableName, a.write.Update.Key, true
+	}
+	return "", nil, false
+}
+
 // transact writes all or nothing. When conditions do not hold, the error is
 // that of the first action whose condition it is.
 //
@@ -303,24 +340,55 @@ func check(table string, key item, c condition) action {
 // transaction a token by which DynamoDB knows it again, so one whose answer got
 // lost is not refused, on the SDK's next try, for having changed what it asked
 // for.
+//
+// The token does not reach further than that. A transaction that was applied,
+// whose answer got lost and whose repeat was throttled comes back as cancelled;
+// the next try has another token and finds its own work in its way. So each
+// transaction leaves its name at what it writes, and one that finds its own
+// name there has succeeded.
 func (s *Store) transact(ctx context.Context, actions ...action) error {
+	name := rand.Text()
 	in := &dynamodb.TransactWriteItemsInput{}
 	for _, a := range actions {
 		if a.size > maxItem {
 			return errTooLarge()
 		}
+		a.sign(name)
 		in.TransactItems = append(in.TransactItems, a.write)
 	}
 	var cancelled *types.TransactionCanceledException
+	tries := 0
 	err := s.retry(ctx, func() error {
+		tries++
 		_, err := s.client.TransactWriteItems(ctx, in)
 		if errors.As(err, &cancelled) {
 			in.ClientRequestToken = nil // what comes next is another transaction
 		}
 		return err
 	})
+	if err == nil {
+		return nil
+	}
 	if !errors.As(err, &cancelled) || contended(err) {
+		// Whether it was applied is open, unless its name is there.
+		if s.applied(ctx, name, actions) {
+			return nil
+		}
 		return err
+	}
+	for i, reason := range cancelled.CancellationReasons {
+		if aws.ToString(reason.Code) != "ConditionalCheckFailed" || i >= len(actions) {
+			continue
+		}
+		if textOf(reason.Item, writtenBy) == name {
+			return nil
+		}
+		if tries > 1 && actions[i].write.Delete != nil && len(reason.Item) == 0 {
+			return nil // it was to be gone, and it is
+		}
+	}
+	if tries > 1 && s.applied(ctx, name, actions) {
+		return nil
 	}
 	for i, reason := range cancelled.CancellationReasons {
 		if aws.ToString(reason.Code) == "ConditionalCheckFailed" && i < len(actions) && actions[i].refused != nil {
@@ -328,6 +396,30 @@ func (s *Store) transact(ctx context.Context, actions ...action) error {
 		}
 	}
 	return err
+}
+
+// applied reports whether a transaction's name is found at something that it
+// writes. That it is not found proves nothing: others may have written since, or
+// it may yet be applied.
+func (s *Store) applied(ctx context.Context, name string, actions []action) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	for _, a := range actions {
+		table, key, ok := a.written()
+		if !ok {
+			continue
+		}
+		it, _, err := s.get(ctx, table, key)
+		return err == nil && textOf(it, writtenBy) == name
+	}
+	for _, a := range actions {
+		if a.write.Delete != nil { // it was to be gone
+			_, found, err := s.get(ctx, *a.write.Delete.TableName, a.write.Delete.Key)
+			return err == nil && !found
+		}
+	}
+	return false
 }
 
 // errContended says that others kept getting in the way.
@@ -382,7 +474,7 @@ func contended(err error) bool {
 // pause waits before the next try: for a random time, so that those who met do
 // not meet again.
 func pause(ctx context.Context, try int) error {
-	t := time.NewTimer(rand.N(min(shortestWait<<try, longestWait)))
+	t := time.NewTimer(mathrand.N(min(shortestWait<<try, longestWait)))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -392,16 +484,23 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-// storeError says what was being done. What others kept from being done becomes
-// a problem that tells to try again.
+// storeError says what was being done. What others kept from being done, or
+// what was not answered in time, becomes a problem that tells to try again.
 func storeError(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if contended(err) {
-		p := problem.New(problem.Unavailable, problem.CodeUnavailable,
+	var p *problem.Error
+	switch {
+	case errors.As(err, &p):
+	case contended(err):
+		p = problem.New(problem.Unavailable, problem.CodeUnavailable,
 			"The database is busy: others have been writing the same for seconds. Try again in a moment.")
-		p.After, p.Err = time.Second, err
+		p.After, p.Unsure, p.Err = time.Second, true, err
+		err = p
+	case errors.Is(err, context.DeadlineExceeded):
+		p = problem.New(problem.Unavailable, problem.CodeUnavailable, "The database did not answer in time. Try again in a moment.")
+		p.After, p.Unsure, p.Err = time.Second, true, err
 		err = p
 	}
 	return fmt.Errorf("%s: %w", what, err)
