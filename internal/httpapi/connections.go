@@ -18,6 +18,7 @@ func (a *api) registerConnections() {
 		a.listConnections)
 
 	register(a, operation{id: "create-connection", method: http.MethodPost, path: "/v1/connections", tag: tag, role: Admin,
+		unsure: mayBeSaved,
 		status: http.StatusCreated, waits: true, example: example,
 		summary: "Connect to a Tableau site",
 		detail:  "Signs in with the credential first; the connection is stored only when that works. The secret is kept and never shown again. A personal access token belongs to one connection: a second connection with it is refused (409, code token_in_use)."},

@@ -55,6 +55,7 @@ func (a *api) registerDestinations() {
 		a.listDestinations)
 
 	register(a, operation{id: "create-destination", method: http.MethodPost, path: "/v1/destinations", tag: tag, role: Editor,
+		unsure:  mayBeSaved,
 		status:  http.StatusCreated,
 		example: map[string]any{"name": "#sales", "type": "slack", "url": "https://hooks.slack.com/services/…"},
 		summary: "Keep a Slack webhook", detail: "Its address is stored as a secret and never shown again. Reports name the destination by its id."},

@@ -19,6 +19,7 @@ type connections struct {
 	rows    map[string]connection.Connection
 	signIns int
 	fail    error               // of every call that waits for Tableau
+	storing error               // of every write
 	block   bool                // such a call waits until its context ends
 	preview []byte              // what Preview writes
 	lastSet connection.Settings // of the last Create or TestSettings
@@ -100,6 +101,9 @@ func (c *connections) List(_ context.Context, after string, limit int) ([]connec
 }
 
 func (c *connections) Edit(ctx context.Context, id string, e connection.Edit) (connection.Connection, error) {
+	if c.storing != nil {
+		return connection.Connection{}, c.storing
+	}
 	row, err := c.Get(ctx, id)
 	if err != nil {
 		return row, err
@@ -133,6 +137,9 @@ func (c *connections) Edit(ctx context.Context, id string, e connection.Edit) (c
 }
 
 func (c *connections) Delete(ctx context.Context, id string, ifVersion int64) error {
+	if c.storing != nil {
+		return c.storing
+	}
 	row, err := c.Get(ctx, id)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ type call struct {
 	subject string          // who calls; "" until they have been recognised
 	who     Principal       // the same, where the call needs a role
 	context context.Context // the request's own, without deadlines of vizpost's
+	unsure  string          // what an answer says that leaves it open whether a write was made
 }
 
 type callKey struct{}

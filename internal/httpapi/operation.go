@@ -25,6 +25,28 @@ type operation struct {
 	example          any      // of the body; nil: none is shown
 	produces         []string // media types of an answer that is not JSON
 	fails            []int    // error statuses beside those that the input implies
+	unsure           string   // said of a write whose outcome is not known; "": that of the method
+}
+
+// What is said of a write whose outcome is not known.
+const (
+	mayBeSaved   = "It may have been saved. Reload before you try again."
+	mayBeDeleted = "It may have been deleted. Reload before you try again."
+	mayBeStarted = "The run may have been started. Look at the runs before you try again."
+)
+
+// mayBeDone is what an operation says when its outcome is not known; "" for one
+// that writes nothing.
+func (op operation) mayBeDone() string {
+	switch {
+	case op.unsure != "":
+		return op.unsure
+	case op.method == http.MethodPatch:
+		return mayBeSaved
+	case op.method == http.MethodDelete:
+		return mayBeDeleted
+	}
+	return ""
 }
 
 // register adds an operation. What handle returns as an error goes through
@@ -64,6 +86,7 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		}}
 	}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
+		callOf(ctx).unsure = op.mayBeDone()
 		if op.role != NoRole {
 			who := callOf(ctx).who
 			ctx = connection.WithPerson(ctx, cmp.Or(who.Name, who.Subject))

@@ -145,8 +145,17 @@ func httpProblem(ctx context.Context, status int) *problemJSON {
 		return newProblem(ctx, status, codeMisdirected, "vizpost does not answer under this host name. Use the address that it printed at its start, or its public URL.")
 	default:
 		return newProblem(ctx, http.StatusInternalServerError, problem.CodeInternal,
-			"Something went wrong inside vizpost. The log has the details under the request's id.")
+			unsure(ctx, "Something went wrong inside vizpost. The log has the details under the request's id."))
 	}
+}
+
+// unsure adds to what an answer says that the request may have been carried out
+// all the same, if it is one that writes.
+func unsure(ctx context.Context, detail string) string {
+	if more := callOf(ctx).unsure; more != "" {
+		detail += " " + more
+	}
+	return detail
 }
 
 // failure turns the error of a service into what is answered, and logs what
@@ -174,7 +183,11 @@ func (a *api) failure(ctx context.Context, err error) *problemJSON {
 		if known.Err != nil {
 			a.log.InfoContext(ctx, "request refused", "request_id", callOf(ctx).id, "code", known.Code, "error", err.Error())
 		}
-		return toJSON(ctx, known)
+		p := toJSON(ctx, known)
+		if known.Unsure {
+			p.Detail = unsure(ctx, p.Detail)
+		}
+		return p
 	}
 	a.log.ErrorContext(ctx, "request failed", "request_id", callOf(ctx).id, "error", err.Error())
 	return httpProblem(ctx, http.StatusInternalServerError)

@@ -26,6 +26,7 @@ func (a *api) registerReports() {
 		a.listReports)
 
 	register(a, operation{id: "create-report", method: http.MethodPost, path: "/v1/reports", tag: tag, role: Editor,
+		unsure: mayBeSaved,
 		status: http.StatusCreated, waits: true, example: example,
 		summary: "Make a report",
 		detail:  "Its views are looked for on the connection's site, so an address that does not exist or lies elsewhere is refused. " + templateHelp},

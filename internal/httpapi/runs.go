@@ -161,6 +161,7 @@ func (a *api) registerRuns() {
 	const tag = tagRuns
 
 	register(a, operation{id: "start-run", method: http.MethodPost, path: "/v1/reports/{id}/runs", tag: tag, role: Editor,
+		unsure: mayBeStarted,
 		status: http.StatusAccepted, example: map[string]any{"only_to": []string{"me@example.com"}},
 		summary: "Run a report now",
 		detail:  "The body may be left out. The answer comes at once; read the run to see how it goes. With the same Idempotency-Key, the same run is given again."},
@@ -179,6 +180,7 @@ func (a *api) registerRuns() {
 		a.getRun)
 
 	register(a, operation{id: "retry-run", method: http.MethodPost, path: "/v1/runs/{id}/retry", tag: tag, role: Editor,
+		unsure: mayBeStarted,
 		status: http.StatusAccepted, fails: []int{http.StatusConflict},
 		summary: "Try a failed run again", detail: "Sends only what failed. Refused (409) for a run that is open or was delivered."},
 		a.retryRun)

@@ -6,7 +6,7 @@ import { accessToken, accepted, ended, renew } from "/signin.js";
 // Problem is an error that the API told, or what kept it from answering.
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || "vizpost does not answer. Try again in a moment.");
+    super(body.detail || `vizpost does not answer. ${body.unsure || "Try again in a moment."}`);
     this.name = "Problem";
     this.status = status; // 0 when there was no answer
     this.code = body.code || "";
@@ -35,16 +35,22 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     });
   } catch (failure) {
     if (signal?.aborted) throw failure;
-    throw new Problem(0, { code: "no_answer", detail: "vizpost does not answer. Check that it is still running and that you are online, then try again." });
+    const then = unsure(method) || "Then try again.";
+    throw new Problem(0, { code: "no_answer", detail: `vizpost does not answer. Check that it is still running and that you are online. ${then}` });
   }
 }
+
+// unsure is what is said of a request without an answer, or with one that is not
+// vizpost's own: what it was to change may have been changed.
+const unsure = (method) => (method === "GET" ? "" : "What you asked for may have been done. Reload the page before you try again.");
 
 async function call(method, path, options) {
   let answer = await send(method, path, options);
   if (answer.status === 401 && (await renew())) answer = await send(method, path, options);
   if (answer.status !== 401) accepted();
   if (answer.ok) return answer;
-  const problem = new Problem(answer.status, await answer.json().catch(() => ({})));
+  const body = await answer.json().catch(() => ({}));
+  const problem = new Problem(answer.status, body.detail ? body : { ...body, unsure: unsure(method) });
   if (answer.status === 401) dispatchEvent(new CustomEvent(signedOut, { detail: ended(problem) }));
   throw problem;
 }
