@@ -12,23 +12,25 @@ import (
 )
 
 // answer makes of what went wrong in a try of a credential the problem that its
-// user gets; worked is where the same credential works, if it was entered for
+// user gets; stored is what there is of the connection so far, worked is where the same credential works, if it was entered for
 // elsewhere.
-func (s *Service) answer(ctx context.Context, err error, c, worked Connection) error {
-	var known *problem.Error
+func (s *Service) answer(ctx context.Context, err error, c, stored, worked Connection) error {
+	var already *problem.Error
 	var t *tableau.Error
-	if errors.As(err, &known) || !errors.As(err, &t) {
+	if errors.As(err, &already) || !errors.As(err, &t) {
 		return answerUse(err)
 	}
-	past := past{worked: worked}
+	var about known
 	if t.Cause == tableau.CredentialsRejected {
+		about, _ = s.known(ctx, c, stored)
+		about.worked = worked
 		var countErr error
-		past.refusals, countErr = s.Store.Attempts(context.WithoutCancel(ctx), attemptKey(c), s.Now().Add(-24*time.Hour))
+		about.refusals, countErr = s.Store.Attempts(context.WithoutCancel(ctx), attemptKey(c), s.Now().Add(-24*time.Hour))
 		if countErr != nil {
 			s.Log.Warn("the refusals of a credential were not counted", "error", countErr)
 		}
 	}
-	return asProblem(t, c, s.Now(), past)
+	return asProblem(t, c, s.Now(), about)
 }
 
 // answerUse makes of what went wrong in the use of a connection the problem

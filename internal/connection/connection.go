@@ -143,6 +143,7 @@ type Cause struct {
 	Code    string // stable, such as "idle", "expired", "mistyped"
 	Message string
 	Remedy  string
+	Equal   bool // as likely as the one before it
 }
 
 // SiteKey names a site of a server: the unit of work and of concurrency, since

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,153 +25,111 @@ const newToken = "In Tableau open your account settings (your picture, then My A
 	"and create a token with a name of its own that only vizpost uses. Copy its secret, which is shown once, and close the dialog " +
 	"with the X: Discard would delete the token. Then enter its name and secret in vizpost."
 
-// Codes of causes.
-const (
-	causeMistyped     = "mistyped"
-	causeWrongSite    = "wrong_site"
-	causeWrongPod     = "wrong_pod"
-	causeExpired      = "expired"
-	causeIdle         = "idle"
-	causeRevoked      = "revoked"
-	causeMFA          = "mfa_enabled"
-	causeSingleSignOn = "single_sign_on"
-	causeLockedOut    = "locked_out"
-	causeChanged      = "changed"
-)
-
 // lockedAfter is how many refused sign-ins lock a Tableau account, for ten
 // minutes at first and ten times as long each time after (Tableau knowledge
 // base, "Your account is temporarily locked").
 const lockedAfter = 9
 
-// past is what is known of a credential that is refused.
-type past struct {
-	refusals int        // within a day
-	worked   Connection // where the same token works, if it was entered for elsewhere
-}
-
 // rejected explains why Tableau refuses a credential. Tableau answers every
-// cause with the same 401001, so what is known of the credential's past ranks
-// them; past is what is known beside the connection. Sources: Tableau
-// REST API reference, Sign In; Tableau knowledge base 001496614; the help pages
-// on personal access tokens.
-func rejected(c Connection, now time.Time, past past) *Problem {
+// cause with the same 401001, so what is known besides ranks them; see [rules].
+func rejected(c Connection, now time.Time, known known) *Problem {
 	p := &Problem{Code: problem.CodeCredentialsRejected, Since: now}
 	if c.Auth.Method == tableau.PersonalAccessToken {
 		p.Message = fmt.Sprintf("Tableau refuses the personal access token %q.", c.Auth.TokenName)
-		p.Causes = tokenCauses(c, now)
-		if past.worked.Fingerprint != "" {
-			p.Causes = movedFirst(p.Causes, past.worked, c)
-		}
-		if past.refusals >= lockedAfter {
-			p.Causes = slices.Insert(p.Causes, 1, lockedOut())
-		}
 	} else {
 		p.Message = fmt.Sprintf("Tableau refuses the password of %q.", c.Auth.Username)
-		p.Causes = passwordCauses(c)
-		if past.refusals >= lockedAfter {
-			p.Causes = slices.DeleteFunc(p.Causes, func(c Cause) bool { return c.Code == causeLockedOut })
-			p.Causes = slices.Insert(p.Causes, 0, lockedOut())
-		}
 	}
-	if noPod(c.ServerURL) {
-		p.Causes = slices.DeleteFunc(p.Causes, func(c Cause) bool { return c.Code == causeWrongPod })
-		p.Causes = slices.Insert(p.Causes, 0, wrongPod(c.ServerURL))
+	facts := evidenceOf(c, now, known)
+	for _, r := range ranked(facts) {
+		cause := explained(r.cause, c, facts, known)
+		cause.Equal = r.equal
+		p.Causes = append(p.Causes, cause)
 	}
 	return p
 }
 
-func tokenCauses(c Connection, now time.Time) []Cause {
-	idle := Cause{causeIdle, "The token was not used for 15 days; Tableau deletes such tokens.", newToken}
-	expired := Cause{causeExpired, "The token is past its expiry.", newToken}
-	mfa := Cause{causeMFA, "Multi-factor authentication was enabled for the user, which deletes all of the user's tokens.", newToken}
-	revoked := Cause{causeRevoked, "The token was revoked, by its user or an administrator.", newToken}
-	life := c.TokenLife
-	var causes []Cause
-	switch {
-	case !life.ExpiresAt.IsZero() && !now.Before(life.ExpiresAt):
-		causes = []Cause{expired, revoked, mfa, idle}
-	case life.LastUsedAt.IsZero(): // it never worked
-		causes = []Cause{
-			{causeMistyped, "The token's name or secret is not exactly what Tableau shows.",
-				"Enter both again. The name is case-sensitive, and the secret consists of two parts with a colon between. If the secret is lost: " + newToken},
-			wrongSite(c, "The token belongs to another site or server."),
+// explained puts a cause into words.
+func explained(code string, c Connection, facts map[evidence]bool, known known) Cause {
+	const useToken = "Use a personal access token instead of the password. " + newToken
+	token := facts[token]
+	switch code {
+	case causeMistyped:
+		switch {
+		case token:
+			return Cause{Code: code, Message: "The token's name or secret is not exactly what Tableau shows.",
+				Remedy: "Enter both again. The name is case-sensitive, and the secret consists of two parts with a colon between. If the secret is lost: " + newToken}
+		case facts[cloudSite]:
+			return Cause{Code: code, Message: "The user name or password is wrong.",
+				Remedy: "Enter both again. On Tableau Cloud the user name is an email address."}
 		}
-		if onCloud(c.ServerURL) {
-			causes = append(causes, wrongPod(c.ServerURL))
+		return Cause{Code: code, Message: "The user name or password is wrong.", Remedy: "Enter both again."}
+	case causeWrongSite:
+		switch {
+		case facts[elsewhere] && !facts[otherPod]:
+			return wrongSite(c, "The token works on "+known.worked.ServerURL+", "+siteName(known.worked.Site)+", and belongs to that site alone.")
+		case token:
+			return wrongSite(c, "The token belongs to another site or server.")
 		}
-		return append(causes, expired, revoked, mfa)
-	case now.Sub(life.LastUsedAt) >= IdleLimit:
-		causes = []Cause{idle, revoked, mfa, expired}
-	default:
-		causes = []Cause{revoked, mfa}
-		if life.ExpiresAt.IsZero() {
-			causes = append(causes, expired)
+		return wrongSite(c, "The user has no access to this site, or the site belongs to another server.")
+	case causeWrongPod:
+		if token && facts[worked] && !facts[noPodNamed] {
+			return Cause{Code: code, Message: "The site was moved to another pod of Tableau Cloud.",
+				Remedy: "Sign in to Tableau in the browser. If the address there begins with another host than " + c.ServerURL +
+					", enter that as the server, together with the credential."}
 		}
-	}
-	if onCloud(c.ServerURL) {
-		causes = append(causes, Cause{causeWrongPod, "The site was moved to another pod of Tableau Cloud.",
-			"Sign in to Tableau in the browser. If the address there begins with another host than " + c.ServerURL +
-				", enter that as the server, together with the credential."})
-	}
-	return causes
-}
-
-// movedFirst puts what was changed before all else: as the token works where it
-// was, it is not mistyped.
-func movedFirst(causes []Cause, worked, c Connection) []Cause {
-	first := wrongSite(c, "The token works on "+worked.ServerURL+", "+siteName(worked.Site)+", and belongs to that site alone.")
-	if worked.ServerURL != c.ServerURL && onCloud(c.ServerURL) {
-		first = wrongPod(c.ServerURL)
-	}
-	causes = slices.DeleteFunc(causes, func(c Cause) bool { return c.Code == first.Code || c.Code == causeMistyped })
-	return slices.Insert(causes, 0, first)
-}
-
-func passwordCauses(c Connection) []Cause {
-	useToken := "Use a personal access token instead of the password. " + newToken
-	mfa := Cause{causeMFA, "The account has multi-factor authentication: a password alone does not sign in then.", useToken}
-	sso := Cause{causeSingleSignOn, "The account signs in by single sign-on: it has no password that Tableau's API takes.", useToken}
-	mistyped := Cause{causeMistyped, "The user name or password is wrong.", "Enter both again."}
-	site := wrongSite(c, "The user has no access to this site, or the site belongs to another server.")
-	changed := Cause{causeChanged, "The password was changed or has expired.", "Enter the new password. Better: " + useToken}
-	worked := !c.TokenLife.LastUsedAt.IsZero()
-	if !onCloud(c.ServerURL) {
-		if worked {
-			return []Cause{changed, mfa, sso, lockedOut()}
+		return wrongPod(c.ServerURL)
+	case causeExpired:
+		return Cause{Code: code, Message: "The token is past its expiry.", Remedy: newToken}
+	case causeIdle:
+		return Cause{Code: code, Message: "The token was not used for 15 days; Tableau deletes such tokens.", Remedy: newToken}
+	case causeRevoked:
+		return Cause{Code: code, Message: "The token was revoked, by its user or an administrator.", Remedy: newToken}
+	case causeMFA:
+		if token {
+			return Cause{Code: code, Message: "Multi-factor authentication was enabled for the user, which deletes all of the user's tokens.", Remedy: newToken}
 		}
-		return []Cause{mistyped, site, sso, mfa, lockedOut()}
+		return Cause{Code: code, Message: "The account has multi-factor authentication: a password alone does not sign in then.", Remedy: useToken}
+	case causeSignInChanged:
+		return Cause{Code: code, Message: "The user now signs in to Tableau in another way, such as single sign-on, which revokes all of the user's tokens.", Remedy: newToken}
+	case causeSingleSignOn:
+		return Cause{Code: code, Message: "The account signs in by single sign-on: it has no password that Tableau's API takes.", Remedy: useToken}
+	case causeChanged:
+		return Cause{Code: code, Message: "The password was changed or has expired.", Remedy: "Enter the new password. Better: " + useToken}
 	}
-	// Tableau Cloud requires multi-factor authentication of all but a few.
-	mistyped.Remedy = "Enter both again. On Tableau Cloud the user name is an email address."
-	if worked {
-		return []Cause{mfa, sso, changed, lockedOut()}
-	}
-	return []Cause{mfa, sso, mistyped, site, wrongPod(c.ServerURL), lockedOut()}
+	return lockedOut()
 }
 
 func wrongSite(c Connection, message string) Cause {
 	remedy := "Compare server and site with the address in the browser when you are signed in to Tableau: the site stands between /site/ and the next slash."
-	if c.Site == "" {
+	switch {
+	case namedDefault(c):
+		message = "The default site of a Tableau Server has no name in its address; \"Default\" is only what Tableau shows for it."
+		remedy = "Leave the site empty."
+	case c.Site == "" && onCloud(c.ServerURL):
+		remedy = "Enter the site: it stands between /site/ and the next slash of the address in the browser when you are signed in to Tableau. Tableau Cloud has no default site."
+	case c.Site == "":
 		remedy += " Now it is empty, which means the default site of a Tableau Server."
-		if onCloud(c.ServerURL) {
-			remedy = "Enter the site: it stands between /site/ and the next slash of the address in the browser when you are signed in to Tableau. Tableau Cloud has no default site."
-		}
 	}
-	return Cause{causeWrongSite, message, remedy}
+	return Cause{Code: causeWrongSite, Message: message, Remedy: remedy}
+}
+
+// namedDefault reports whether the default site of a Tableau Server was entered
+// by the name that Tableau shows for it.
+func namedDefault(c Connection) bool {
+	return strings.EqualFold(c.Site, "default") && !onCloud(c.ServerURL)
 }
 
 func wrongPod(serverURL string) Cause {
 	const remedy = "Sign in to Tableau in the browser and enter the beginning of the address there, such as https://10ay.online.tableau.com."
 	if noPod(serverURL) {
-		return Cause{causeWrongPod, "The address does not name the pod of Tableau Cloud on which the site lies.", remedy}
+		return Cause{Code: causeWrongPod, Message: "The address does not name the pod of Tableau Cloud on which the site lies.", Remedy: remedy}
 	}
-	return Cause{causeWrongPod, "The site lies on another pod of Tableau Cloud than " + serverURL + ".", remedy}
+	return Cause{Code: causeWrongPod, Message: "The site lies on another pod of Tableau Cloud than " + serverURL + ".", Remedy: remedy}
 }
 
 func lockedOut() Cause {
-	return Cause{causeLockedOut, "The account is locked after too many refused sign-ins.",
-		"Wait ten minutes, check that you can sign in to Tableau in the browser, then try again. Each further refusal while it is locked makes it longer."}
+	return Cause{Code: causeLockedOut, Message: "The account is locked after too many refused sign-ins.",
+		Remedy: "Wait ten minutes, check that you can sign in to Tableau in the browser, then try again. Each further refusal while it is locked makes it longer."}
 }
 
 const cloud = "online.tableau.com"
@@ -207,18 +164,18 @@ func unreachable(c Connection, err error, now time.Time) *Problem {
 	p.Message = t.Message()
 	switch t.Cause {
 	case tableau.Certificate:
-		p.Causes = []Cause{{"certificate", "The server's certificate is not trusted.",
-			"Have the server send its whole certificate chain, or give vizpost the authority that signed it."}}
+		p.Causes = []Cause{{Code: "certificate", Message: "The server's certificate is not trusted.",
+			Remedy: "Have the server send its whole certificate chain, or give vizpost the authority that signed it."}}
 	case tableau.NotTableau:
-		p.Causes = []Cause{{"not_tableau", "Something other than Tableau answers at " + c.ServerURL + ".",
-			"Check the address. A sign-on page, a proxy or a maintenance page may stand in front of the server."}}
+		p.Causes = []Cause{{Code: "not_tableau", Message: "Something other than Tableau answers at " + c.ServerURL + ".",
+			Remedy: "Check the address. A sign-on page, a proxy or a maintenance page may stand in front of the server."}}
 	case tableau.Blocked:
-		p.Causes = []Cause{{"blocked", "The address lies in a network that vizpost may not reach.",
-			"Have the operator allow the network, or use the server's public address."}}
+		p.Causes = []Cause{{Code: "blocked", Message: "The address lies in a network that vizpost may not reach.",
+			Remedy: "Have the operator allow the network, or use the server's public address."}}
 	default:
 		p.Causes = []Cause{
-			{"server_down", "The server is down or restarts.", "Open " + c.ServerURL + " in a browser. vizpost tries again by itself."},
-			{"network", "A firewall or the network lies between.", "Let the network that vizpost runs in reach the server."},
+			{Code: "server_down", Message: "The server is down or restarts.", Remedy: "Open " + c.ServerURL + " in a browser. vizpost tries again by itself."},
+			{Code: "network", Message: "A firewall or the network lies between.", Remedy: "Let the network that vizpost runs in reach the server."},
 		}
 	}
 	return p
@@ -229,13 +186,13 @@ func usedElsewhere(c Connection, now time.Time) *Problem {
 	p := &Problem{
 		Code:    CodeTokenUsedElsewhere,
 		Message: "The session of this token keeps being ended: Tableau allows one session for each token, and most likely something else signs in with it.",
-		Causes: []Cause{{CodeTokenUsedElsewhere, "Another program, or another vizpost, uses the same token.",
-			"Give vizpost a token of its own. " + newToken}},
+		Causes: []Cause{{Code: CodeTokenUsedElsewhere, Message: "Another program, or another vizpost, uses the same token.",
+			Remedy: "Give vizpost a token of its own. " + newToken}},
 		Since: now,
 	}
 	if onCloud(c.ServerURL) {
-		p.Causes = append(p.Causes, Cause{"session_cut_short", "Tableau Cloud itself ends the sessions early, as it does at times after a few exports.",
-			"If nothing else uses the token, there is nothing to do: vizpost signs in again by itself, and reports only come later."})
+		p.Causes = append(p.Causes, Cause{Code: "session_cut_short", Message: "Tableau Cloud itself ends the sessions early, as it does at times after a few exports.",
+			Remedy: "If nothing else uses the token, there is nothing to do: vizpost signs in again by itself, and reports only come later."})
 	}
 	return p
 }
@@ -248,15 +205,15 @@ func signInRefused(c Connection, t *tableau.Error, now time.Time) *Problem {
 	case tableau.SiteNotFound:
 		p.Causes = []Cause{wrongSite(c, "The site was renamed or deleted, or this user has lost access to it.")}
 	case tableau.MalformedRequest: // such as a POST that a redirect made a GET of
-		p.Causes = []Cause{{"moved", "The server has moved to another address.",
-			"Sign in to Tableau in the browser and compare the beginning of the address there with " + c.ServerURL + "."}}
+		p.Causes = []Cause{{Code: "moved", Message: "The server has moved to another address.",
+			Remedy: "Sign in to Tableau in the browser and compare the beginning of the address there with " + c.ServerURL + "."}}
 		if onCloud(c.ServerURL) {
 			p.Causes = []Cause{wrongPod(c.ServerURL)}
 		}
 	case tableau.NotPermitted:
 		p.Message = "Tableau does not let this user sign in."
-		p.Causes = []Cause{{"not_permitted", "The user may not sign in to this site any more.",
-			"Ask the Tableau administrator for access to the site, or enter the credential of another user."}}
+		p.Causes = []Cause{{Code: "not_permitted", Message: "The user may not sign in to this site any more.",
+			Remedy: "Ask the Tableau administrator for access to the site, or enter the credential of another user."}}
 	}
 	return p
 }
@@ -268,19 +225,26 @@ func secretMissing(c Connection, now time.Time) *Problem {
 		remedy = "Enter the token's name and secret again. If the secret is lost: " + newToken
 	}
 	return &Problem{Code: CodeSecretMissing, Message: "The stored secret of this connection does not exist any more.",
-		Causes: []Cause{{CodeSecretMissing, "Somebody removed it where secrets are kept.", remedy}}, Since: now}
+		Causes: []Cause{{Code: CodeSecretMissing, Message: "Somebody removed it where secrets are kept.", Remedy: remedy}}, Since: now}
 }
 
 // asProblem turns what Tableau said about settings that somebody just entered
 // into the answer they get.
-func asProblem(t *tableau.Error, trial Connection, now time.Time, past past) error {
+func asProblem(t *tableau.Error, trial Connection, now time.Time, known known) error {
 	p := &problem.Error{Kind: problem.Invalid, Code: codeRefused, Message: t.Message(), Err: t}
 	switch t.Cause {
 	case tableau.CredentialsRejected:
-		why := rejected(trial, now, past)
+		why := rejected(trial, now, known)
 		likely := why.Causes[0]
 		p.Code, p.Causes = problem.CodeCredentialsRejected, told(why.Causes)
-		p.Message = why.Message + " Most likely: " + likely.Message + " " + likely.Remedy
+		p.Message = why.Message + " Most likely: " + likely.Message
+		for _, c := range why.Causes[1:] {
+			if !c.Equal {
+				break
+			}
+			p.Message += " Or, equally likely: " + c.Message
+		}
+		p.Message += " " + likely.Remedy
 		p.Fields = []problem.Field{{Name: fieldOf(likely, trial.Auth.Method), Message: likely.Message + " " + likely.Remedy}}
 	case tableau.Timeout:
 		return tooSlow(t)

@@ -108,7 +108,7 @@ func TestWhyACredentialDiedOnTableauCloud(t *testing.T) {
 	}{
 		"a token an hour ago":  {false, time.Hour, "revoked mfa_enabled wrong_pod"},
 		"a token 16 days ago":  {false, 16 * day, "idle revoked mfa_enabled expired wrong_pod"},
-		"a token past its end": {false, 181 * day, "expired revoked mfa_enabled idle wrong_pod"},
+		"a token past its end": {false, 181 * day, "idle expired revoked mfa_enabled wrong_pod"},
 		"a password hours ago": {true, 5 * time.Hour, "mfa_enabled single_sign_on changed locked_out"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -141,8 +141,8 @@ func TestLikelyCause(t *testing.T) {
 		"expired":       {false, func(w *world) { w.keepUntil(180 * day) }, []string{"expired", "revoked", "mfa_enabled", "idle"}},
 		"revoked":       {false, func(w *world) { time.Sleep(time.Hour); w.tableau.RevokeTokens("") }, []string{"revoked", "mfa_enabled"}},
 		"mfa":           {false, func(w *world) { w.tableau.EnableMFA("") }, []string{"revoked", "mfa_enabled"}},
-		"password":      {true, func(w *world) { w.tableau.NewPassword(tableautest.DefaultUser); w.sessionDies() }, []string{"changed", "mfa_enabled", "single_sign_on", "locked_out"}},
-		"mfa, password": {true, func(w *world) { w.tableau.EnableMFA(""); w.sessionDies() }, []string{"changed", "mfa_enabled", "single_sign_on", "locked_out"}},
+		"password":      {true, func(w *world) { w.tableau.NewPassword(tableautest.DefaultUser); w.sessionDies() }, []string{"mfa_enabled", "single_sign_on", "changed", "locked_out"}},
+		"mfa, password": {true, func(w *world) { w.tableau.EnableMFA(""); w.sessionDies() }, []string{"mfa_enabled", "single_sign_on", "changed", "locked_out"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -82,7 +82,7 @@ func (s *Service) try(ctx context.Context, stored, c Connection, entered tableau
 		if stored.Fingerprint == fp && stored.Auth == c.Auth && stored.State.Works() && !sameUse(stored, c) {
 			worked = stored
 		}
-		return trial{}, s.answer(ctx, err, c, worked)
+		return trial{}, s.answer(ctx, err, c, stored, worked)
 	}
 	return t, nil
 }

@@ -31,7 +31,7 @@ func (s *Service) Test(ctx context.Context, id string) (TestResult, error) {
 		err = attempt(ctx)
 	}
 	if err != nil {
-		err = s.answer(ctx, err, c, Connection{})
+		err = s.answer(ctx, err, c, c, Connection{})
 		known, _ := problem.From(err)
 		s.noteOnly(ctx, id, Tested, "The test failed: "+brief(known))
 		return TestResult{}, err

@@ -18,8 +18,11 @@ import (
 // known that no session was made.
 func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, err error) error {
 	unknown := unanswered(err)
-	if why := s.refusal(c, err); why != nil {
+	if why, others := s.refusal(ctx, c, err); why != nil {
 		broken, changeErr := s.refuse(ctx, c, why)
+		if changeErr == nil {
+			s.rankAgain(ctx, broken, others)
+		}
 		s.forget(c.ID)
 		err = errors.Join(&BrokenError{Connection: broken}, err, changeErr)
 	}
@@ -30,22 +33,24 @@ func (s *Service) signInFailed(ctx context.Context, c Connection, lease SignIn, 
 }
 
 // refusal gives the problem that a failed sign-in is of the connection; nil
-// where it may pass, or is of the way to the server.
-func (s *Service) refusal(c Connection, err error) *Problem {
+// where it may pass, or is of the way to the server. Where the credential is
+// refused, it gives the other connections of the site too.
+func (s *Service) refusal(ctx context.Context, c Connection, err error) (*Problem, []Connection) {
 	var t *tableau.Error
 	if !errors.As(err, &t) {
-		return nil
+		return nil, nil
 	}
 	switch t.Cause {
 	case tableau.CredentialsRejected:
-		return rejected(c, s.Now(), past{})
+		known, others := s.known(ctx, c, c)
+		return rejected(c, s.Now(), known), others
 	case tableau.Unreachable, tableau.Certificate, tableau.NotTableau, tableau.Blocked:
-		return nil
+		return nil, nil
 	}
 	if t.Retry {
-		return nil
+		return nil, nil
 	}
-	return signInRefused(c, t, s.Now())
+	return signInRefused(c, t, s.Now()), nil
 }
 
 // refuse notes that a connection needs another credential, and gives it as it

@@ -48,6 +48,7 @@ type causeJSON struct {
 	Code    string `json:"code" doc:"Stable." example:"idle"`
 	Message string `json:"message"`
 	Remedy  string `json:"remedy" doc:"What to do."`
+	Equal   bool   `json:"equally_likely,omitempty" doc:"As likely as the cause before it: nothing that is known tells the two apart."`
 }
 
 type identityJSON struct {

@@ -67,6 +67,7 @@ type Cause struct {
 	Code    string // stable, such as "idle", "expired", "mistyped"
 	Message string // what happened, if it is this
 	Remedy  string // what to do then
+	Equal   bool   // as likely as the one before it
 }
 
 // Error is a problem that is told to the user.

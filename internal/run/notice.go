@@ -58,7 +58,11 @@ func problemNotice(c connection.Connection) Notice {
 		if same := slices.IndexFunc(p.Causes, func(c connection.Cause) bool { return c.Remedy == remedy }); same < i {
 			remedy = fmt.Sprintf("Do the same as for %d.", same+1)
 		}
-		fmt.Fprintf(&b, "\n%d. %s\n   %s\n", i+1, cause.Message, remedy)
+		equal := ""
+		if cause.Equal {
+			equal = "Equally likely: "
+		}
+		fmt.Fprintf(&b, "\n%d. %s%s\n   %s\n", i+1, equal, cause.Message, remedy)
 	}
 	if works {
 		b.WriteString("\nReports of this connection still run, but each may have to wait for ten minutes or more.\n")

@@ -4,7 +4,7 @@
 import { get, patch, post } from "/api.js";
 import { blank, compared, filled, fromAddress, missing, rebased, toRequest } from "/connection-draft.js";
 import { useDraft } from "/drafts.js";
-import { TokenSteps, needsNewToken, newToken, usesToken } from "/connection-parts.js";
+import { TokenSteps, isDead, needsNewToken, newToken, usesToken, wantsToken } from "/connection-parts.js";
 import { Connected, Trouble, happened, placed } from "/connection-outcome.js";
 import { Button, Dialog, Disclosure, Field, Notice, Tabs, announce, date, focusWrong, html, toast, useEffect, useRef, useState } from "/ui.js";
 import { host } from "/words.js";
@@ -23,7 +23,7 @@ export function ConnectionDialog({ connection: given, typed, close }) {
   // As it was when the dialog opened, whatever is read meanwhile; and the draft
   // that it gave.
   const [{ connection, start }, setBase] = useState(() => ({ connection: given, start: given && filled(given) }));
-  const [form, setForm] = useState(() => resumed(typed, given) || start || blank);
+  const [form, setForm] = useState(() => resumed(typed, given) || (start && { ...start, ...(wantsToken(given) && { method: "personal_access_token" }) }) || blank);
   const [dated, setDated] = useState(typed ? typed.dated : !given); // the day of a token's end was typed here
   const [phase, setPhase] = useState("form"); // connecting, connected
   const [problem, setProblem] = useState(null);
@@ -42,7 +42,8 @@ export function ConnectionDialog({ connection: given, typed, close }) {
     if (phase === "connecting") body.current.closest("dialog").querySelector(".dialog-foot .busy").focus();
   }, [phase]);
 
-  const is = compared(form, start);
+  // A credential that Tableau refuses is not kept: another one is to be tried.
+  const is = compared(form, start, connection && isDead(connection));
   const { token, signsIn } = is;
   const { token_secret, password, ...rest } = form;
   const lost = Boolean(token_secret || password || (typed?.lost && !(token ? token_secret : password)));
@@ -51,10 +52,11 @@ export function ConnectionDialog({ connection: given, typed, close }) {
   const atCredential = ["credentials_rejected", "token_in_use", "identity_change"].includes(problem?.code);
   const asksIdentity = problem?.code === "identity_change";
 
-  const submit = async (event, accept = false) => {
+  // submit tries the credential; with rest, only what stands beside it is saved.
+  const submit = async (event, accept = false, rest = false) => {
     event?.preventDefault();
     if (phase !== "form") return;
-    const fields = missing(form, is);
+    const fields = missing(form, rest ? { ...is, signsIn: false } : is);
     if (fields.length > 0) {
       setProblem({ code: "invalid", message: "", fields, causes: [] });
       focusWrong(body.current);
@@ -64,11 +66,11 @@ export function ConnectionDialog({ connection: given, typed, close }) {
     setProblem(null);
     abort.current = new AbortController();
     const { signal } = abort.current;
-    const sent = { ...toRequest(form, start, dated), ...(accept && { accept_identity_change: true }) };
+    const sent = { ...toRequest(form, start, dated, rest ? false : signsIn), ...(accept && { accept_identity_change: true }) };
     try {
       const saved = connection ? await patch(`/v1/connections/${connection.id}`, sent, connection.version, { signal })
         : await post("/v1/connections", sent, { signal });
-      if (!signsIn) {
+      if (!signsIn || rest) {
         toast(`${saved.name} is saved.`);
         close(saved);
         return;
@@ -117,6 +119,7 @@ export function ConnectionDialog({ connection: given, typed, close }) {
         ${signsIn && html`<${Button} onClick=${stop}>Stop<//>`}
         <${Button} kind="primary" busy>${signsIn ? "Connecting…" : "Saving…"}<//>`
     : (leave) => html`<${Button} onClick=${leave}>Cancel<//>
+        ${is.beside && html`<${Button} onClick=${() => submit(null, false, true)}>Save without connecting<//>`}
         ${asksIdentity ? html`<${Button} kind="primary" onClick=${() => submit(null, true)}>Use this user anyway<//>`
           : html`<${Button} submit kind="primary" form="connection">${signsIn ? "Connect" : "Save"}<//>`}`;
 
@@ -153,6 +156,7 @@ function resumed(typed, connection) {
 
 function TokenFields({ form, set, dated, wrong, connection, signsIn }) {
   const kept = connection && usesToken(connection) && !signsIn;
+  const dead = connection && usesToken(connection) && isDead(connection);
   const fromTableau = kept && connection.token_life.source === "tableau" && connection.token_life.expires_at;
   // Who comes to mend a token begins with it.
   const broken = connection && needsNewToken(connection);
@@ -161,10 +165,11 @@ function TokenFields({ form, set, dated, wrong, connection, signsIn }) {
   const before = day !== form.expires_on && ` It was ${date(form.expires_on)} for the token before.`;
   const asked = broken ? "" : undefined;
   return html`
+    <p class="hint">Enabling multi-factor authentication deletes all of a user's tokens: turn it on first, then create the token.</p>
     <${TokenSteps} open=${broken && !wrong.token_secret} server=${/^https?:/.test(form.server_url) ? form.server_url : ""} />
     <${Field} id="c-token-name" label="Token name" value=${form.token_name} error=${wrong.token_name} onInput=${set("token_name")} data-first=${asked} autocomplete="off" spellcheck="false" autocapitalize="none" />
     <${Field} id="c-token-secret" label="Token secret" type="password" value=${form.token_secret} error=${wrong.token_secret} onInput=${set("token_secret")}
-      autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : "It is kept sealed, and never shown again."} />
+      autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : dead ? "Tableau refuses the one that is kept: paste the secret of a new token." : "It is kept sealed, and never shown again."} />
     ${fromTableau ? html`<p class="hint">Tableau says that this token ends on ${date(connection.token_life.expires_at)}.</p>`
       : html`<${Disclosure} title="Enter yourself when the token ends" open=${Boolean(form.expires_on || wrong.expires_on)}>
           <${Field} id="c-expires" label="Ends on" optional type="date" value=${day} error=${wrong.expires_on} onInput=${set("expires_on")}

@@ -29,13 +29,17 @@ function decoded(part) {
 
 // compared says what of a draft differs from where it began; without a
 // beginning there is no connection yet. signsIn: is there a credential to try,
-// or is only saved what stands beside it? dirty: is there anything to lose?
-export function compared(draft, start) {
+// or is only saved what stands beside it? A dead one always needs another.
+// beside: is only that to be saved which stands beside a dead one? dirty: is
+// there anything to lose?
+export function compared(draft, start, dead = false) {
   const token = draft.method === "personal_access_token";
   if (!start) return { token, moved: false, signsIn: true, dirty: typed(draft, blank) };
   const moved = draft.server_url.trim() !== start.server_url || draft.site.trim() !== start.site;
   const named = token ? draft.token_name.trim() !== start.token_name : draft.username.trim() !== start.username;
-  return { token, moved, signsIn: moved || named || draft.method !== start.method || Boolean(token ? draft.token_secret : draft.password), dirty: typed(draft, start) };
+  const touched = moved || named || Boolean(token ? draft.token_secret : draft.password);
+  const dirty = typed(draft, start);
+  return { token, moved, signsIn: dead || touched || draft.method !== start.method, beside: dead && !touched && dirty, dirty };
 }
 
 const typed = (draft, start) => Object.keys(start).some((name) => name !== "method" && draft[name] !== start[name]);
@@ -60,8 +64,8 @@ export function missing(draft, { token, moved, signsIn }) {
 // toRequest gives what the API takes: all of a new connection, of one that there
 // is what was changed. dated tells whether the day of expires_on is meant for
 // the token that is sent, and not left over from the one before.
-export function toRequest(draft, start, dated) {
-  const { token, moved, signsIn } = compared(draft, start);
+export function toRequest(draft, start, dated, signsIn) {
+  const { token, moved } = compared(draft, start);
   const sent = {};
   if (!start || draft.name !== start.name) sent.name = draft.name.trim();
   if (!start || moved) Object.assign(sent, { server_url: draft.server_url.trim(), site: draft.site.trim() });

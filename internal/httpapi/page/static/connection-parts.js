@@ -13,6 +13,20 @@ const late = "Its runs come late for as long as it goes on.";
 // needsNewToken tells whether another credential mends a connection.
 export const needsNewToken = (c) => c.state === "needs_credentials" || disturbed(c);
 
+// isDead tells whether Tableau no longer takes the credential, or it is gone:
+// only another one mends the connection.
+export const isDead = (c) => c.state === "needs_credentials" && ["credentials_rejected", "secret_missing"].includes(c.problem?.code);
+
+// first are the causes that stand first: one, or several that are equally likely.
+function first(causes) {
+  const next = causes.findIndex((cause, i) => i > 0 && !cause.equally_likely);
+  return next < 0 ? causes : causes.slice(0, next);
+}
+
+// wantsToken tells whether a password no longer signs in as it seems, and a
+// token would.
+export const wantsToken = (c) => isDead(c) && !usesToken(c) && first(c.problem.causes).some((cause) => ["mfa_enabled", "single_sign_on"].includes(cause.code));
+
 // ConnectionState is the state of a connection in words.
 export const ConnectionState = ({ connection: c }) => html`<${State} states=${connectionStates} state=${disturbed(c) ? "disturbed" : c.state} />`;
 
@@ -27,6 +41,7 @@ export function TokenLife({ connection: c, whole = false }) {
   const over = left !== null && left <= 0;
   const idleSoon = idleLeft !== null && idleLeft < 5 * day;
   const broken = c.state === "needs_credentials";
+  if (isDead(c)) return html`<div class="token-life"><p class="small"><span class="quiet">Tableau no longer takes this token</span></p></div>`;
   const tone = broken ? "still" : left === null ? "still" : left < 7 * day ? "bad" : left < 30 * day ? "held" : "good";
   const words = ends ? html`${over ? "Ended" : "Ends"} <strong>${date(ends)}</strong>, ${away(ends)}` : "Its end is not known";
   const label = ends ? `The token ${over ? "ended" : "ends"} on ${date(ends)}, ${away(ends)}` : "The token's end is not known";
@@ -57,8 +72,9 @@ export function Causes({ causes, shown, make }) {
   const items = causes.map((cause) => {
     const repeated = said.has(cause.remedy);
     said.add(cause.remedy);
-    return html`<li key=${cause.code}><strong>${cause.message}</strong>${!repeated && html` <span>${make ? cause.remedy.replace(stepsInWords, make) : cause.remedy}</span>`}</li>`;
+    return html`<li key=${cause.code}>${cause.equally_likely && html`<em class="quiet">Equally likely: </em>`}<strong>${cause.message}</strong>${!repeated && html` <span>${make ? cause.remedy.replace(stepsInWords, make) : cause.remedy}</span>`}</li>`;
   });
+  shown = Math.max(shown, first(causes).length);
   const rest = items.length - shown;
   return html`
     <p class="causes-title">${items.length > 1 ? "Likely causes, the likeliest first" : "The likely cause"}</p>
@@ -79,7 +95,7 @@ export function Ailing({ connection: c, can, children }) {
 // it. edit opens its dialog, for those who may; actions are further buttons.
 export function Broken({ connection: c, edit, actions, named = false }) {
   if (!c.problem) return null;
-  const mend = edit && needsNewToken(c) && html`<${Button} small kind="primary" onClick=${edit}>${usesToken(c) ? "Enter a new token" : "Enter credentials"}<//>`;
+  const mend = edit && needsNewToken(c) && html`<${Button} small kind="primary" onClick=${edit}>${usesToken(c) ? "Enter a new token" : wantsToken(c) ? "Enter a token" : "Enter credentials"}<//>`;
   return html`<${Notice} tone=${disturbed(c) ? "held" : "bad"} title=${named ? `${c.name}: ${c.problem.message}` : c.problem.message} actions=${(mend || actions) && html`${mend}${actions}`}>
     <p class="quiet">Since ${moment(c.problem.since)}.
       ${disturbed(c) ? ` ${late}`
