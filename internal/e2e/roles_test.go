@@ -49,6 +49,26 @@ func offers(want []string) action {
 		settles(`JSON.stringify(`+offered+`) === `+"`"+string(list)+"`"))
 }
 
+// TestSlackRoleIsNoticed: where members of the Slack workspace are viewers by a
+// default of before, administrators are told until they say that it is meant.
+func TestSlackRoleIsNoticed(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, "cognito", "slack")
+	ctx := c.open(1280, 860)
+	noExceptions(ctx, t)
+	const title = "Everybody in your Slack workspace can read all reports"
+	gone := settles(`!document.body.innerText.includes("` + title + `")`)
+	in := func(name, user, group string) {
+		c.pool.does(behaviour{user: user, groups: []string{group}})
+		do(ctx, t, name, chromedp.Navigate(c.address+"/#/settings"), press("Sign in with email and password"), chromedp.WaitVisible(`//h1[. = "Settings"]`), says("This installation"))
+	}
+	in("slack-role-01-editor", "edi@example.com", "editor")
+	do(ctx, t, "slack-role-02-not-theirs", gone, says("Members of the workspace in no group are viewers"), chromedp.Click(signedIn), chromedp.WaitVisible(slackButton))
+	in("slack-role-03-admin", "ana@example.com", "admin")
+	do(ctx, t, "slack-role-04-told", says(title), press("Start"), says(title), press("Keep it so"), gone)
+	do(ctx, t, "slack-role-05-kept", press("Settings"), says("This installation"), gone, chromedp.Reload(), says("This installation"), gone)
+}
+
 // TestRoles: what viewers and editors may not do is not offered to them, what
 // they find empty says who has to do it, and what was taken from them meanwhile
 // is refused in plain words.

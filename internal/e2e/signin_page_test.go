@@ -77,10 +77,14 @@ func newCloud(t *testing.T, providers ...string) *cloud {
 		_, _ = io.WriteString(w, exportedText)
 	}))
 	t.Cleanup(c.bucket.Close)
+	slackRole := ""
+	if slices.Contains(providers, "slack") {
+		slackRole = "viewer"
+	}
 	signIn := httpapi.SignIn{Domain: c.pool.URL, Issuer: poolIssuer, ClientID: poolClient, Providers: providers}
 	api := httpapi.New(httpapi.Deps{
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: oneFile{v.Runs}, Requests: v.Store, FileLinks: c.bucket,
-		Authenticate: gateway.Pool{Issuer: poolIssuer, Client: poolClient}.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC"},
+		Authenticate: gateway.Pool{Issuer: poolIssuer, Client: poolClient}.Authenticate, Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC", SlackRole: slackRole},
 		Now: time.Now, NewID: v.NewID, Log: log,
 	})
 	public := httpapi.NewPublic(httpapi.Public{Page: page.Handler(c.pool.URL, c.bucket.URL), SignIn: signIn, Now: time.Now, NewID: v.NewID, Log: log})

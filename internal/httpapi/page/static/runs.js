@@ -67,7 +67,7 @@ function Told({ run, can }) {
   const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
   return html`<${Notice} tone=${tone} title=${run.reason}
     actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
-    ${run.state === "queued" && run.not_before && html`It is tried again <${When} at=${run.not_before} far />.`}<//>`;
+    ${run.state === "queued" && run.not_before && html`<p>It is tried again <${When} at=${run.not_before} far />.</p>`}<//>`;
 }
 
 // steps gives how far a run is: exporting, then sending. n of total, and

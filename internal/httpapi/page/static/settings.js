@@ -5,6 +5,7 @@ import { ConnectionDialog } from "/connection-dialog.js";
 import { Broken, ConnectionState, TokenLife, usesToken } from "/connection-parts.js";
 import { Destinations } from "/destinations.js";
 import { useMe } from "/me.js";
+import { SlackRole } from "/slack-role.js";
 import { useSome } from "/some.js";
 import { TestDialog } from "/connection-test.js";
 import { Button, Empty, Facts, Failure, Icon, Loading, Page, Section, When, date, html, refocus, useLoad, useState } from "/ui.js";
@@ -22,6 +23,7 @@ export function Settings() {
     if (changed) reload().then(refocus);
   };
   return html`<${Page} title="Settings">
+    <${SlackRole} me=${me} />
     <${Section} title="Tableau connections" lead="Each signs in to one site. Reports use it; its token can be changed at any time without touching them."
       actions=${data?.length > 0 && can("admin") && html`<${Button} kind="primary" icon="plus" onClick=${() => setEditing("new")}>Add connection<//>`}>
       <${Failure} problem=${problem} retry=${reload} />
@@ -90,6 +92,7 @@ function Installation({ me: { name, role, installation: i } }) {
     ["Runs", i.mode === "aws" ? "in your AWS account" : "on one machine"],
     ["Mail", html`${mail[i.mail] || i.mail}${i.mail === "outbox" && html`. <a href="#/outbox">See the outbox</a>`}`],
     ["Time zone", i.time_zone],
+    ...(i.slack_role ? [["Slack", i.slack_role === "none" ? "Members of the workspace need a group" : `Members of the workspace in no group are ${i.slack_role}s`]] : []),
     ["Version", i.version],
   ]} /></div><//>`;
 }

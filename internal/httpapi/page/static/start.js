@@ -5,6 +5,7 @@ import { Attention, troubles } from "/attention.js";
 import { ConnectionDialog } from "/connection-dialog.js";
 import { FirstSteps } from "/first-steps.js";
 import { useMe } from "/me.js";
+import { SlackRole } from "/slack-role.js";
 import { Mails } from "/outbox.js";
 import { Timeline } from "/timeline.js";
 import { Button, Failure, Icon, Loading, Page, Section, html, refocus, useLoad, useRef, useState, useTick } from "/ui.js";
@@ -75,6 +76,7 @@ export function Start() {
   const begun = data && data.connections.length > 0 && data.reports.length > 0 && data.delivered;
   return html`<${Page} title="Start" lead=${data && html`<${Summary} data=${data} troubles=${found} begun=${begun} />`}
     actions=${begun && can("editor") && html`<${Button} href="#/reports/new" icon="plus">New report<//>`}>
+    <${SlackRole} me=${me} />
     <${Failure} problem=${problem} retry=${reload} />
     ${!data && !problem && html`<${Loading} />`}
     ${data && html`
