@@ -28,6 +28,9 @@ Usage:
   vizpost demo     the whole thing on this machine, with a stand-in for Tableau
   vizpost serve    the real thing on this machine
   vizpost tableau  the stand-in for Tableau alone
+  vizpost backup   a copy of an installation, also while it runs
+  vizpost restore  a data folder from a backup; it starts paused
+  vizpost resume   ends the pause of a restored installation
   vizpost recover  the credential of a connection that was deleted
 
 "vizpost COMMAND --help" shows a command's flags and settings.
@@ -41,7 +44,8 @@ func main() {
 
 // execute runs one command and gives its exit status.
 func execute(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	commands := map[string]func(context.Context, command) error{"demo": demo, "serve": serve, "tableau": standIn, "recover": restore}
+	commands := map[string]func(context.Context, command) error{"demo": demo, "serve": serve, "tableau": standIn, "recover": recoverDeleted,
+		"backup": backup, "restore": restore, "resume": resume}
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]

@@ -25,8 +25,8 @@ It prints the secret on standard output: mind who sees the screen. It needs the
 data folder with its key, and may run beside "vizpost serve".
 `
 
-// restore shows what was deleted, and its secret.
-func restore(ctx context.Context, c command) (err error) {
+// recoverDeleted shows what was deleted, and its secret.
+func recoverDeleted(ctx context.Context, c command) (err error) {
 	f := c.flags("recover", recoverText)
 	data := f.String("data", "data", "folder of database and key")
 	id := f.String("connection", "", "id of the deleted connection")

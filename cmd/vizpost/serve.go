@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/secret"
@@ -65,6 +66,9 @@ func serve(ctx context.Context, c command) error {
 	if err := makeDataFolder(*data); err != nil {
 		return err
 	}
+	if err := c.closeDataFolder(*data); err != nil {
+		return err
+	}
 	if *tokenFile == "" {
 		*tokenFile = filepath.Join(*data, "token")
 	}
@@ -92,6 +96,15 @@ func serve(ctx context.Context, c command) error {
 	if v.Outbox != nil {
 		c.printf("mail:    only to %s; set VIZPOST_SMTP_URL to send it\n", filepath.Join(*data, "outbox"))
 	}
+	if p, paused, err := v.Store.Paused(context.WithoutCancel(ctx)); err != nil {
+		return errors.Join(err, listener.Close(), v.Close())
+	} else if paused {
+		c.printf("paused:  restored from a backup of %s; nothing is sent until \"vizpost resume --data %s\", or Resume on the page\n",
+			p.BackupAt.Format(time.RFC3339), *data)
+	}
+	if warning := openToTheNetwork(listener.Addr()); warning != "" {
+		_, _ = fmt.Fprintln(c.stderr, "vizpost: "+warning)
+	}
 	return errors.Join(serveUntil(ctx, v, listener, standalone.Web{Token: token, Hosts: hosts(listener.Addr(), set.publicURL)}), v.Close())
 }
 
@@ -107,6 +120,31 @@ func makeDataFolder(dir string) error {
 		return fmt.Errorf("the data folder %s cannot be used: %w; choose another with --data", dir, err)
 	}
 	return nil
+}
+
+// closeDataFolder closes a data folder that was made beforehand to the other
+// users of the machine, and says so.
+func (c command) closeDataFolder(dir string) error {
+	wasOpen, err := local.PrivateFolder(dir)
+	if wasOpen && err != nil {
+		return fmt.Errorf("other users of this machine can look into the data folder %s, and it cannot be closed to them: run chmod 700 %s (%w)",
+			dir, dir, err)
+	}
+	if wasOpen {
+		_, _ = fmt.Fprintf(c.stderr, "vizpost: other users of this machine could look into the data folder %s; it has mode 0700 now\n", dir)
+	}
+	return err
+}
+
+// openToTheNetwork says of an address that others than this machine reach that
+// what they send it can be read on the way; "" of one that they do not.
+func openToTheNetwork(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return fmt.Sprintf("%s is reached from the network over plain http, so whoever can listen there can read the operator's token. "+
+		"Listen on 127.0.0.1 and put a proxy with https in front, whose address is VIZPOST_PUBLIC_URL.", a)
 }
 
 // serveUntil serves and works until the context ends.

@@ -23,6 +23,10 @@ type Service struct {
 	// is stored and before anything is sent there. An error's text is shown.
 	CheckServer func(ctx context.Context, serverURL string) error
 
+	// Hold says why nothing signs in with a stored credential at present: an
+	// error that people are told. nil: nothing ever keeps it from that.
+	Hold func(ctx context.Context) error
+
 	Now    func() time.Time
 	NewID  func() string
 	Random io.Reader

@@ -126,6 +126,11 @@ func (s *Service) session(ctx context.Context, c Connection, dead int64, use use
 			}
 			continue
 		}
+		if s.Hold != nil {
+			if err := s.Hold(ctx); err != nil {
+				return live{}, err
+			}
+		}
 		if wait, ok := tooManySignIns(row.Recent, now); ok {
 			return live{}, s.tooMany(ctx, c, row, now, wait)
 		}

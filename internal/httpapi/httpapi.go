@@ -68,6 +68,10 @@ type Deps struct {
 	// Installation is what answers.
 	Installation Installation
 
+	// Pause is what an installation has that can be restored from a backup;
+	// nil where none can.
+	Pause Pause
+
 	// Version is vizpost's own.
 	Version string
 }
@@ -208,6 +212,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 		a.registerOutbox()
 	}
 	a.registerMe()
+	a.registerResume()
 	a.registerHealth()
 	return a, routes
 }

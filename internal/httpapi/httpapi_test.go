@@ -170,7 +170,7 @@ func TestRoles(t *testing.T) {
 		"POST /v1/destinations": httpapi.Editor, "PATCH /v1/destinations/x": httpapi.Editor,
 		"DELETE /v1/destinations/x": httpapi.Editor, "POST /v1/destinations/x/test": httpapi.Editor,
 		"POST /v1/connections": httpapi.Admin, "PATCH /v1/connections/x": httpapi.Admin, "DELETE /v1/connections/x": httpapi.Admin,
-		"POST /v1/connections/test": httpapi.Admin, "POST /v1/connections/x/test": httpapi.Admin,
+		"POST /v1/connections/test": httpapi.Admin, "POST /v1/connections/x/test": httpapi.Admin, "POST /v1/resume": httpapi.Admin,
 	}
 	for _, role := range []httpapi.Role{httpapi.NoRole, httpapi.Viewer, httpapi.Editor, httpapi.Admin} {
 		w := newWorld(t, func(d *httpapi.Deps) {

@@ -68,6 +68,8 @@ type installationJSON struct {
 	Version  string `json:"version" doc:"Of vizpost." example:"v1.2.0"`
 	TimeZone string `json:"time_zone" doc:"IANA name of the time zone that new schedules begin with." example:"Europe/Berlin"`
 
+	Paused *pausedJSON `json:"paused,omitempty" doc:"Present while an installation that was restored from a backup waits to be resumed: nothing is scheduled, sent or signed in."`
+
 	SlackRole string `json:"slack_role,omitempty" enum:"viewer,editor,none" doc:"The role of members of the Slack workspace who are in no group; absent where nobody signs in with Slack."`
 }
 
@@ -79,6 +81,10 @@ func (a *api) registerMe() {
 
 func (a *api) me(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
 	who, i := callOf(ctx).who, a.deps.Installation
+	paused, err := a.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
-		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone, SlackRole: i.SlackRole}}}, nil
+		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone, Paused: paused, SlackRole: i.SlackRole}}}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -32,14 +33,20 @@ var (
 
 	//go:embed schema-2.sql
 	schema2 string
+
+	//go:embed schema-3.sql
+	schema3 string
 )
 
-func schemaSteps() []string { return []string{schema, schema2} }
+func schemaSteps() []string { return []string{schema, schema2, schema3} }
 
 const (
 	applicationID = 0x76697a70 // "vizp", in the file's header
 	busyTimeout   = 5 * time.Second
 	readers       = 4
+
+	// checkTime bounds the look for damage at each opening.
+	checkTime = 5 * time.Second
 )
 
 // Store keeps all that vizpost knows in one SQLite database, and its secrets
@@ -72,8 +79,9 @@ var (
 // OpenStore opens the database file, which it creates together with its
 // folder and the key file beside it ([KeyFile]) if there is none yet. It
 // brings an older schema up to date. It refuses a database that a newer vizpost
-// wrote, one that is not vizpost's, and one whose key file is missing, is
-// another's or can be read by other users of the machine.
+// wrote, one that is not vizpost's, one that is damaged, and one whose key file
+// is missing, is another's or can be read by other users of the machine; also a
+// key file whose database is missing or empty.
 func OpenStore(ctx context.Context, path string) (*Store, error) {
 	s, err := openStore(ctx, path)
 	if err != nil {
@@ -90,8 +98,11 @@ func openStore(ctx context.Context, path string) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if err := makePrivate(path); err != nil {
+	if err := checkLost(path); err != nil {
 		return nil, err
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, unwritable(filepath.Dir(path), err)
 	}
 	s := &Store{Now: time.Now}
 	defer func() {
@@ -104,7 +115,12 @@ func openStore(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := s.migrate(ctx, schemaSteps()); err != nil {
-		return nil, err
+		return nil, unwritable(filepath.Dir(path), err)
+	}
+	checking, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if err := s.check(checking, "quick_check(1)"); err != nil {
+		return nil, storeError("looking for damage", err)
 	}
 	if err := useWriteAheadLog(ctx, s.write); err != nil {
 		return nil, err
@@ -275,9 +291,64 @@ func storeError(what string, err error) error {
 		p.Err = err
 		err = p
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		err = fmt.Errorf("the file is damaged: put it back from your backup (%w)", err)
+		err = errDamaged(err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+func errDamaged(why error) error {
+	return fmt.Errorf("the file is damaged: stop vizpost, keep the folder, and make a new one of your last backup with \"vizpost restore\" (%w)", why)
+}
+
+// isInterrupt reports whether SQLite stopped because it was told to.
+func isInterrupt(err error) bool { return codeOf(err) == sqlite3.SQLITE_INTERRUPT }
+
+// checkLost refuses a folder that has a key and no database, or an empty one. A
+// database has its tables before it gets its key, so it was there and was lost:
+// to begin anew would look well, and send nothing.
+//
+// The key is looked for first: another process may be making both.
+func checkLost(path string) error {
+	key := filepath.Join(filepath.Dir(path), KeyFile)
+	if _, err := os.Stat(key); err != nil {
+		return nil
+	}
+	info, err := os.Stat(path)
+	what := "is missing"
+	switch {
+	case err == nil && (info.Size() > 0 || !info.Mode().IsRegular()):
+		return nil
+	case err == nil:
+		what = "is empty"
+	case !errors.Is(err, os.ErrNotExist):
+		return nil // opening it tells
+	}
+	return fmt.Errorf("the database %s, but its key %s is there, so it was lost: make a new folder of your last backup with \"vizpost restore\", "+
+		"or put the file back; to begin with nothing, move %s away or name another folder", what, KeyFile, KeyFile)
+}
+
+// unwritable says of a folder that cannot be written that this is so.
+func unwritable(dir string, err error) error {
+	switch code := codeOf(err); {
+	case errors.Is(err, syscall.EROFS), code == sqlite3.SQLITE_READONLY:
+		return fmt.Errorf("the folder %s is read-only: make it writable, or name another (%w)", dir, err)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("the folder %s cannot be written by this user: give it to the user that runs vizpost, or name another (%w)", dir, err)
+	case code == sqlite3.SQLITE_CANTOPEN:
+		if probeErr := probe(dir); probeErr != nil {
+			return unwritable(dir, errors.Join(probeErr, err))
+		}
+	}
+	return err
+}
+
+// probe writes a file into a folder and takes it away again.
+func probe(dir string) error {
+	f, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // codeOf gives the primary result code of SQLite's errors, and 0 for others.

@@ -69,7 +69,7 @@ func TestDamagedDatabase(t *testing.T) {
 			if err := os.WriteFile(path, damage(file), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := OpenStore(t.Context(), path); err == nil || !strings.Contains(err.Error(), "put it back from your backup") {
+			if _, err := OpenStore(t.Context(), path); err == nil || !strings.Contains(err.Error(), "vizpost restore") {
 				t.Errorf("the error is %v, want one that says what to do", err)
 			}
 		})

@@ -86,15 +86,18 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
-// TestKeyFileOfOwnMaking: a key that is there before the database is used.
-func TestKeyFileOfOwnMaking(t *testing.T) {
+// TestKeyFileAlone: a key without a database is that of one which was lost.
+func TestKeyFileAlone(t *testing.T) {
 	t.Parallel()
 	path := databasePath(t)
 	want := strings.Repeat("0123456789abcdef", 4)
 	if err := os.WriteFile(keyPath(path), []byte(want), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	openStore(t, path)
+	if s, err := local.OpenStore(t.Context(), path); err == nil {
+		_ = s.Close()
+		t.Error("an empty installation was made beside a key")
+	}
 	if got, err := os.ReadFile(keyPath(path)); err != nil || string(got) != want {
 		t.Errorf("got error %v and another key than was there", err)
 	}

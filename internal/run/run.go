@@ -64,6 +64,11 @@ type Run struct {
 	OnlyTo       []string // a test, sent to these alone
 	DryRun       bool     // exports and renders, sends nothing
 
+	// PossibleRepeat says that another copy of the installation may have sent
+	// the run's messages: it was open in a backup, or was due before the
+	// restored copy was resumed.
+	PossibleRepeat bool
+
 	State     State     // only the methods of [Run] in state.go set it
 	Ending    State     // what it ends as once nothing of it is under way; "" unless it is to end
 	Reason    string    // for people: why it is held, waits, was skipped or failed

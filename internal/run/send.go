@@ -52,6 +52,7 @@ func plan(r Run, now time.Time) []Delivery {
 	for _, destination := range r.Destinations {
 		base := Delivery{RunID: r.ID, Site: r.Site, DestinationID: destination.ID, Type: destination.Type}
 		base.plan(now)
+		base.PossibleRepeat = r.PossibleRepeat
 		add := func(part string, to, cc, bcc []string) {
 			d := base
 			d.Key, d.To, d.Cc, d.Bcc = DeliveryKey(r.ID, destination.ID, part), to, cc, bcc

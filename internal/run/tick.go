@@ -31,10 +31,11 @@ type Tick struct {
 		// Connection reads one, consistently. NotFound when there is none.
 		Connection(ctx context.Context, id string) (connection.Connection, error)
 	}
-	Bell  Bell
-	Now   func() time.Time
-	NewID func() string
-	Log   *slog.Logger
+	Repeats Repeats // nil where nothing was restored from a backup
+	Bell    Bell
+	Now     func() time.Time
+	NewID   func() string
+	Log     *slog.Logger
 }
 
 // Tally is what a tick did.
@@ -54,6 +55,13 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 	var failures []error
 	sites := map[string]bool{}
 	connections := map[string]string{} // id to site key
+	var repeats time.Time
+	if t.Repeats != nil {
+		var err error
+		if repeats, err = t.Repeats.MayRepeatUntil(ctx); err != nil {
+			return tally, fmt.Errorf("looking for what may be a repeat: %w", err)
+		}
+	}
 
 	for {
 		due, err := t.Store.DueReports(ctx, now, duePage)
@@ -77,6 +85,9 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 				connections[r.ConnectionID] = site
 			}
 			runs, next := occurrences(r, site, now, t.NewID)
+			for i := range runs {
+				runs[i].PossibleRepeat = !runs[i].ScheduledFor.After(repeats)
+			}
 			err := t.Store.Fire(ctx, r, next, runs)
 			if problem.Is(err, problem.Stale) || problem.Is(err, problem.NotFound) {
 				continue // edited or deleted in between: the next tick looks again

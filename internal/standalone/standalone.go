@@ -29,6 +29,7 @@ import (
 	"github.com/vizpost/vizpost/internal/httpapi/page"
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/outbound"
+	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/secret"
@@ -123,7 +124,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Connections = &connection.Service{
 		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
 		Dial: server.Dial, CheckServer: server.CheckServer,
-		Now: v.now, NewID: v.newID, Random: c.Random, Log: v.log,
+		Hold: v.hold, Now: v.now, NewID: v.newID, Random: c.Random, Log: v.log,
 	}
 	v.Destinations = &deliver.Destinations{
 		Store: v.Store, Vault: v.Store, Poster: slack, AllowedOrigins: c.WebhookOrigins,
@@ -133,7 +134,7 @@ func (v *Vizpost) wire(c Config) error {
 		Now: v.now, NewID: v.newID, Log: v.log}
 	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
 		Now: v.now}
-	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
+	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Repeats: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
 	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
@@ -176,6 +177,7 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 		Connections: v.Connections, Reports: v.Reports, Destinations: v.Destinations, Runs: v.Runs, Requests: v.Store,
 		Page: page.Handler(), Hosts: w.Hosts,
 		Authenticate: httpapi.SlowWrongTokens(httpapi.BearerToken(w.Token), v.now, v.log),
+		Pause:        v.Store,
 		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone},
 		Now:          v.now, NewID: v.newID, Log: v.log, Version: assembly.Version(),
 	}
@@ -185,12 +187,41 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 	return httpapi.New(deps)
 }
 
+// errPaused says why nothing signs in by itself.
+func errPaused() error {
+	return problem.New(problem.Conflict, "paused", "vizpost was restored from a backup and is paused, so it does not sign in to Tableau. "+
+		"Resume it first, once no other copy of it works any more.")
+}
+
+// hold keeps a paused installation from signing in, which would end the session
+// of the one that the backup was made of.
+func (v *Vizpost) hold(ctx context.Context) error {
+	_, paused, err := v.Store.Paused(ctx)
+	if err == nil && paused {
+		err = errPaused()
+	}
+	return err
+}
+
+// works reports whether there is anything to do but wait to be resumed. What
+// cannot be read is no reason to work.
+func (v *Vizpost) works(ctx context.Context) bool {
+	_, paused, err := v.Store.Paused(ctx)
+	if err != nil && ctx.Err() == nil {
+		v.log.Error("whether vizpost is paused cannot be read; it does nothing until it can", "error", err)
+	}
+	return err == nil && !paused
+}
+
 // Run ticks and works off what is due, until the context ends. What is in hand
 // then goes back to the queue.
 func (v *Vizpost) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		v.bell.Run(ctx, func(ctx context.Context, site string) {
+			if !v.works(ctx) {
+				return // the first tick after it is resumed rings again
+			}
 			if err := v.Drain.Site(ctx, site); err != nil && ctx.Err() == nil {
 				v.log.Error("a site was not worked off; the next tick rings again", "site", site, "error", err)
 			}
@@ -198,6 +229,9 @@ func (v *Vizpost) Run(ctx context.Context) {
 	})
 	group.Go(func() {
 		repeat(ctx, v.every, func() {
+			if !v.works(ctx) {
+				return
+			}
 			if _, err := v.Tick.Run(ctx); err != nil && ctx.Err() == nil {
 				v.log.Error("a tick failed in part; the next picks it up", "error", err)
 			}
@@ -205,6 +239,9 @@ func (v *Vizpost) Run(ctx context.Context) {
 	})
 	group.Go(func() {
 		repeat(ctx, careEvery, func() {
+			if !v.works(ctx) {
+				return
+			}
 			if err := v.Care.Run(ctx); err != nil && ctx.Err() == nil {
 				v.log.Error("looking after the tokens failed in part", "error", err)
 			}

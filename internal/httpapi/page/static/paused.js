@@ -1,0 +1,33 @@
+// The banner of an installation that was restored from a backup and waits to be
+// resumed.
+import { post } from "/api.js";
+import { useMe } from "/me.js";
+import { Button, Notice, announce, date, html, useState } from "/ui.js";
+
+export function Paused() {
+  const { me, can } = useMe();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const paused = me?.installation.paused;
+  if (!paused) return null;
+  const resume = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await post("/v1/resume");
+      location.reload();
+      return;
+    } catch (failed) {
+      setProblem(failed);
+      announce(failed.message);
+    }
+    setBusy(false);
+  };
+  return html`<aside class="page paused" aria-label="vizpost is paused"><${Notice} tone="held" title=${`Paused: restored from a backup of ${date(paused.backup_at)}`}
+      actions=${can("admin") && html`<${Button} small kind="primary" busy=${busy} onClick=${resume}>Resume<//>`}>
+    <p>Nothing is scheduled, sent or signed in until an administrator resumes vizpost.</p>
+    <p>Before you do, stop every other copy of this installation: two copies both send, and end each other’s Tableau sessions.
+      What was waiting at the backup and what was due since is then sent, marked as a possible repeat.</p>
+    ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}
+  <//></aside>`;
+}
