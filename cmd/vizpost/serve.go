@@ -36,7 +36,10 @@ Settings in the environment:
                             written to the outbox folder
   VIZPOST_MAIL_FROM         the sender, such as "Reports <reports@example.com>"; required
                             with VIZPOST_SMTP_URL
-  VIZPOST_PUBLIC_URL        the address under which others reach this machine
+  VIZPOST_ADMINS            addresses of the administrators, with commas; they are told what
+                            goes wrong where a report and its connection name nobody
+  VIZPOST_PUBLIC_URL        the address under which others reach this machine; notices
+                            link to it
   VIZPOST_WEBHOOK_ORIGINS   further origins that webhooks may have, with commas;
                             https://hooks.slack.com is always allowed
   VIZPOST_PRIVATE_NETWORKS  networks that a Tableau or webhook address may lie in, with
@@ -79,6 +82,7 @@ func serve(ctx context.Context, c command) error {
 	c.warnOpenToken(*tokenFile)
 	v, err := standalone.Open(ctx, standalone.Config{
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
+		Administrators: set.admins, PublicURL: set.public(),
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
 		RootCAs: set.roots, Proxy: set.proxy, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,

@@ -21,6 +21,7 @@ import (
 type settings struct {
 	smtpURL         secret.Text // empty: mail goes to the outbox
 	mailFrom        string      // "": the sender of the outbox
+	admins          []string    // who is told where nobody else is named
 	publicURL       *url.URL    // nil: none
 	webhookOrigins  []string
 	privateNetworks []netip.Prefix
@@ -44,6 +45,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		_, _, err := address.ParseNamed(value)
 		return value, err
 	})
+	read(&r, "VIZPOST_ADMINS", &s.admins, address.ParseList)
 	read(&r, "VIZPOST_PUBLIC_URL", &s.publicURL, parsePublicURL)
 	read(&r, "VIZPOST_WEBHOOK_ORIGINS", &s.webhookOrigins, deliver.ParseOrigins)
 	read(&r, "VIZPOST_PRIVATE_NETWORKS", &s.privateNetworks, outbound.ParseNetworks)
@@ -97,4 +99,12 @@ func logLevel(getenv func(string) string) (slog.Level, error) {
 		return level, errors.New("VIZPOST_LOG_LEVEL must be debug, info, warn or error")
 	}
 	return level, nil
+}
+
+// public is the address that notices link to, "" if there is none.
+func (s settings) public() string {
+	if s.publicURL == nil {
+		return ""
+	}
+	return s.publicURL.Scheme + "://" + s.publicURL.Host
 }

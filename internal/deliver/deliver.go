@@ -59,11 +59,25 @@ type Post struct {
 	Body    string // of an email; "" is one sentence that names the report
 	Text    string // of a Slack message; "" is none
 
+	// Of a notice: what it says, in sections, instead of a Body.
+	Sections []Section
+	Link     string // https or http; leads to where something can be done; "" if there is none
+	LinkText string
+	Because  string // a sentence that says why its recipient gets it; "" is a general one
+
 	// Of an email only.
 	From               string // address with or without a name; see [address.ParseNamed]
 	To, Cc, Bcc        []string
 	UnsubscribeURL     string // https; leaves by one POST, as RFC 8058 has it; "" if there is none
 	UnsubscribeAddress string // takes a mail that asks to leave; "" if there is none
+}
+
+// Section is a part of a notice. Paragraphs of its text have empty lines between
+// them, and a line that begins with "- " is an item of a list.
+type Section struct {
+	Heading string // "" if it has none
+	Text    string
+	Items   []string // after the text
 }
 
 // Mailer hands a finished message to whatever carries it on.

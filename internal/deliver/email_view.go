@@ -80,6 +80,10 @@ type emailView struct {
 	Paragraphs [][]string // lines each
 	Pictures   []pictureView
 	Files      []fileView
+	Sections   []sectionView
+	Link       string
+	LinkText   string
+	Because    string
 
 	Report             string
 	Connection         string
@@ -115,6 +119,13 @@ func newEmailView(p Post, w words, plan []place) emailView {
 		Notes: notes(p), Paragraphs: paragraphs(w.body),
 		Report: p.ReportName, Connection: p.ConnectionName, Test: p.Test,
 		UnsubscribeURL: p.UnsubscribeURL, UnsubscribeAddress: p.UnsubscribeAddress,
+		Link: webAddress(p.Link), LinkText: p.LinkText, Because: p.Because,
+	}
+	for _, s := range p.Sections {
+		v.Sections = append(v.Sections, newSectionView(s))
+	}
+	if len(v.Paragraphs) == 0 && len(v.Sections) > 0 && len(v.Sections[0].Parts) > 0 {
+		v.Preheader = cutRunes(strings.Join(v.Sections[0].Parts[0].Lines, " "), 140)
 	}
 	if v.Heading == "" {
 		v.Heading = w.subject
@@ -173,6 +184,42 @@ func newPictureView(p Post, f File, cid string) pictureView {
 	v.Alt = v.Title
 	if workbook := book(f); workbook != "" {
 		v.Alt += " (" + workbook + ")"
+	}
+	return v
+}
+
+// sectionView is a section of a notice: paragraphs and lists, in order.
+type sectionView struct {
+	Heading string
+	Parts   []partView
+}
+
+// partView is a paragraph of some lines, or the items of a list.
+type partView struct {
+	Lines []string
+	Items []string
+}
+
+func newSectionView(s Section) sectionView {
+	v := sectionView{Heading: headerText(s.Heading)}
+	for _, lines := range paragraphs(s.Text) {
+		var part partView
+		for _, line := range lines {
+			item, isItem := strings.CutPrefix(line, "- ")
+			switch {
+			case isItem:
+				part.Items = append(part.Items, item)
+			case len(part.Items) > 0:
+				v.Parts = append(v.Parts, part)
+				part = partView{Lines: []string{line}}
+			default:
+				part.Lines = append(part.Lines, line)
+			}
+		}
+		v.Parts = append(v.Parts, part)
+	}
+	if len(s.Items) > 0 {
+		v.Parts = append(v.Parts, partView{Items: s.Items})
 	}
 	return v
 }

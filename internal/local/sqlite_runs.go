@@ -274,6 +274,20 @@ func deliveryByKey(ctx context.Context, q querier, key string) (run.Delivery, er
 	return d, err
 }
 
+const openNotices = `SELECT doc FROM work JOIN deliveries ON deliveries.key = work.ref
+	WHERE work.kind = ? AND work.ref > ? AND work.ref >= ? AND work.ref < ? ORDER BY work.ref LIMIT ?`
+
+// OpenNotices implements [run.Store]. A notice is open work as long as it is
+// not settled.
+func (s *Store) OpenNotices(ctx context.Context, prefix, after string, limit int) ([]run.Delivery, string, error) {
+	list, err := documents[run.Delivery](ctx, s.read, openNotices, run.SendNote, after, prefix, prefix+aboveAll, fetch(limit))
+	if err != nil {
+		return nil, "", storeError("listing notices", err)
+	}
+	list, next := page(list, limit, func(d run.Delivery) string { return d.Key })
+	return list, next, nil
+}
+
 // UpdateDelivery implements [run.Store].
 func (s *Store) UpdateDelivery(ctx context.Context, lease *run.Lease, d run.Delivery) (run.Delivery, error) {
 	var kept run.Delivery

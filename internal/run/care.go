@@ -9,7 +9,6 @@ import (
 
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/problem"
-	"github.com/vizpost/vizpost/internal/report"
 )
 
 // Care looks after the connections each hour: it queues a sign-in for tokens that
@@ -114,7 +113,7 @@ func (c *Care) tell(ctx context.Context, conn connection.Connection, now time.Ti
 		told = true
 	}
 	w, ok := conn.Warn(now)
-	if !ok || len(conn.Notify) == 0 {
+	if !ok {
 		return told, nil
 	}
 	// Noted first: that is refused where the token was replaced since the list
@@ -127,26 +126,8 @@ func (c *Care) tell(ctx context.Context, conn connection.Connection, now time.Ti
 		return told, fmt.Errorf("noting a warning: %w", err)
 	}
 	if err := createNotices(ctx, c.Store, nil, conn.SiteKey(), conn.ID, w.Of, w.Kind, conn.Notify,
-		Notice{Subject: w.Subject, Text: w.Text}, c.Now); err != nil {
+		warningNotice(conn, w), c.Now); err != nil {
 		return told, fmt.Errorf("writing a warning: %w", err)
 	}
 	return true, nil
-}
-
-// createNotices makes the deliveries of a notice, one to each address.
-func createNotices(ctx context.Context, store Store, lease *Lease, site, what, version, kind string, to []string, n Notice, clock func() time.Time) error {
-	if len(to) == 0 {
-		return nil
-	}
-	now := clock()
-	deliveries := make([]Delivery, len(to))
-	for i, address := range to {
-		deliveries[i] = Delivery{Key: NoticeKey(what, version, kind, address), Site: site, Type: report.Email,
-			To: []string{address}, Notice: &n}
-		deliveries[i].plan(now)
-	}
-	if err := store.CreateDeliveries(ctx, lease, deliveries); err != nil {
-		return fmt.Errorf("writing a notice: %w", err)
-	}
-	return nil
 }

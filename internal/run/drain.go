@@ -64,6 +64,9 @@ type Drain struct {
 	MailFrom    string
 	Unsubscribe string // address that takes mails which ask to leave a report; "" if there is none
 
+	Administrators []string // who is told where a report and its connection name nobody
+	PublicURL      string   // where the page is, that notices link to; "": they have no links
+
 	Exports int    // at once on a site; 0 means DefaultExports
 	TempDir string // for exports before they are checked; "" means the system's
 
@@ -81,6 +84,11 @@ type Drain struct {
 type Reports interface {
 	// Report reads one, consistently. NotFound when there is none.
 	Report(ctx context.Context, id string) (report.Report, error)
+
+	// Reports lists in order of id, beginning behind the id after; only those
+	// of one connection when connectionID is not "". The second result is the
+	// id to go on behind, "" at the end.
+	Reports(ctx context.Context, connectionID, after string, limit int) ([]report.Report, string, error)
 }
 
 // Connections gives the shared sessions; see [connection.Service].

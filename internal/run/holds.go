@@ -56,7 +56,14 @@ func (d *drain) probe(ctx context.Context, w Work) error {
 			return err
 		}
 	}
+	waiting, err := d.held(ctx, w.Ref)
+	if err != nil {
+		return err
+	}
 	if err := d.release(ctx, w.Ref); err != nil {
+		return err
+	}
+	if err := d.mended(ctx, w.Ref, len(waiting)); err != nil {
 		return err
 	}
 	if err := d.Store.DropWork(ctx, w); err != nil {

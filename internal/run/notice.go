@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 )
 
@@ -27,49 +30,121 @@ func (d *drain) noteBroken(ctx context.Context, c connection.Connection) error {
 }
 
 // problemNotices tells the connection's people of its problem, if it has one.
-// A connection that broke, was mended and broke again is told of anew. That a
-// token is used elsewhere, which only delays reports, is told once a day at
-// most, since it comes and goes with what the other does.
 func problemNotices(ctx context.Context, store Store, lease *Lease, c connection.Connection, clock func() time.Time) error {
-	p := c.Problem
-	if p == nil {
+	if c.Problem == nil {
 		return nil
 	}
-	kind := fmt.Sprintf("%s.%d", p.Code, p.Since.Unix())
-	if c.State.Works() {
-		kind = fmt.Sprintf("%s.%s", p.Code, p.Since.UTC().Format(time.DateOnly))
+	n := problemNotice(c)
+	if err := createNotices(ctx, store, lease, c.SiteKey(), c.ID, c.CredentialVersion, problemEpisode(c), c.Notify, n, clock); err != nil {
+		return err
 	}
-	return createNotices(ctx, store, lease, c.SiteKey(), c.ID, c.CredentialVersion, kind, c.Notify, problemNotice(c), clock)
+	return reviveNotices(ctx, store, lease, c, n, clock)
+}
+
+// reviveNotices makes those of a connection's notices again that were given up
+// although its problem is there: by an earlier version, which tried for a day
+// alone, or because the problem seemed to be over.
+func reviveNotices(ctx context.Context, store Store, lease *Lease, c connection.Connection, n Notice, clock func() time.Time) error {
+	n.What, n.Version, n.Episode = c.ID, c.CredentialVersion, problemEpisode(c)
+	for _, to := range reachable(c.Notify) {
+		d, err := store.Delivery(ctx, NoticeKey(n.What, n.Version, n.Episode, to))
+		if problem.Is(err, problem.NotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading a notice: %w", err)
+		}
+		old := d.Notice.Kind == "" && d.State == DeliveryFailed
+		if !old && d.State != Withdrawn {
+			continue
+		}
+		d.Notice, d.Code, d.Message = &n, "", ""
+		if err := d.revive(clock()); err != nil {
+			return err
+		}
+		if _, err := store.UpdateDelivery(ctx, lease, d); err != nil && !problem.Is(err, problem.Stale) {
+			return fmt.Errorf("making a notice again: %w", err)
+		}
+	}
+	return nil
+}
+
+// problemEpisode names the problem that a connection has, "" if it has none. A
+// connection that broke, was mended and broke again is told of anew. That a
+// token is used elsewhere, which only delays reports, is told once a day at
+// most, since it comes and goes with what the other does.
+func problemEpisode(c connection.Connection) string {
+	p := c.Problem
+	switch {
+	case p == nil:
+		return ""
+	case c.State.Works():
+		return fmt.Sprintf("%s.%s", p.Code, p.Since.UTC().Format(time.DateOnly))
+	default:
+		return fmt.Sprintf("%s.%d", p.Code, p.Since.Unix())
+	}
 }
 
 func problemNotice(c connection.Connection) Notice {
-	p, works := c.Problem, c.State.Works()
-	var b strings.Builder
-	if works {
-		fmt.Fprintf(&b, "The connection %q (%s, site %q) is disturbed.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
-	} else {
-		fmt.Fprintf(&b, "The connection %q (%s, site %q) does not work.\n\n%s\n", c.Name, c.ServerURL, c.Site, p.Message)
+	does, reports := "does not work", "Its reports are held, and none is lost. They are sent once the connection works again."
+	if c.State.Works() {
+		does, reports = "is disturbed", "Its reports still run, but each may have to wait for ten minutes or more."
 	}
-	for i, cause := range p.Causes {
-		if i == 0 {
-			b.WriteString("\nWhat it may be, the likeliest first:\n")
+	return Notice{
+		Kind: ConnectionBroken, ConnectionID: c.ID, Level: OfConnection,
+		Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name),
+		Text: fmt.Sprintf("The connection %q (%s, %s) %s. %s\n\n%s",
+			c.Name, c.ServerURL, siteWords(c.Site), does, c.Problem.Message, reports),
+		ToDo: remedies(c.Problem.Causes),
+	}
+}
+
+// remedies says what to do about a problem by its possible causes.
+func remedies(causes []connection.Cause) string {
+	if len(causes) == 0 {
+		return "Open the connection in vizpost and test it."
+	}
+	if len(causes) == 1 {
+		return causes[0].Message + " " + causes[0].Remedy
+	}
+	var b strings.Builder
+	if !slices.ContainsFunc(causes, func(c connection.Cause) bool { return c.Remedy != causes[0].Remedy }) {
+		b.WriteString(causes[0].Remedy + "\n\nWhat may have happened, the most likely first:\n")
+		for _, cause := range causes {
+			fmt.Fprintf(&b, "\n- %s%s", likely(cause), cause.Message)
 		}
+		return b.String()
+	}
+	b.WriteString("What may have happened, the most likely first:\n")
+	for i, cause := range causes {
 		remedy := cause.Remedy
-		if same := slices.IndexFunc(p.Causes, func(c connection.Cause) bool { return c.Remedy == remedy }); same < i {
+		if same := slices.IndexFunc(causes, func(c connection.Cause) bool { return c.Remedy == remedy }); same < i {
 			remedy = fmt.Sprintf("Do the same as for %d.", same+1)
 		}
-		equal := ""
-		if cause.Equal {
-			equal = "Equally likely: "
-		}
-		fmt.Fprintf(&b, "\n%d. %s%s\n   %s\n", i+1, equal, cause.Message, remedy)
+		fmt.Fprintf(&b, "\n%d. %s%s\n%s\n", i+1, likely(cause), cause.Message, remedy)
 	}
-	if works {
-		b.WriteString("\nReports of this connection still run, but each may have to wait for ten minutes or more.\n")
-	} else {
-		b.WriteString("\nReports of this connection are held, none is lost. They are delivered once the connection works again.\n")
+	return strings.TrimSpace(b.String())
+}
+
+func likely(c connection.Cause) string {
+	if c.Equal {
+		return "Equally likely: "
 	}
-	return Notice{Subject: fmt.Sprintf("The Tableau connection %q needs attention", c.Name), Text: b.String()}
+	return ""
+}
+
+// warningNotice tells of a token's coming end.
+func warningNotice(c connection.Connection, w connection.Warning) Notice {
+	text, todo, _ := strings.Cut(w.Text, "\n\n")
+	return Notice{Kind: TokenEnds, ConnectionID: c.ID, Level: OfConnection, Subject: w.Subject, Text: text, ToDo: todo}
+}
+
+// siteWords names a site in a sentence.
+func siteWords(site string) string {
+	if site == "" {
+		return "default site"
+	}
+	return fmt.Sprintf("site %q", site)
 }
 
 // maxTold is how many deliveries that failed a notice names.
@@ -78,22 +153,23 @@ const maxTold = 20
 // noteFailed tells a report's people that a run was not delivered, or not to
 // everyone.
 func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) error {
-	return d.notices(ctx, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, failureNotice(r, deliveries))
+	return d.notices(ctx, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, failureNotice(r, deliveries))
 }
 
+// noticesOfRun is what a notice about a run is said once for.
+func noticesOfRun(r Run) string { return r.ReportID + "." + r.ID }
+
 func failureNotice(r Run, deliveries []Delivery) Notice {
-	var b strings.Builder
-	fmt.Fprintf(&b, "The report %q for %s UTC ", r.ReportName, r.ScheduledFor.UTC().Format("2 January 2006 15:04"))
-	subject := fmt.Sprintf("The report %q was not delivered", r.ReportName)
+	subject, became := fmt.Sprintf("The report %q was not delivered", r.ReportName), "was not delivered"
 	if r.State == PartlyDelivered {
-		subject = fmt.Sprintf("The report %q was not delivered to everyone", r.ReportName)
-		b.WriteString("was not delivered to everyone.\n")
-	} else {
-		b.WriteString("was not delivered.\n")
+		subject, became = subject+" to everyone", "was not delivered to everyone"
 	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The report %q of %s %s.", r.ReportName, timeWords(r.ScheduledFor, r.TimeZone), became)
 	if r.Reason != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Reason)
+		fmt.Fprintf(&b, " %s", r.Reason)
 	}
+	b.WriteString("\n")
 	told, more := 0, 0
 	for _, delivery := range deliveries {
 		switch {
@@ -102,14 +178,159 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 			more++
 		default:
 			told++
-			fmt.Fprintf(&b, "\n- %s: %s\n", delivery.missing(), delivery.Message)
+			fmt.Fprintf(&b, "\n- %s: %s", delivery.missing(), delivery.Message)
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&b, "\n- and %d more, which the run shows\n", more)
+		fmt.Fprintf(&b, "\n- and %d more, which the run shows", more)
 	}
-	fmt.Fprintf(&b, "\nRun %s\n", r.ID)
-	return Notice{Subject: subject, Text: b.String()}
+	return Notice{
+		Kind: RunFailed, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
+		Subject: subject, Text: strings.TrimSpace(b.String()),
+		ToDo: "Fix the cause, then open the run and choose Try again. It sends only what was not delivered.",
+	}
+}
+
+// timeWords gives a time as the people of a time zone write it.
+func timeWords(t time.Time, zone string) string {
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		location = time.UTC
+	}
+	return t.In(location).Format("Monday, 2 January 2006 at 15:04 MST")
+}
+
+const maxReportsTold = 10
+
+// noticePost gives a notice the form of a message. What changes with time, such
+// as when a report runs next, is as it is now.
+func (d *drain) noticePost(ctx context.Context, delivery Delivery) deliver.Post {
+	n := delivery.Notice
+	post := deliver.Post{Key: delivery.Key, From: d.MailFrom, To: delivery.To, Subject: deliver.Literal(n.Subject),
+		PossibleRepeat: delivery.PossibleRepeat, Because: because(*n)}
+	if n.Kind == "" {
+		post.Body = deliver.Literal(n.Text)
+		return post
+	}
+	text := n.Text
+	if n.Kind == ConnectionMended && n.Released > 0 {
+		text += "\n\n" + releasedWords(n.Released)
+	}
+	heading := "What happened"
+	if n.Kind == ConnectionMended {
+		heading = ""
+	}
+	post.Sections = append(post.Sections, deliver.Section{Heading: heading, Text: text})
+	if n.ToDo != "" {
+		post.Sections = append(post.Sections, deliver.Section{Heading: "What to do", Text: n.ToDo + d.nextDue(ctx, *n)})
+	}
+	if items := d.concerned(ctx, *n); len(items) > 0 {
+		post.Sections = append(post.Sections, deliver.Section{Heading: "Reports concerned", Items: items})
+	}
+	if d.PublicURL != "" {
+		post.Link, post.LinkText = pageLink(d.PublicURL, *n)
+	}
+	return post
+}
+
+func releasedWords(n int) string {
+	if n == 1 {
+		return "One run that was held is being sent now."
+	}
+	return fmt.Sprintf("%d runs that were held are being sent now, as each report's catch-up policy says.", n)
+}
+
+// because says why somebody gets a notice.
+func because(n Notice) string {
+	about := "connection"
+	if n.ReportID != "" {
+		about = "report"
+	}
+	switch n.Level {
+	case OfReport:
+		return "You receive this message because your address is entered for alerts in this report."
+	case OfConnection:
+		if about == "report" {
+			return "You receive this message because your address is entered in the report's Tableau connection, and nobody else could be told."
+		}
+		return "You receive this message because your address is entered in this Tableau connection."
+	case OfAdministrators:
+		return "You receive this message because you are an administrator of vizpost, and nobody else could be told for this " + about + "."
+	}
+	return ""
+}
+
+// pageLink leads from a notice to the page.
+func pageLink(base string, n Notice) (link, text string) {
+	base = strings.TrimRight(base, "/")
+	switch {
+	case n.RunID != "":
+		return base + "/#/runs/" + n.RunID, "Open the run"
+	case n.ReportID != "":
+		return base + "/#/reports/" + n.ReportID, "Open the report"
+	case n.ConnectionID != "":
+		return base + "/#/settings/connections/" + n.ConnectionID, "Open the connection"
+	}
+	return base + "/", "Open vizpost"
+}
+
+// nextDue is a paragraph that says when the report of a failed run runs next.
+func (d *drain) nextDue(ctx context.Context, n Notice) string {
+	if n.Kind != RunFailed {
+		return ""
+	}
+	r, err := d.Reports.Report(ctx, n.ReportID)
+	if err != nil || !r.Enabled || r.NextRunAt.IsZero() || r.Schedule == nil {
+		return ""
+	}
+	return "\n\nThe report is next due on " + timeWords(r.NextRunAt, r.Schedule.TimeZone) + "."
+}
+
+// concerned names the reports of a connection that a notice is about, and when
+// they run next. Where they cannot be read, the notice goes without them.
+func (d *drain) concerned(ctx context.Context, n Notice) []string {
+	if n.ReportID != "" {
+		return nil
+	}
+	reports, next, err := d.Reports.Reports(ctx, n.ConnectionID, "", 200)
+	if err != nil {
+		d.Log.Warn("a notice goes without the reports that it is about", "connection", n.ConnectionID, "error", err)
+		return nil
+	}
+	reports = slices.DeleteFunc(reports, func(r report.Report) bool { return !r.Enabled })
+	slices.SortStableFunc(reports, func(a, b report.Report) int {
+		if a.NextRunAt.IsZero() != b.NextRunAt.IsZero() { // those without a schedule come last
+			return cmp.Compare(b.NextRunAt.Unix(), a.NextRunAt.Unix())
+		}
+		return a.NextRunAt.Compare(b.NextRunAt)
+	})
+	var items []string
+	for i, r := range reports {
+		if i == maxReportsTold {
+			more := fmt.Sprintf("and %d more", len(reports)-i)
+			if next != "" {
+				more = "and others"
+			}
+			return append(items, more)
+		}
+		items = append(items, nextWords(r))
+	}
+	return items
+}
+
+func nextWords(r report.Report) string {
+	if r.NextRunAt.IsZero() || r.Schedule == nil {
+		return r.Name + ": no schedule"
+	}
+	return r.Name + ": next due " + timeWords(r.NextRunAt, r.Schedule.TimeZone)
+}
+
+// overdueEpisode names the occurrence that a report has not run for.
+func overdueEpisode(r report.Report) string {
+	if r.NextRunAt.IsZero() {
+		return "overdue.none"
+	}
+	return fmt.Sprintf("overdue.%d", r.NextRunAt.Unix())
 }
 
 // missing names for people whom a delivery did not reach.

@@ -274,7 +274,7 @@ func reconcile(ctx context.Context, store Store, lease *Lease, r Run, clock func
 		}
 		if state != Delivered && before != Failed {
 			// The notice comes first: a crash in between tells it once all the same.
-			if err := createNotices(ctx, store, lease, r.Site, r.ID, strconv.FormatInt(r.Deadline.Unix(), 10), "bounced", r.Notify,
+			if err := createNotices(ctx, store, lease, r.Site, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), "bounced", r.Notify,
 				failureNotice(r, deliveries), clock); err != nil {
 				return err
 			}

@@ -157,12 +157,13 @@ const (
 	Confirmed      DeliveryState = "confirmed" // the channel says that it arrived
 	Bounced        DeliveryState = "bounced"   // it was sent back
 	DeliveryFailed DeliveryState = "failed"
-	Unsure         DeliveryState = "unsure" // it may have been sent; nobody answered
+	Unsure         DeliveryState = "unsure"    // it may have been sent; nobody answered
+	Withdrawn      DeliveryState = "withdrawn" // of a notice: its reason is gone, or others are told
 )
 
 // Settled reports whether nothing more is to be sent.
 func (s DeliveryState) Settled() bool {
-	return s == Sent || s == Confirmed || s == Bounced || s == DeliveryFailed
+	return s == Sent || s == Confirmed || s == Bounced || s == DeliveryFailed || s == Withdrawn
 }
 
 // Arrived reports whether the channel has the message, as far as is known.
@@ -196,11 +197,49 @@ type Delivery struct {
 	SentAt    time.Time
 }
 
-// Notice is the text of a message to the people behind a connection or report.
+// Notice is a message to the people behind a connection or report. It is tried
+// until it is delivered or its reason is gone.
 type Notice struct {
 	Subject string
-	Text    string
+	Text    string // what happened; paragraphs with empty lines between them
+	ToDo    string // what to do, in the same form; a line that begins with "- " is an item of a list
+
+	Kind         NoticeKind // "" of notices made by earlier versions, which have all in Text
+	What         string     // with Version and Episode, what it is said once for; see [NoticeKey]
+	Version      string
+	Episode      string
+	ConnectionID string
+	ReportID     string // "" of a notice about a connection
+	RunID        string
+	Level        Level // who its recipient is
+
+	Refused       bool // the recipient's server refuses it for good: others are to be told
+	Undeliverable bool // nobody can be told; it is tried again each day
+	Released      int  // of [ConnectionMended]: runs that were held
 }
+
+// NoticeKind says what a notice is about.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	ConnectionBroken NoticeKind = "connection_broken"
+	ConnectionMended NoticeKind = "connection_mended" // waits until the connection works again
+	TokenEnds        NoticeKind = "token_ends"
+	RunFailed        NoticeKind = "run_failed"
+	ReportOverdue    NoticeKind = "report_overdue"
+)
+
+// Level says whose addresses a notice goes to. Where a level has none that can
+// be reached, the next one is told.
+type Level string
+
+// The levels, in order.
+const (
+	OfReport         Level = "report"
+	OfConnection     Level = "connection"
+	OfAdministrators Level = "administrators"
+)
 
 // DeliveryKey is the key of a run's delivery: run, destination and part. It is
 // made of letters, digits, dots, hyphens and underscores, so that it can name a
@@ -216,8 +255,12 @@ func PartOf(to string) string { return shortHash(address.Key(to)) }
 // run that it is about, version the credential's version or "", and kind the
 // kind of notice: each is said once.
 func NoticeKey(what, version, kind, to string) string {
-	return "notice." + what + "." + kind + "." + shortHash(version+"\n"+address.Key(to))
+	return NoticesOf(what) + kind + "." + shortHash(version+"\n"+address.Key(to))
 }
+
+// NoticesOf is what the keys of all notices about a connection or report begin
+// with.
+func NoticesOf(what string) string { return "notice." + what + "." }
 
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))

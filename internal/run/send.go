@@ -33,8 +33,6 @@ const (
 
 	stoppedWhileSending = "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
 
-	noticeDeadline = 24 * time.Hour // of a notice that no carrier takes
-
 	sendsAtOnce   = 4
 	maxRecipients = 50 // of one message (Amazon SES, Service quotas)
 )
@@ -142,29 +140,6 @@ func (d *drain) rehearse(ctx context.Context, r Run, c connection.Connection) er
 		m.release()
 	}
 	return nil
-}
-
-// sendNotice sends a delivery that belongs to no run.
-func (d *drain) sendNotice(ctx context.Context, key string) error {
-	delivery, err := d.Store.Delivery(ctx, key)
-	if err != nil {
-		return fmt.Errorf("reading the notice: %w", err)
-	}
-	if delivery.State.Settled() {
-		return nil
-	}
-	if d.Now().Sub(delivery.CreatedAt) > noticeDeadline {
-		if changed, err := delivery.giveUp(d.Now(), "It could not be sent within a day."); err != nil || !changed {
-			return err
-		}
-		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
-		return err
-	}
-	return d.deliver(ctx, delivery, func(ctx context.Context, delivery Delivery) (message, error) {
-		return d.email(ctx, deliver.Post{Key: delivery.Key, From: d.MailFrom, To: delivery.To,
-			Subject: deliver.Literal(delivery.Notice.Subject), Body: deliver.Literal(delivery.Notice.Text),
-			PossibleRepeat: delivery.PossibleRepeat}, nil)
-	})
 }
 
 // deliver claims a delivery, sends its message and records the outcome. A send

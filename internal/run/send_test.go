@@ -393,30 +393,6 @@ func (w *world) wantRunState(id string, state run.State) {
 	}
 }
 
-// A notice that no carrier takes is given up after a day.
-func TestNoticeThatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(w *world) {
-		w.makeReport("r")
-		w.mail.answer = func(string, int) (bool, error) { return false, deferred(0) }
-		w.tableau.RevokeTokens("")
-		w.start("r")
-		w.liveEach(30*time.Minute, 23*time.Hour)
-		key := w.openWork()[0].Ref
-		d, err := w.store.Delivery(w.Context(), key)
-		w.succeed(err)
-		if d.State != run.Waiting || d.Attempts < 40 {
-			w.Errorf("got %+v, want it to be tried on and on", d)
-		}
-		w.liveEach(30*time.Minute, 2*time.Hour)
-		d, err = w.store.Delivery(w.Context(), key)
-		w.succeed(err)
-		if d.State != run.DeliveryFailed || !strings.Contains(d.Message, "within a day") {
-			w.Errorf("got %+v, want it to be given up", d)
-		}
-	})
-}
-
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

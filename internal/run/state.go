@@ -40,6 +40,9 @@ const (
 	onFind     event = "found"        // evidence that it was sent
 	onConfirm  event = "confirmed"    //
 	onBounce   event = "bounced"      //
+	onWithdraw event = "withdrawn"    // of a notice: its reason is gone, or others are told
+	onKeep     event = "kept"         // of a notice: to be looked at later
+	onRevive   event = "made again"   // of a notice
 )
 
 // runMoves is what may become of a run in a state.
@@ -59,14 +62,17 @@ var runMoves = map[State]map[event][]State{
 // [Sending] takes over a claim, where sending again does no harm. [Sending] never
 // ends with its run, and [Unsure] only after the wait for evidence.
 var deliveryMoves = map[DeliveryState]map[event]DeliveryState{
-	Waiting: {onClaim: Sending, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent},
+	Waiting: {onClaim: Sending, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
+		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sending: {onClaim: Sending, onUnclaim: Waiting, onAccept: Sent, onPutOff: Waiting, onRefuse: DeliveryFailed, onNoAnswer: Unsure,
-		onFind: Sent},
-	Unsure:         {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent},
+		onFind: Sent, onWithdraw: Withdrawn, onKeep: Waiting},
+	Unsure: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
+		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sent:           {onConfirm: Confirmed, onBounce: Bounced},
 	Confirmed:      {onConfirm: Confirmed, onBounce: Bounced},
-	Bounced:        {onBounce: Bounced, onRetry: Waiting},
-	DeliveryFailed: {onAccept: Sent, onFind: Sent, onRetry: Waiting},
+	Bounced:        {onBounce: Bounced, onRetry: Waiting, onRevive: Waiting},
+	DeliveryFailed: {onAccept: Sent, onFind: Sent, onRetry: Waiting, onRevive: Waiting},
+	Withdrawn:      {onRevive: Waiting},
 }
 
 // move moves a run if what happens to it may lead there.
@@ -263,4 +269,22 @@ func (d *Delivery) confirm(code, message string) error {
 func (d *Delivery) bounce(from []string, code, message string) error {
 	d.BouncedFrom, d.Code, d.Message = append(d.BouncedFrom, from...), code, message
 	return d.move(onBounce)
+}
+
+// withdraw ends a notice that is not to be sent any more.
+func (d *Delivery) withdraw(why string) error {
+	d.ClaimedUntil, d.Message = time.Time{}, why
+	return d.move(onWithdraw)
+}
+
+// keep has a notice looked at again at a time.
+func (d *Delivery) keep(until time.Time) error {
+	d.NotBefore, d.ClaimedUntil = until, time.Time{}
+	return d.move(onKeep)
+}
+
+// revive begins a notice again that was settled.
+func (d *Delivery) revive(now time.Time) error {
+	d.NotBefore, d.ClaimedUntil, d.Attempts = now, time.Time{}, 0
+	return d.move(onRevive)
 }

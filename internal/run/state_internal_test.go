@@ -14,7 +14,7 @@ import (
 var (
 	stateNow    = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
 	allStates   = []State{Queued, Running, Held, Delivered, PartlyDelivered, Failed, Skipped}
-	allDelivery = []DeliveryState{Waiting, Sending, Sent, Confirmed, Bounced, DeliveryFailed, Unsure}
+	allDelivery = []DeliveryState{Waiting, Sending, Sent, Confirmed, Bounced, DeliveryFailed, Unsure, Withdrawn}
 )
 
 // runEvents is every method that moves a run, by a name.
@@ -89,6 +89,9 @@ var deliveryEvents = map[string]func(*Delivery) error{
 	"retry":     func(d *Delivery) error { return d.retry(stateNow) },
 	"find":      func(d *Delivery) error { return d.find(stateNow, "id") },
 	"confirm":   func(d *Delivery) error { return d.confirm("", "") },
+	"withdraw":  func(d *Delivery) error { return d.withdraw("It is over.") },
+	"keep":      func(d *Delivery) error { return d.keep(stateNow) },
+	"revive":    func(d *Delivery) error { return d.revive(stateNow) },
 	"bounce":    func(d *Delivery) error { return d.bounce([]string{"a@example.com"}, "5.1.1", "No.") },
 }
 
@@ -107,14 +110,18 @@ func TestDeliveryMoves(t *testing.T) {
 		"leaveOpen": {Sending: Unsure},
 		// The end of a run: what may be under way or turn up stays as it is.
 		"giveUp": {Waiting: DeliveryFailed, Sending: Sending, Unsure: Unsure,
-			Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed},
+			Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed, Withdrawn: Withdrawn},
 		"retry":   {DeliveryFailed: Waiting, Bounced: Waiting},
 		"find":    {Waiting: Sent, Sending: Sent, Unsure: Sent, DeliveryFailed: Sent},
 		"confirm": {Sent: Confirmed, Confirmed: Confirmed},
 		"bounce":  {Sent: Bounced, Confirmed: Bounced, Bounced: Bounced},
+		// Of notices.
+		"withdraw": {Waiting: Withdrawn, Sending: Withdrawn, Unsure: Withdrawn},
+		"keep":     {Waiting: Waiting, Sending: Waiting, Unsure: Waiting},
+		"revive":   {Withdrawn: Waiting, DeliveryFailed: Waiting, Bounced: Waiting},
 	}
 	late := moves{Waiting: DeliveryFailed, Sending: Unsure, Unsure: DeliveryFailed,
-		Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed}
+		Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed, Withdrawn: Withdrawn}
 	for name, event := range deliveryEvents {
 		for _, state := range allDelivery {
 			for _, unanswered := range []int{0, 1, 3} {

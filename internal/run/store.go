@@ -54,6 +54,11 @@ type Store interface {
 	// Delivery reads one by its key, consistently. NotFound.
 	Delivery(ctx context.Context, key string) (Delivery, error)
 
+	// OpenNotices reads the notices that are not settled and whose keys begin
+	// with a prefix, in order of key, beginning behind the key after. The second
+	// result is the key to go on behind, "" at the end.
+	OpenNotices(ctx context.Context, prefix, after string, limit int) ([]Delivery, string, error)
+
 	// UpdateDelivery replaces the stored delivery if its Rev is still d.Rev,
 	// stores Rev+1 and gives it back. A notice's open work follows it: none
 	// once it is settled. Stale, NotFound.

@@ -265,6 +265,14 @@ func (m *memory) Connection(context.Context, string) (connection.Connection, err
 	return connection.Connection{ID: "c", ServerURL: serverURL, Site: "demo"}, nil
 }
 
+func (m *memory) Reports(context.Context, string, string, int) ([]report.Report, string, error) {
+	return []report.Report{m.report}, "", nil
+}
+
+func (m *memory) OpenNotices(context.Context, string, string, int) ([]run.Delivery, string, error) {
+	return nil, "", nil
+}
+
 func (m *memory) Report(context.Context, string) (report.Report, error) {
 	if m.report.ID == "" {
 		return report.Report{}, problem.Missing("report", "r")

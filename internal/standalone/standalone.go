@@ -40,6 +40,8 @@ type Config struct {
 	DataDir         string         // made if it does not exist
 	SMTPURL         secret.Text    // where mail goes; empty: to the outbox
 	MailFrom        string         // sender; required with SMTPURL
+	Administrators  []string       // who is told of what goes wrong where nobody else is named
+	PublicURL       string         // where the page is, that notices link to; "": none
 	WebhookOrigins  []string       // further origins that Slack-like webhooks may have
 	PrivateNetworks []netip.Prefix // that Tableau servers and webhooks may lie in
 	RootCAs         *x509.CertPool // authorities of their certificates; nil: the system's
@@ -139,6 +141,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Drain = &run.Drain{
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: mail, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
+		Administrators: c.Administrators, PublicURL: c.PublicURL,
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}

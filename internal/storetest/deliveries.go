@@ -18,6 +18,7 @@ func deliveryChecks() []check {
 		{"an update counts and needs the current Rev", deliveryUpdate},
 		{"of claims at once one wins", deliveryClaimRace},
 		{"a run's deliveries come in order of key", deliveryOrder},
+		{"open notices are listed by key", noticesOpen},
 	}
 }
 
@@ -168,4 +169,55 @@ func deliveryOrder(t *testing.T, s Store) {
 	succeed(t, s.CreateDeliveries(t.Context(), nil, append(deliveries[30:], newDelivery("run2.mail", "run2"), newNotice("run.notice", "site"))))
 	got := must[[]run.Delivery](t)(s.Deliveries(t.Context(), "run"))
 	same(t, ids(got, func(d run.Delivery) string { return d.Key }), want)
+}
+
+func noticesOpen(t *testing.T, s Store) {
+	var notices []run.Delivery
+	var keys []string
+	for _, what := range []string{"A", "AB", "B"} {
+		for i := range 12 {
+			n := newNotice(fmt.Sprintf("%sbroken.%02d", run.NoticesOf(what), i), "site")
+			notices, keys = append(notices, n), append(keys, n.Key)
+		}
+	}
+	succeed(t, s.CreateDeliveries(t.Context(), nil, append(notices[:3:3], newDelivery("notice.A.mail", "run"))))
+	succeed(t, s.CreateDeliveries(t.Context(), nil, notices))
+	list := func(prefix, after string, limit int) ([]string, string) {
+		list, next, err := s.OpenNotices(t.Context(), prefix, after, limit)
+		succeed(t, err)
+		return ids(list, func(d run.Delivery) string { return d.Key }), next
+	}
+	want := func(prefix string, want []string) {
+		t.Helper()
+		eventually(t, func() string {
+			got, next := list(prefix, "", 100)
+			if next != "" {
+				return "there is more"
+			}
+			return differs(got, want)
+		})
+	}
+	want("notice.", keys)
+	want(run.NoticesOf("A"), keys[:12])
+	want(run.NoticesOf("AB"), keys[12:24])
+	want(run.NoticesOf("C"), nil)
+
+	// By pages, and with a field that comes back.
+	var paged []string
+	for after, more := "", true; more; more = after != "" {
+		var some []string
+		some, after = list("notice.", after, 5)
+		paged = append(paged, some...)
+	}
+	same(t, paged, keys)
+	got, _, err := s.OpenNotices(t.Context(), run.NoticesOf("A"), keys[10], 1)
+	succeed(t, err)
+	same(t, got, []run.Delivery{readDelivery(t, s, keys[11])})
+
+	for i, state := range []run.DeliveryState{run.Sent, run.Withdrawn, run.DeliveryFailed, run.Sending, run.Unsure} {
+		n := readDelivery(t, s, keys[i])
+		n.State = state
+		must[run.Delivery](t)(s.UpdateDelivery(t.Context(), nil, n))
+	}
+	want(run.NoticesOf("A"), keys[3:12])
 }

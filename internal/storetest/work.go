@@ -108,7 +108,7 @@ func workFollowsNotice(t *testing.T, s Store) {
 		wantWork(t, s, "site", n.NotBefore.Add(-time.Second))
 		wantWork(t, s, "site", n.NotBefore, want)
 	}
-	for i, state := range []run.DeliveryState{run.Sent, run.Confirmed, run.Bounced, run.DeliveryFailed} {
+	for i, state := range []run.DeliveryState{run.Sent, run.Confirmed, run.Bounced, run.DeliveryFailed, run.Withdrawn} {
 		n := newNotice(fmt.Sprint("notice ", i), "settled")
 		succeed(t, s.CreateDeliveries(t.Context(), nil, []run.Delivery{n}))
 		wantWork(t, s, "settled", now, run.Work{Site: "settled", Kind: run.SendNote, Ref: n.Key, NotBefore: n.NotBefore})

@@ -11,7 +11,10 @@ import (
 	"github.com/vizpost/vizpost/internal/run"
 )
 
-const deliveryPrefix = "delivery"
+const (
+	deliveryPrefix = "delivery"
+	noticePrefix   = "notice" // of open notices, in the lists
+)
 
 // placeKey is the key of the item that there is for each delivery by its own
 // key. Of a notice it is the notice itself; of a run's delivery it tells the
@@ -41,6 +44,7 @@ func deliveryItem(d run.Delivery) (item, error) {
 	it[revAttribute], it[docAttribute] = number(d.Rev), doc
 	if d.Notice != nil && !d.State.Settled() {
 		fileWork(it, run.Work{Site: d.Site, Kind: run.SendNote, Ref: d.Key, NotBefore: d.NotBefore})
+		lists.file(it, shard(noticePrefix, d.Key), d.Key)
 	}
 	return it, nil
 }
@@ -164,6 +168,21 @@ func (s *Store) delivery(ctx context.Context, key string) (run.Delivery, error) 
 		return run.Delivery{}, problem.Missing("delivery", key)
 	}
 	return viewDelivery(it)
+}
+
+// OpenNotices implements [run.Store].
+func (s *Store) OpenNotices(ctx context.Context, prefix, after string, limit int) ([]run.Delivery, string, error) {
+	const last = "\U0010FFFF" // above all that has the prefix
+	above := prefix
+	if after > above {
+		above = after
+	}
+	q := span{table: s.runs, index: lists, partitions: sharded(noticePrefix), above: above, below: prefix + last}
+	list, next, err := collectPage(ctx, s, q, limit, nil, func(it item) (run.Delivery, bool, error) {
+		d, err := viewDelivery(it)
+		return d, err == nil && d.Notice != nil && !d.State.Settled(), err
+	}, func(d run.Delivery) string { return d.Key })
+	return list, next, storeError("listing notices", err)
 }
 
 // UpdateDelivery implements [run.Store].

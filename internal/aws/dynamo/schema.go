@@ -64,7 +64,7 @@ func AppTable(name string) *dynamodb.CreateTableInput { return table(name, lists
 //	run#<id>            run             a run with its open work
 //	run#<id>            delivery#<key>  a delivery of the run
 //	run-key#<key>       run-key         which run has this key
-//	delivery#<key>      delivery        a notice with its open work, or whose delivery this is
+//	delivery#<key>      delivery        a notice with its open work, listed while it is open, or whose delivery this is
 //	work#<kind>#<ref>   <site>          a probe or keepalive of a connection
 //	site#<site>         lease           who drains a site
 func RunsTable(name string) *dynamodb.CreateTableInput { return table(name, lists, byReport, work) }

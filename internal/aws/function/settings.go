@@ -81,6 +81,25 @@ func (s *Settings) MailFrom() (sender, bare string) {
 	return sender, bare
 }
 
+// Administrators are who is told of what goes wrong where nobody else is named.
+func (s *Settings) Administrators() []string {
+	const name, what = "VIZPOST_ADMINS", "addresses of the administrators with commas between them, such as admin@example.com, or empty"
+	admins, err := address.ParseList(s.getenv(name))
+	if err != nil {
+		s.bad(name, what)
+	}
+	return admins
+}
+
+// PublicURL is where the page is, that notices link to; "" if they link nowhere.
+func (s *Settings) PublicURL() string {
+	const name, what = "VIZPOST_PUBLIC_URL", "the address of the page, such as https://abc.execute-api.eu-central-1.amazonaws.com, or empty"
+	if strings.TrimSpace(s.getenv(name)) == "" {
+		return ""
+	}
+	return s.address(name, what)
+}
+
 // ConfigurationSet is the name of the one that mail is sent with.
 func (s *Settings) ConfigurationSet() string {
 	return s.required("VIZPOST_SES_CONFIGURATION_SET", "the name of the SES configuration set whose events the function receipts gets")

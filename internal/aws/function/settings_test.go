@@ -26,6 +26,7 @@ func environment() map[string]string {
 		"VIZPOST_MAIL_FROM":      "Reports <reports@example.com>", "VIZPOST_SES_CONFIGURATION_SET": "vizpost", "VIZPOST_EXPORTS": "20",
 		"VIZPOST_SIGN_IN_DOMAIN": "https://x.auth.eu-central-1.amazoncognito.com", "VIZPOST_SIGN_IN_ISSUER": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_X",
 		"VIZPOST_SIGN_IN_CLIENT": "client", "VIZPOST_SIGN_IN_PROVIDERS": "cognito,slack", "VIZPOST_SLACK_TEAM": "T1", "VIZPOST_SLACK_ROLE": "viewer",
+		"VIZPOST_ADMINS": "Ana <admin@example.com>, ben@example.com", "VIZPOST_PUBLIC_URL": "https://x.execute-api.eu-central-1.amazonaws.com",
 		"VIZPOST_PRIVATE_NETWORKS": "10.0.0.0/8, fd00::/8", "VIZPOST_WEBHOOK_ORIGINS": "https://hooks.example.com, http://10.1.2.3:8080",
 	}
 }
@@ -35,7 +36,8 @@ type all struct {
 	AppTable, RunsTable, FilesBucket, SecretsPrefix, BellURL string
 	Sender, SenderAddress, ConfigurationSet                  string
 	Exports, MemoryMB                                        int
-	WebhookOrigins                                           []string
+	WebhookOrigins, Administrators                           []string
+	PublicURL                                                string
 	SignInDomain, SignInIssuer, SignInClient                 string
 	SignInProviders                                          []string
 	SlackTeam, SlackRole                                     string
@@ -47,7 +49,7 @@ func read(environment map[string]string) (all, error) {
 	return function.Build(func(s *function.Settings, _ *slog.Logger) (all, error) {
 		a := all{AppTable: s.AppTable(), RunsTable: s.RunsTable(), FilesBucket: s.FilesBucket(), SecretsPrefix: s.SecretsPrefix(),
 			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), MemoryMB: s.MemoryMB(),
-			WebhookOrigins: s.WebhookOrigins(), Outbound: s.Outbound(),
+			WebhookOrigins: s.WebhookOrigins(), Administrators: s.Administrators(), PublicURL: s.PublicURL(), Outbound: s.Outbound(),
 			SignInDomain: s.SignInDomain(), SignInIssuer: s.SignInIssuer(), SignInClient: s.SignInClient(), SignInProviders: s.SignInProviders(),
 			SlackTeam: s.SlackTeam(), SlackRole: s.SlackRole()}
 		a.Sender, a.SenderAddress = s.MailFrom()
@@ -73,6 +75,7 @@ func TestSettings(t *testing.T) {
 		BellURL: "https://sqs.eu-central-1.amazonaws.com/123456789012/bells",
 		Sender:  "Reports <reports@example.com>", SenderAddress: "reports@example.com", ConfigurationSet: "vizpost",
 		Exports: 20, MemoryMB: 1024, WebhookOrigins: []string{"https://hooks.example.com", "http://10.1.2.3:8080"},
+		Administrators: []string{"admin@example.com", "ben@example.com"}, PublicURL: "https://x.execute-api.eu-central-1.amazonaws.com",
 		Outbound: outbound.Policy{
 			PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
 			BlockedAddrs:    []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9001")},
@@ -115,6 +118,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"VIZPOST_BELL_QUEUE_URL":          {"", "canary", "https://canary.example.com/", "https://canary\x7f/x"},
 		"VIZPOST_MAIL_FROM":               {"", "canary", "canary <canary>"},
 		"VIZPOST_SES_CONFIGURATION_SET":   {""},
+		"VIZPOST_ADMINS":                  {"canary", "a@example.com,canary@localhost"},
+		"VIZPOST_PUBLIC_URL":              {"canary", "http://canary.example.com"},
 		"VIZPOST_EXPORTS":                 {"", "0", "21", "canary", "8.5"},
 		"VIZPOST_SIGN_IN_DOMAIN":          {"", "canary", "http://canary.example.com", "https://canary@example.com", "https://"},
 		"VIZPOST_SIGN_IN_ISSUER":          {"", "canary", "https://example.com/?canary"},
@@ -148,7 +153,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 
 	_, err := read(nil)
 	for name := range maps.Keys(wrong) {
-		optional := slices.Contains([]string{"VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS"}, name)
+		optional := slices.Contains([]string{"VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS",
+			"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL"}, name)
 		if err == nil || strings.Contains(err.Error(), name) == optional {
 			t.Errorf("without any setting: got %v, want %s in it: %v", err, name, !optional)
 		}
