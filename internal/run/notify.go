@@ -158,11 +158,21 @@ func (d *drain) noticeSent(ctx context.Context, delivery Delivery, receipt deliv
 		if err := d.followUp(ctx, delivery); err != nil {
 			return err
 		}
-		if err := delivery.accept(now, receipt.ProviderID, receipt.Where); err != nil {
-			return err
+		for {
+			if err := delivery.accept(now, receipt.ProviderID, receipt.Where); err != nil {
+				return err
+			}
+			// Whoever has the site by now, and has written since: it is a fact.
+			_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
+			if !problem.Is(err, problem.Stale) {
+				return err
+			}
+			latest, err := d.Store.Delivery(ctx, delivery.Key)
+			if err != nil || latest.State.Settled() {
+				return err
+			}
+			delivery = latest
 		}
-		_, err := d.Store.UpdateDelivery(ctx, nil, delivery) // whoever has the site by now: it is a fact
-		return err
 	}
 	var failure *deliver.SendError
 	if !errors.As(err, &failure) {
@@ -418,7 +428,17 @@ func (d *drain) followUp(ctx context.Context, delivery Delivery) error {
 	if err := d.Store.CreateDeliveries(ctx, &d.lease, []Delivery{made}); err != nil {
 		return fmt.Errorf("writing a notice: %w", err)
 	}
-	return nil
+	if made.NotBefore.Equal(now) {
+		return nil
+	}
+	// Whoever mended the connection in between did not see what was just made.
+	if c, err = d.Connections.Get(ctx, c.ID); err == nil && c.State.Works() {
+		err = d.mended(ctx, c.ID, 0)
+	}
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // mended has the notices of a connection that works looked at: those of its
@@ -434,8 +454,8 @@ func (d *drain) mended(ctx context.Context, connectionID string, released int) e
 		}
 		for _, delivery := range list {
 			n := *delivery.Notice
-			if n.Kind != ConnectionMended && n.Kind != ConnectionBroken {
-				continue
+			if n.Kind != ConnectionMended && n.Kind != ConnectionBroken || delivery.State == Sending {
+				continue // or another is at it
 			}
 			if n.Kind == ConnectionMended {
 				n.Released = max(n.Released, released)
