@@ -48,6 +48,9 @@ Settings in the environment:
                             Tableau or webhook server may come from
   VIZPOST_PROXY_URL         the proxy that carries the requests to them, such as
                             http://user:password@proxy.example.com:3128
+  VIZPOST_RETENTION_DAYS    for how many days runs, deliveries, exported files and mails in
+                            the outbox are kept after they are finished (default 90); 0
+                            keeps everything
   VIZPOST_LOG_LEVEL         debug, info (default), warn or error
 `
 
@@ -84,7 +87,7 @@ func serve(ctx context.Context, c command) error {
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
 		Administrators: set.admins, PublicURL: set.public(),
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
-		RootCAs: set.roots, Proxy: set.proxy, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		RootCAs: set.roots, Proxy: set.proxy, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {
@@ -105,6 +108,10 @@ func serve(ctx context.Context, c command) error {
 	} else if paused {
 		c.printf("paused:  restored from a backup of %s; nothing is sent until \"vizpost resume --data %s\", or Resume on the page\n",
 			p.BackupAt.Format(time.RFC3339), *data)
+	}
+	if n := v.RetentionNotice(); n.Days > 0 && n.Upgraded && time.Now().Before(n.From) {
+		c.printf("keeps:   runs, files and mails for %d days, and deletes older ones from %s on; VIZPOST_RETENTION_DAYS sets how long\n",
+			n.Days, n.From.Format(time.DateOnly))
 	}
 	if warning := openToTheNetwork(listener.Addr()); warning != "" {
 		_, _ = fmt.Fprintln(c.stderr, "vizpost: "+warning)

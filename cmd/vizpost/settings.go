@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/deliver"
@@ -27,6 +29,7 @@ type settings struct {
 	privateNetworks []netip.Prefix
 	roots           *x509.CertPool // nil: the system's
 	proxy           *url.URL       // nil: none
+	retention       time.Duration  // how long what is finished is kept; negative: for ever
 }
 
 // readSettings reads the environment. The error tells of all that is wrong,
@@ -51,6 +54,8 @@ func readSettings(getenv func(string) string) (settings, error) {
 	read(&r, "VIZPOST_PRIVATE_NETWORKS", &s.privateNetworks, outbound.ParseNetworks)
 	read(&r, "VIZPOST_CA_BUNDLE", &s.roots, outbound.LoadRoots)
 	read(&r, "VIZPOST_PROXY_URL", &s.proxy, outbound.ParseProxy)
+	s.retention = local.DefaultRetention
+	read(&r, "VIZPOST_RETENTION_DAYS", &s.retention, parseRetention)
 	return s, errors.Join(r.wrong...)
 }
 
@@ -82,6 +87,18 @@ func (r *settingsReader) note(name string, err error) {
 		err = errors.New(strings.TrimSuffix(p.Fields[0].Message, "."))
 	}
 	r.wrong = append(r.wrong, fmt.Errorf("%s: %w", name, err))
+}
+
+// parseRetention reads for how many days what is finished is kept.
+func parseRetention(s string) (time.Duration, error) {
+	days, err := strconv.Atoi(s)
+	if err != nil || days < 0 || days > 36_500 {
+		return 0, errors.New("give a number of days, such as 90, or 0 to keep everything")
+	}
+	if days == 0 {
+		return -1, nil
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
 }
 
 func parsePublicURL(s string) (*url.URL, error) {

@@ -47,6 +47,25 @@ func TestPauseIsToldAndEnded(t *testing.T) {
 		t.Errorf("got %+v after it was resumed", after.Installation.Paused)
 	}
 
+	// What vizpost deletes, and from when on, is told with it.
+	var keeping struct {
+		Installation struct {
+			Retention *struct {
+				Days     int
+				From     time.Time
+				Upgraded bool
+			}
+		}
+	}
+	from := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	keeper := newWorld(t, func(d *httpapi.Deps) {
+		d.Installation.Retention = &httpapi.Retention{Days: 30, From: from, Upgraded: true}
+	})
+	keeper.call(t, "GET", "/v1/me", "").want(200).into(&keeping)
+	if r := keeping.Installation.Retention; r == nil || r.Days != 30 || !r.From.Equal(from) || !r.Upgraded {
+		t.Errorf("got %+v, want 30 days", r)
+	}
+
 	// Where nothing can be paused, there is nothing to resume.
 	never := newWorld(t)
 	never.call(t, "POST", "/v1/resume", "").want(204)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // SignIn is how people sign in on the page. The zero SignIn is by the
@@ -22,9 +23,24 @@ type Installation struct {
 	Mail     string // where mail goes: "outbox", "smtp" or "ses"
 	TimeZone string // IANA name of the one that new schedules begin with
 
+	Retention *Retention // nil where vizpost itself deletes nothing
+
 	// SlackRole is what members of the Slack workspace may do who are in no
 	// group: "viewer", "editor" or "none"; "" where nobody signs in with Slack.
 	SlackRole string
+}
+
+// Retention is how long an installation keeps what is finished.
+type Retention struct {
+	Days     int
+	From     time.Time // when the first thing may be deleted
+	Upgraded bool      // it came into force with an upgrade
+}
+
+type retentionJSON struct {
+	Days     int       `json:"days" doc:"For how many days runs, deliveries, files and mails in the outbox are kept after they are finished." example:"90"`
+	From     time.Time `json:"from" doc:"Nothing is deleted before this time."`
+	Upgraded bool      `json:"upgraded" doc:"Whether it came into force with an upgrade, for what was there already."`
 }
 
 type configJSON struct {
@@ -68,6 +84,8 @@ type installationJSON struct {
 	Version  string `json:"version" doc:"Of vizpost." example:"v1.2.0"`
 	TimeZone string `json:"time_zone" doc:"IANA name of the time zone that new schedules begin with." example:"Europe/Berlin"`
 
+	Retention *retentionJSON `json:"retention,omitempty" doc:"How long what is finished is kept; absent where everything is kept, or AWS deletes."`
+
 	Paused *pausedJSON `json:"paused,omitempty" doc:"Present while an installation that was restored from a backup waits to be resumed: nothing is scheduled, sent or signed in."`
 
 	SlackRole string `json:"slack_role,omitempty" enum:"viewer,editor,none" doc:"The role of members of the Slack workspace who are in no group; absent where nobody signs in with Slack."`
@@ -85,6 +103,10 @@ func (a *api) me(ctx context.Context, _ *struct{}) (*plain[meJSON], error) {
 	if err != nil {
 		return nil, err
 	}
+	var retention *retentionJSON
+	if r := i.Retention; r != nil {
+		retention = &retentionJSON{Days: r.Days, From: r.From.UTC(), Upgraded: r.Upgraded}
+	}
 	return &plain[meJSON]{meJSON{Name: who.Name, Role: who.Role.String(),
-		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone, Paused: paused, SlackRole: i.SlackRole}}}, nil
+		Installation: installationJSON{Mode: i.Mode, Mail: i.Mail, Version: a.deps.Version, TimeZone: i.TimeZone, Paused: paused, Retention: retention, SlackRole: i.SlackRole}}}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/local"
+	"github.com/vizpost/vizpost/internal/standalone"
 )
 
 // A restored copy does nothing until it is resumed: it makes no run, sends
@@ -66,6 +67,42 @@ func TestARestoredCopyWaitsToBeResumed(t *testing.T) {
 	}
 	if marked != 1 {
 		t.Errorf("%d mails are marked as a possible repeat, want that of the backup alone", marked)
+	}
+}
+
+// What ended long ago goes, a week after retention came into force at the
+// earliest; each round moves its clock by a day at most.
+func TestOldRunsAreDeletedByTheMachine(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	report := m.report(m.connect(m.token()))
+	stop := m.work()
+	id := m.run(report, "delivered").text("id")
+	stop()
+	m.advance(30 * 24 * time.Hour)
+	deleted := func() bool {
+		status, _ := m.call("GET", "/v1/runs/"+id, nil)
+		return status == http.StatusNotFound
+	}
+	rounds := 0
+	for gone := false; !gone; rounds++ {
+		if rounds == 20 {
+			t.Fatalf("the run is still there after %d rounds\nlog:\n%s", rounds, m.log)
+		}
+		m.open(func(c *standalone.Config) { c.Retention = 24 * time.Hour })
+		stop := m.work() // a round at once
+		gone = m.until(300*time.Millisecond, deleted)
+		stop()
+	}
+	if rounds < 7 {
+		t.Errorf("the run was deleted in round %d, want the seventh at the earliest", rounds)
+	}
+	if files, err := filepath.Glob(filepath.Join(m.dir, "files", "runs", "*")); err != nil || len(files) > 0 {
+		t.Errorf("the files %v are left, error %v", files, err)
+	}
+	days, _ := m.must(http.StatusOK, "GET", "/v1/me", nil)["installation"].(map[string]any)["retention"].(map[string]any)["days"].(float64)
+	if days != 1 {
+		t.Errorf("got %v days, want 1", days)
 	}
 }
 

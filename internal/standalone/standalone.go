@@ -49,6 +49,7 @@ type Config struct {
 	Exports         int            // at once on a site; 0: run.DefaultExports
 	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
+	Retention       time.Duration  // how long what is finished is kept; 0: local.DefaultRetention, negative: for ever
 
 	Now    func() time.Time // nil: time.Now
 	Random io.Reader        // for keys, ids and sealing
@@ -80,6 +81,8 @@ type Vizpost struct {
 	Drain        *run.Drain
 	Outbox       *local.Outbox // nil where mail goes by SMTP
 
+	retention *local.Retention
+	keeps     local.RetentionNotice
 	timeZone  string
 	bell      *local.Bell
 	every     time.Duration
@@ -109,6 +112,9 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	if v.keeps, err = v.retention.Begin(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	return v, nil
 }
 
@@ -121,6 +127,8 @@ func (v *Vizpost) wire(c Config) error {
 		return err
 	}
 	files := local.Files{Dir: filepath.Join(c.DataDir, "files")}
+	v.retention = &local.Retention{Store: v.Store, Files: files, Outbox: v.Outbox, Keep: cmp.Or(c.Retention, local.DefaultRetention),
+		Now: v.now, Log: v.log}
 	slack := deliver.NewSlackPoster(&http.Client{Transport: v.transport}, v.now)
 
 	v.Connections = &connection.Service{
@@ -183,6 +191,9 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 		Pause:        v.Store,
 		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone},
 		Now:          v.now, NewID: v.newID, Log: v.log, Version: assembly.Version(),
+	}
+	if v.keeps.Days > 0 {
+		deps.Installation.Retention = &httpapi.Retention{Days: v.keeps.Days, From: v.keeps.From, Upgraded: v.keeps.Upgraded}
 	}
 	if v.Outbox != nil {
 		deps.Outbox, deps.ReadMail, deps.Installation.Mail = v.Outbox, parse.Mail, "outbox"
@@ -254,6 +265,9 @@ func (v *Vizpost) Run(ctx context.Context) {
 			if err := v.Store.PurgeEvents(ctx, v.now().Add(-connection.HistoryKept)); err != nil && ctx.Err() == nil {
 				v.log.Error("old events were not purged", "error", err)
 			}
+			if err := v.retention.Run(ctx); err != nil && ctx.Err() == nil {
+				v.log.Error("what was finished long ago was not all deleted; the next round goes on", "error", err)
+			}
 		})
 	})
 	group.Wait()
@@ -278,6 +292,9 @@ func (v *Vizpost) Close() error {
 	v.transport.CloseIdleConnections()
 	return v.Store.Close()
 }
+
+// RetentionNotice says how long what is finished is kept.
+func (v *Vizpost) RetentionNotice() local.RetentionNotice { return v.keeps }
 
 // NewID makes an id for something new.
 func (v *Vizpost) NewID() string { return v.newID() }

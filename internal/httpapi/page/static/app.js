@@ -5,7 +5,7 @@ import { signedOut } from "/drafts.js";
 import { ResumedConnection } from "/connection-resumed.js";
 import { SignIn, begin, forget, leave as signOut, takeToken, tokenInAddress } from "/signin.js";
 import { Live, Page, html, toast, useEffect, useState } from "/ui.js";
-import { Paused } from "/paused.js";
+import { Keeps, Paused } from "/paused.js";
 import { Start } from "/start.js";
 import { Settings } from "/settings.js";
 import { ConnectionPage } from "/connection-page.js";
@@ -100,6 +100,7 @@ function App({ signedInAtFirst }) {
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <${Top} entry=${at.entry} leave=${leave} />
     <${Paused} />
+    <${Keeps} />
     <${at.view} key=${at.path} ...${at.named} query=${at.query} />
     <${ResumedConnection} />
     <${Live} />`;

@@ -1,5 +1,5 @@
-// The banner of an installation that was restored from a backup and waits to be
-// resumed.
+// What is said of the installation as a whole: that it was restored from a backup
+// and waits to be resumed, and, once, for how long it keeps what is finished.
 import { post } from "/api.js";
 import { useMe } from "/me.js";
 import { Button, Notice, announce, date, html, useState } from "/ui.js";
@@ -29,5 +29,23 @@ export function Paused() {
     <p>Before you do, stop every other copy of this installation: two copies both send, and end each other’s Tableau sessions.
       What was waiting at the backup and what was due since is then sent, marked as a possible repeat.</p>
     ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}
+  <//></aside>`;
+}
+
+const told = "vizpost:retention-told";
+
+// Keeps says once, in the week after an upgrade, that old runs are deleted now.
+export function Keeps() {
+  const { me } = useMe();
+  const [known, setKnown] = useState(localStorage.getItem(told) !== null);
+  const keeps = me?.installation.retention;
+  if (known || !keeps?.upgraded || Date.now() >= new Date(keeps.from)) return null;
+  const close = () => {
+    localStorage.setItem(told, keeps.from);
+    setKnown(true);
+  };
+  return html`<aside class="page paused" aria-label="How long vizpost keeps what is finished"><${Notice} tone="busy" title=${`Runs older than ${keeps.days} days are deleted from ${date(keeps.from)} on`}
+      actions=${html`<${Button} small onClick=${close}>Got it<//>`}>
+    <p>Their files and the mails in the outbox go with them. Open runs stay. To keep them longer, set <code>VIZPOST_RETENTION_DAYS</code> and restart vizpost; 0 keeps everything.</p>
   <//></aside>`;
 }
