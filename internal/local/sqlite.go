@@ -36,9 +36,12 @@ var (
 
 	//go:embed schema-3.sql
 	schema3 string
+
+	//go:embed schema-4.sql
+	schema4 string
 )
 
-func schemaSteps() []string { return []string{schema, schema2, schema3} }
+func schemaSteps() []string { return []string{schema, schema2, schema3, schema4} }
 
 const (
 	applicationID = 0x76697a70 // "vizp", in the file's header

@@ -372,17 +372,29 @@ func (s *Store) WorkSites(ctx context.Context, now time.Time) (sites []string, e
 	return sites, rows.Err()
 }
 
-const siteWork = "SELECT kind, ref, not_before, running FROM work WHERE site = ? AND not_before <= ? ORDER BY not_before, ref LIMIT ?"
+const (
+	siteWork   = "SELECT kind, ref, not_before, running FROM work WHERE site = ? AND not_before <= ? ORDER BY not_before, ref LIMIT ?"
+	futureWork = "SELECT kind, ref, not_before, running FROM work WHERE site = ? AND not_before > ? ORDER BY not_before, ref LIMIT ?"
+)
 
 // Work implements [run.Store]. The oldest work is that which has been due the
 // longest; of the same time, that with the lower reference.
-func (s *Store) Work(ctx context.Context, site string, now time.Time, limit int) (work []run.Work, err error) {
+func (s *Store) Work(ctx context.Context, site string, now time.Time, limit int) ([]run.Work, error) {
+	return s.work(ctx, siteWork, site, now, limit)
+}
+
+// FutureWork implements [run.Store].
+func (s *Store) FutureWork(ctx context.Context, site string, after time.Time, limit int) ([]run.Work, error) {
+	return s.work(ctx, futureWork, site, after, limit)
+}
+
+func (s *Store) work(ctx context.Context, query, site string, at time.Time, limit int) (work []run.Work, err error) {
 	defer func() {
 		if err != nil {
 			work, err = nil, storeError("reading a site's work", err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, siteWork, site, micros(now), max(limit, 0))
+	rows, err := s.read.QueryContext(ctx, query, site, micros(at), max(limit, 0))
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,8 @@ func TestKilledWhileReleasing(t *testing.T) {
 		w.live(16 * time.Minute)
 		r, err := w.store.Report(w.Context(), "r")
 		w.succeed(err)
-		r.NextRunAt = time.Time{} // no more
+		ends := report.Date{Year: 1999, Month: 1, Day: 1}
+		r.Schedule.EndsOn, r.NextRunAt = &ends, time.Time{} // no more
 		w.succeed(w.store.UpdateReport(w.Context(), r))
 		_, err = w.connections.Edit(w.Context(), "c", w.newCredential())
 		w.succeed(err)
@@ -184,8 +185,9 @@ func TestKilledWhileFailing(t *testing.T) {
 	})
 }
 
-// A run that takes its process down each time does so four times, and then no
-// more. The runs that were in hand at the first time are delivered.
+// A run that takes its process down each time is tried by itself, at growing
+// distance, until its time is over. The runs that were in hand at the first time
+// are delivered, and so is what comes later.
 func TestPoisonousRun(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
@@ -198,27 +200,43 @@ func TestPoisonousRun(t *testing.T) {
 		poison := w.start("poison")
 		neighbours = append(neighbours, w.start("r1"), w.start("r2"))
 		w.tableau.SetLatency(time.Second)
-		deaths := 0
-		for range 10 {
+		deaths, alone := 0, true
+		begun := time.Now()
+		for time.Since(begun) < 6*time.Hour {
 			s := &failing{store: w.store, forever: true}
 			s.left.Store(1 << 40)
 			w.wire(s)
-			files := &deadly{Files: w.files, object: "runs/" + poison, kill: func() { s.left.Store(0) }}
+			files := &deadly{Files: w.files, object: "runs/" + poison, kill: func() {
+				s.left.Store(0)
+				if deaths < 2 {
+					return
+				}
+				in, _, err := w.store.Runs(w.Context(), run.Filter{States: []run.State{run.Running}}, "", 10)
+				w.succeed(err)
+				alone = alone && len(in) == 1
+			}}
 			w.drain.Files = files
+			_, _ = w.tick.Run(w.Context())
 			_ = w.drain.Site(w.Context(), site)
 			if files.died.Load() {
 				deaths++
 			}
 			w.wire(w.store)
-			time.Sleep(61 * time.Second)
+			time.Sleep(time.Minute)
+			if deaths == 5 && len(neighbours) == 3 {
+				neighbours = append(neighbours, w.start("r0"))
+			}
 		}
 		w.live(15 * time.Minute) // a neighbour's message may have been under way
-		if deaths != 4 {
-			w.Errorf("the run took its process down %d times, want 4", deaths)
+		if deaths < 6 || deaths > 14 {
+			w.Errorf("the run took its process down %d times in four hours, want it at growing distance", deaths)
+		}
+		if !alone {
+			w.Error("the run was tried beside others after it had killed the process twice")
 		}
 		r := w.wantRun(poison, run.Failed, "stopped in the middle")
-		if r.Resumed != 4 {
-			w.Errorf("got a run resumed %d times, want it to be stopped at 4", r.Resumed)
+		if took := r.FinishedAt.Sub(begun); took < 4*time.Hour || took > 5*time.Hour {
+			w.Errorf("got the run failed after %v, want it at its deadline", took)
 		}
 		for _, id := range neighbours {
 			if r := w.wantRun(id, run.Delivered, ""); r.Resumed > 1 {
@@ -231,10 +249,34 @@ func TestPoisonousRun(t *testing.T) {
 				messages[l.key] = true
 			}
 		}
-		if len(messages) != 3 {
+		if len(messages) != 4 {
 			w.Errorf("got %d messages, want one of each neighbour", len(messages))
 		}
 		w.wantMail(owner, 1)
+		w.wantIdle()
+	})
+}
+
+// Any number of ordinary restarts ends no run: one that does no harm is delivered
+// once vizpost stays up.
+func TestRestartsEndNoRun(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r")
+		id := w.start("r")
+		for i := range 40 { // each time somewhere else
+			s := &failing{store: w.store, forever: true}
+			s.left.Store(int64(1 + i%4))
+			w.wire(s)
+			_, _ = w.tick.Run(w.Context())
+			_ = w.drain.Site(w.Context(), site)
+			w.wire(w.store)
+			time.Sleep(30 * time.Second)
+		}
+		w.live(time.Hour)
+		w.wantRun(id, run.Delivered, "")
+		wantOnce(w, "ana@example.com", decoded(w, "ana@example.com"))
+		w.wantMail(owner, 0)
 		w.wantIdle()
 	})
 }

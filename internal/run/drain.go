@@ -35,9 +35,10 @@ const (
 	// answers 429 above 20.
 	DefaultExports = 8
 
-	// maxResumed is how often a run is taken up again that was in hand when a
-	// drain died: one that kills its drain each time must not do so forever.
-	maxResumed = 3
+	// aloneAfter is how often in a row a run may be in hand when its process dies
+	// before it is tried by itself alone, at growing distance: it may be what kills
+	// the process, and is not to take others with it. No count of deaths ends it.
+	aloneAfter = 2
 
 	// maxTaken is how often a drain takes work that stays as it was, since what
 	// became of it could not be written. Then it is left to the next drain.
@@ -126,8 +127,11 @@ type drain struct {
 	stop  context.CancelCauseFunc // ends the work, when the lease was lost
 	slots chan struct{}           // one for each export that may run
 	mu    sync.Mutex
-	taken map[string]taken // by kind and ref
-	done  chan struct{}    // receives when work that was in hand is not any more
+	taken map[string]taken     // by kind and ref
+	done  chan struct{}        // receives when work that was in hand is not any more
+	room  chan struct{}        // one for each piece of work in hand
+	only  chan struct{}        // one for the run that is tried alone
+	asked map[string]time.Time // when it was looked at last what waits for something
 }
 
 // taken is work that this drain took in hand.
@@ -154,7 +158,7 @@ func (d *Drain) Site(ctx context.Context, site string) error {
 		exports = DefaultExports
 	}
 	w := &drain{Drain: d, lease: lease, slots: make(chan struct{}, exports), taken: map[string]taken{},
-		done: make(chan struct{}, 1)}
+		done: make(chan struct{}, 1), room: make(chan struct{}, 2*exports), only: make(chan struct{}, 1), asked: map[string]time.Time{}}
 
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -212,8 +216,6 @@ func (d *drain) renew(ctx context.Context) {
 func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	room := make(chan struct{}, workers)
-
 	if err := d.resume(ctx); err != nil {
 		return false, err
 	}
@@ -238,14 +240,14 @@ func (d *drain) work(ctx context.Context, workers int) (more bool, err error) {
 				return true, nil
 			}
 			select {
-			case room <- struct{}{}:
+			case d.room <- struct{}{}:
 			case <-ctx.Done():
 				return true, nil
 			}
 			begun++
 			d.take(w)
 			group.Go(func() {
-				defer func() { <-room }()
+				defer func() { <-d.room }()
 				defer d.leave(w)
 				d.handle(ctx, w)
 			})
@@ -274,10 +276,50 @@ func (d *drain) resume(ctx context.Context) error {
 	}
 	for _, w := range work {
 		if w.Running && !d.ending(ctx) {
+			d.room <- struct{}{} // there is: nothing else is in hand yet
 			d.handle(ctx, w)
+			<-d.room
 		}
 	}
 	return nil
+}
+
+// alone has a run tried while nothing else is in hand. Where another run waits
+// for that already it is put aside.
+func (d *drain) alone(ctx context.Context, r Run, try func() error) error {
+	select {
+	case d.only <- struct{}{}:
+		defer func() { <-d.only }()
+	default:
+		return d.setAside(ctx, r, d.Now().Add(retryAfter(1)))
+	}
+	mine := 1 // the one that it has already
+	defer func() {
+		for ; mine > 1; mine-- {
+			<-d.room
+		}
+	}()
+	for mine < cap(d.room) {
+		select {
+		case d.room <- struct{}{}:
+			mine++
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if d.ending(ctx) {
+		return nil
+	}
+	return try()
+}
+
+// setAside queues a run that was in hand when its process died several times.
+func (d *drain) setAside(ctx context.Context, r Run, at time.Time) error {
+	if err := r.putBack(at, "vizpost stopped in the middle of it several times. It is tried by itself, in case that it is the cause."); err != nil {
+		return err
+	}
+	_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+	return err
 }
 
 // ending reports whether it is too late to begin with anything.
@@ -360,7 +402,7 @@ func (d *drain) pause(ctx context.Context, w Work, log *slog.Logger) {
 	case WorkRun:
 		var r Run
 		if r, err = d.Store.Run(ctx, w.Ref); err == nil && (r.State == Queued || r.State == Running) {
-			err = d.again(ctx, r, d.Now().Add(retryAfter(r.Attempts+1)), "Something went wrong inside vizpost; it is tried again. The log has the details.")
+			err = d.again(ctx, r, d.Now().Add(retryAfter(r.Attempts+1)), "Something went wrong inside vizpost. The log has the details.")
 		}
 	case SendNote:
 		var n Delivery

@@ -265,7 +265,7 @@ func (d *drain) judge(ctx context.Context, c connection.Connection, err error, t
 	case ctx.Err() != nil, errors.As(err, &broken):
 		return 0, err
 	case errors.As(err, &busy):
-		return 0, &laterError{message: busy.Message, after: busy.After, err: err}
+		return 0, &laterError{message: busy.Message, after: busy.After, wide: true, err: err}
 	case errors.As(err, &refused):
 		switch {
 		case !passing(refused) && tries.narrow > 1:
@@ -293,17 +293,17 @@ func (d *drain) judgeTableau(ctx context.Context, c connection.Connection, err *
 			return 0, errors.Join(stateErr, err)
 		}
 		if latest.State.Works() { // another credential by now
-			return 0, &laterError{message: err.Message(), err: err}
+			return 0, &laterError{message: err.Message(), wide: true, err: err}
 		}
 		return 0, errors.Join(&connection.BrokenError{Connection: latest}, err)
 	case err.Cause == tableau.SessionEnded && !last:
 		return tries.backoff(), nil
 	case err.Cause == tableau.SessionEnded:
-		return 0, &laterError{message: err.Message(), err: err}
+		return 0, &laterError{message: err.Message(), wide: true, err: err}
 	case !err.Retry, err.RetryOnce && tries.narrow > 1:
 		return 0, &neverError{message: err.Message(), err: err}
 	case last, err.RetryAfter > longestPause:
-		return 0, &laterError{message: err.Message(), after: err.RetryAfter, err: err}
+		return 0, &laterError{message: err.Message(), after: err.RetryAfter, wide: wide(err), err: err}
 	}
 	return max(tries.backoff(), err.RetryAfter), nil
 }
@@ -315,6 +315,15 @@ func unreachable(err *tableau.Error) bool {
 		return true
 	case tableau.NotTableau: // at the sign-in; a page in place of an export passes
 		return !err.Retry
+	}
+	return false
+}
+
+// wide reports whether a failure is of the site, and not of what was asked for.
+func wide(err *tableau.Error) bool {
+	switch err.Cause {
+	case tableau.SessionEnded, tableau.TooManyRequests, tableau.Unreachable, tableau.NotTableau:
+		return true
 	}
 	return false
 }

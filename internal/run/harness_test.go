@@ -103,6 +103,8 @@ func newWorld(t *testing.T, o tableautest.Options) *world {
 	w.succeed(err)
 	_, err = w.destinations.Create(t.Context(), "slack", "#sales", deliver.TypeSlack, secret.New(webhook))
 	w.succeed(err)
+	_, err = w.tick.Run(t.Context())
+	w.succeed(err)
 	return w
 }
 
@@ -217,6 +219,18 @@ func (w *world) liveEach(pause, d time.Duration) {
 		for _, site := range w.bell.take() {
 			w.succeed(w.drain.Site(w.Context(), site))
 		}
+		if !time.Now().Before(end) {
+			return
+		}
+	}
+}
+
+// idle is vizpost alive for a time without work being done.
+func (w *world) idle(d time.Duration) {
+	w.Helper()
+	for end := time.Now().Add(d); ; time.Sleep(min(time.Minute, time.Until(end))) {
+		_, err := w.tick.Run(w.Context())
+		w.succeed(err)
 		if !time.Now().Before(end) {
 			return
 		}
@@ -537,4 +551,8 @@ func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.log.String()
+}
+
+func unreachableMail() error {
+	return &deliver.SendError{Outcome: deliver.Deferred, Code: "smtp_unreachable", Message: "The mail server could not be reached."}
 }

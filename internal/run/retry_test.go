@@ -124,7 +124,7 @@ func TestFailuresThatStay(t *testing.T) {
 					if got := w.tableau.Stats().Calls["data"]; got != calls {
 						w.Errorf("got %d calls before it was due", got-calls)
 					}
-					time.Sleep(time.Until(r.NotBefore))
+					w.idle(time.Until(r.NotBefore))
 				}
 				w.live(time.Until(begun.Add(4*time.Hour + time.Minute)))
 				r := w.wantRun(id, run.Failed, "in time")
@@ -278,7 +278,7 @@ func TestLongRetryAfter(t *testing.T) {
 		inBubble(t, func(w *world) {
 			w.makeReport("r")
 			id := w.start("r")
-			w.fault(tableautest.Fault{Kind: tableautest.FaultTooMany, Route: "export", RetryAfter: tableautest.Duration(20 * time.Hour)})
+			w.fault(tableautest.Fault{Kind: tableautest.FaultTooMany, Route: "export", Times: -1, RetryAfter: tableautest.Duration(20 * time.Hour)})
 			w.work()
 			w.live(4 * time.Hour)
 			w.wantRun(id, run.Failed, "busy")

@@ -69,13 +69,15 @@ type Run struct {
 	// restored copy was resumed.
 	PossibleRepeat bool
 
-	State     State     // only the methods of [Run] in state.go set it
-	Ending    State     // what it ends as once nothing of it is under way; "" unless it is to end
-	Reason    string    // for people: why it is held, waits, was skipped or failed
-	NotBefore time.Time // of a queued run: not to be tried again earlier
-	Deadline  time.Time // when it fails if it has not been delivered
-	Attempts  int       // tries that a transient failure ended
-	Resumed   int       // times that a crash left it in hand
+	State     State         // only the methods of [Run] in state.go set it
+	Ending    State         // what it ends as once nothing of it is under way; "" unless it is to end
+	Reason    string        // for people: why it is held, waits, was skipped or failed
+	NotBefore time.Time     // of a queued run: not to be tried again earlier
+	Deadline  time.Time     // when its time is over if vizpost is at work until then
+	Begun     time.Duration // [Pulse.Worked] when its time began; 0 until then
+	WaitsFor  string        // of a queued run: what kept it, if others may find that it works again; see [drain.worksAgain]
+	Attempts  int           // tries that a transient failure ended
+	Resumed   int           // times, since a try came to an end, that a crash left it in hand
 	Files     []File
 
 	Rev        int64 // counts all writes; the store's optimistic lock
@@ -110,6 +112,13 @@ type File struct {
 // report for each time.
 func ScheduledKey(reportID string, scheduledFor time.Time) string {
 	return "schedule/" + reportID + "/" + scheduledFor.UTC().Format(time.RFC3339)
+}
+
+// MissedKey is the key of a run that stands for occurrences which are not caught
+// up on. Should a clock that was ahead have called one missed whose time has yet
+// to come, it is run then all the same.
+func MissedKey(reportID string, scheduledFor time.Time) string {
+	return "missed/" + reportID + "/" + scheduledFor.UTC().Format(time.RFC3339)
 }
 
 // ManualKey is the key of a run that was asked for; the same request makes the

@@ -31,7 +31,7 @@ const (
 
 	codeUnsure = "unsure" // of a delivery that may have been sent
 
-	stoppedWhileSending = "vizpost stopped while it was being sent. If nothing shows that it arrived, it is sent once more."
+	stoppedWhileSending = "vizpost stopped while it was being sent."
 
 	sendsAtOnce   = 4
 	maxRecipients = 50 // of one message (Amazon SES, Service quotas)
@@ -109,6 +109,11 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 	for _, delivery := range deliveries {
 		if delivery.State.Settled() {
 			continue
+		}
+		if delivery.heal(d.Now()) {
+			if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
+				return r, fmt.Errorf("healing the times of a delivery: %w", err)
+			}
 		}
 		room <- struct{}{}
 		group.Go(func() {
@@ -231,6 +236,7 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 			}
 			_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
 			if !problem.Is(err, problem.Stale) {
+				d.worksAgain(ctx, channelOf(delivery))
 				return err
 			}
 			latest, err := d.Store.Delivery(ctx, delivery.Key)

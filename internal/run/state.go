@@ -107,10 +107,14 @@ func (r *Run) miss(now time.Time, reason string) {
 
 // take takes a run in hand. Its time begins when that is done first, however
 // long it lay.
-func (r *Run) take(now time.Time) error {
+func (r *Run) take(now time.Time, worked time.Duration) error {
 	if r.StartedAt.IsZero() {
 		r.StartedAt, r.Deadline = now, now.Add(report.DefaultDeadline)
 	}
+	if r.Begun == 0 || worked < r.Begun {
+		r.Begun = worked
+	}
+	r.WaitsFor = ""
 	return r.move(onTake, Running)
 }
 
@@ -139,7 +143,7 @@ func (r *Run) hold(now time.Time, reason string) error {
 // release queues a run that was held, with all its time before it.
 func (r *Run) release(now time.Time) error {
 	r.NotBefore, r.Deadline, r.ReleasedAt, r.Reason = now, now.Add(report.DefaultDeadline), now, standsForReason(*r)
-	r.Attempts, r.Resumed = 0, 0
+	r.Attempts, r.Resumed, r.Begun = 0, 0, 0
 	return r.move(onRelease, Queued)
 }
 
@@ -161,7 +165,7 @@ func (r *Run) recount(as State, reason string) error {
 // retry queues a run that has ended again, with all its time before it.
 func (r *Run) retry(now time.Time) error {
 	r.NotBefore, r.Deadline, r.FinishedAt, r.Reason = now, now.Add(report.DefaultDeadline), time.Time{}, "Tried again by hand."
-	r.Attempts, r.Resumed, r.Ending = 0, 0, ""
+	r.Attempts, r.Resumed, r.Begun, r.Ending = 0, 0, 0, ""
 	return r.move(onRetry, Queued)
 }
 

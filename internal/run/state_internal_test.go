@@ -19,7 +19,7 @@ var (
 
 // runEvents is every method that moves a run, by a name.
 var runEvents = map[string]func(*Run) error{
-	"take":               func(r *Run) error { return r.take(stateNow) },
+	"take":               func(r *Run) error { return r.take(stateNow, time.Hour) },
 	"putBack":            func(r *Run) error { return r.putBack(stateNow, "later") },
 	"endAs failed":       func(r *Run) error { return r.endAs(Failed, "why", stateNow) },
 	"hold":               func(r *Run) error { return r.hold(stateNow, "why") },

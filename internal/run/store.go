@@ -21,6 +21,9 @@ type Store interface {
 	// longest due first, at most limit. It reads no others.
 	DueReports(ctx context.Context, now time.Time, limit int) ([]report.Report, error)
 
+	// Reports reads reports as [report.Store] has it.
+	Reports(ctx context.Context, connectionID, after string, limit int) ([]report.Report, string, error)
+
 	// Fire makes the runs of a due report, with their open work, and moves the
 	// report's NextRunAt to next (zero: no more), in one transaction, if the
 	// report's Rev is still r.Rev. A run whose key exists is left out. At most
@@ -73,6 +76,10 @@ type Store interface {
 	// in hand is among it.
 	Work(ctx context.Context, site string, now time.Time, limit int) ([]Work, error)
 
+	// FutureWork reads a site's work that is not held and due only after a time, at
+	// most limit. It reads no other.
+	FutureWork(ctx context.Context, site string, after time.Time, limit int) ([]Work, error)
+
 	// HeldRuns reads the runs that a connection of a site holds, the oldest id
 	// first, beginning behind the id after, at most limit.
 	HeldRuns(ctx context.Context, site, connectionID, after string, limit int) ([]Run, error)
@@ -104,6 +111,13 @@ type Store interface {
 
 	// ReleaseSite ends a lease; one that was lost is no error.
 	ReleaseSite(ctx context.Context, lease Lease) error
+
+	// Pulse reads the scheduler's pulse, consistently; the zero value when there
+	// is none yet.
+	Pulse(ctx context.Context) (Pulse, error)
+
+	// PutPulse stores the pulse with Rev+1 if the stored Rev is still p.Rev. Stale.
+	PutPulse(ctx context.Context, p Pulse) error
 }
 
 // Filter says which runs to list; the zero value means all.

@@ -63,6 +63,10 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 		}
 	}
 
+	// First of all: what a wrong clock wrote is put right before it is gone by.
+	if err := t.pulse(ctx, now); err != nil {
+		failures = append(failures, err)
+	}
 	for {
 		due, err := t.Store.DueReports(ctx, now, duePage)
 		if err != nil {
@@ -137,6 +141,12 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 		return nil, time.Time{}
 	}
 	next, _ := r.Schedule.Next(now)
+	if r.NextRunAt.Before(r.CreatedAt) && !r.CreatedAt.After(now) {
+		// A clock that was wrong wrote it: there were no occurrences before the report.
+		if r.NextRunAt, _ = r.Schedule.Next(r.CreatedAt); r.NextRunAt.IsZero() || r.NextRunAt.After(now) {
+			return nil, next
+		}
+	}
 	list, counted := r.Schedule.Occurrences(r.NextRunAt, now, report.OccurrenceCountLimit)
 	list = append([]time.Time{r.NextRunAt}, list...)
 	total, latest := len(list), list[len(list)-1]
@@ -152,6 +162,7 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 		return run
 	}
 	skip := func(run Run) Run {
+		run.Key = MissedKey(r.ID, run.ScheduledFor)
 		run.miss(now, missed(run.StandsFor)+" while vizpost was not running; the report's catch-up policy is \"none\".")
 		return run
 	}

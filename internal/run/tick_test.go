@@ -259,6 +259,10 @@ func (m *memory) Fire(_ context.Context, _ report.Report, next time.Time, runs [
 	return nil
 }
 
+func (m *memory) Pulse(context.Context) (run.Pulse, error) { return run.Pulse{}, nil }
+
+func (m *memory) PutPulse(context.Context, run.Pulse) error { return nil }
+
 func (m *memory) WorkSites(context.Context, time.Time) ([]string, error) { return nil, nil }
 
 func (m *memory) Connection(context.Context, string) (connection.Connection, error) {

@@ -27,11 +27,19 @@ func (d *drain) run(ctx context.Context, w Work) error {
 		if now.Before(r.NotBefore) {
 			return nil // it was moved since the list of work was read
 		}
+		if r.Resumed >= aloneAfter {
+			return d.alone(ctx, r, func() error { return d.try(ctx, r, now) })
+		}
 	case Running:
 		r.Resumed++
 	default:
 		return nil
 	}
+	return d.try(ctx, r, now)
+}
+
+// try has a run tried once, or ends it where it is no longer to be tried.
+func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 	if r.Ending != "" {
 		return d.finish(ctx, r, r.Ending, r.Reason)
 	}
@@ -40,11 +48,17 @@ func (d *drain) run(ctx context.Context, w Work) error {
 	} else if reason != "" {
 		return d.finish(ctx, r, Skipped, reason)
 	}
-	switch {
-	case r.Attempts > 0 && !now.Before(r.Deadline):
-		return d.fail(ctx, r, strings.TrimSpace("It could not be delivered in time. "+r.Reason))
-	case r.Resumed > maxResumed:
-		return d.fail(ctx, r, "vizpost stopped in the middle of it several times. Run it again once the cause is found in the log.")
+	worked, err := d.worked(ctx)
+	if err != nil {
+		return err
+	}
+	switch over := r.left(worked) <= 0; {
+	case over && r.Attempts > 0:
+		return d.failLate(ctx, r)
+	case over && r.Resumed > aloneAfter: // each of its tries by itself ended with the process
+		return d.fail(ctx, r, "vizpost stopped in the middle of it each time it was tried. Run it again once the cause is found in the log.")
+	case r.State == Running && r.Resumed >= aloneAfter:
+		return d.setAside(ctx, r, now.Add(retryAfter(r.Resumed-aloneAfter+1)))
 	}
 	c, err := d.Connections.Get(ctx, r.ConnectionID)
 	if problem.Is(err, problem.NotFound) {
@@ -56,14 +70,18 @@ func (d *drain) run(ctx context.Context, w Work) error {
 	if !c.State.Works() {
 		return d.hold(ctx, r, c)
 	}
-	if err := r.take(now); err != nil {
+	if err := r.take(now, worked); err != nil {
 		return err
 	}
 	if r, err = d.Store.UpdateRun(ctx, &d.lease, r); err != nil {
 		return fmt.Errorf("taking the run in hand: %w", err)
 	}
 
+	had := len(r.Files)
 	r, err = d.exportAll(ctx, r, c)
+	if err == nil && len(r.Files) > had {
+		d.worksAgain(ctx, waitsForTableau(c.ID))
+	}
 	if err == nil {
 		if r.DryRun {
 			err = d.rehearse(ctx, r, c)
@@ -123,6 +141,9 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	case errors.As(err, &later):
 		d.Log.Info("a run is tried again later", "run", r.ID, "error", err)
 		pause := max(retryAfter(r.Attempts+1), later.after)
+		if later.wide {
+			r.WaitsFor = waitsForTableau(r.ConnectionID)
+		}
 		return d.again(ctx, r, d.Now().Add(pause+d.Jitter(pause/10)), later.message)
 	default:
 		return err
@@ -132,14 +153,20 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 // again queues a run for another try, at the latest at its deadline: then its
 // people hear of it.
 func (d *drain) again(ctx context.Context, r Run, at time.Time, reason string) error {
-	if at.After(r.Deadline) {
-		at = r.Deadline
+	worked, err := d.worked(ctx)
+	if err != nil {
+		return err
+	}
+	now := d.Now()
+	if last := now.Add(min(max(r.left(worked), 0), longestWait)); at.After(last) {
+		at = last
 	}
 	if err := r.putBack(at, reason); err != nil {
 		return err
 	}
 	r.Attempts++
-	_, err := d.Store.UpdateRun(ctx, &d.lease, r)
+	r.Resumed = 0 // a try that came to an end
+	_, err = d.Store.UpdateRun(ctx, &d.lease, r)
 	return err
 }
 
@@ -152,7 +179,8 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	}
 	t := count(deliveries)
 	if t.open > 0 {
-		return d.again(ctx, r, t.next, "A message is tried again later.")
+		r.WaitsFor = waitsForChannel(deliveries)
+		return d.again(ctx, r, t.next, strings.TrimSpace("A message is tried again later. "+words(deliveries)))
 	}
 	state, reason := t.outcome(r, len(deliveries))
 	if err := r.end(state, reason, d.Now()); err != nil {
@@ -177,6 +205,37 @@ func standsForReason(r Run) string {
 	return ""
 }
 
+// failLate ends a run whose time is over, with what kept it in the words of the
+// channel or of Tableau.
+func (d *drain) failLate(ctx context.Context, r Run) error {
+	deliveries, err := d.Store.Deliveries(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("reading the run's deliveries: %w", err)
+	}
+	why := r.Reason
+	if len(deliveries) > 0 {
+		why = words(deliveries)
+	}
+	return d.fail(ctx, r, strings.TrimSpace("It could not be delivered in time. "+why))
+}
+
+// maxWords bounds the different failures that a reason names.
+const maxWords = 3
+
+// words gives what the channels said last of the messages that are open.
+func words(deliveries []Delivery) string {
+	var said []string
+	for _, d := range deliveries {
+		if !d.State.Settled() && d.Message != "" && !slices.Contains(said, d.Message) {
+			said = append(said, d.Message)
+		}
+	}
+	if len(said) > maxWords {
+		said = append(said[:maxWords], "The run shows the others.")
+	}
+	return strings.Join(said, " ")
+}
+
 // fail ends a run for good, with a notice to the report's people.
 func (d *drain) fail(ctx context.Context, r Run, reason string) error {
 	return d.finish(ctx, r, Failed, reason)
@@ -192,11 +251,12 @@ func (d *drain) finish(ctx context.Context, r Run, as State, reason string) erro
 		return fmt.Errorf("reading the run's deliveries: %w", err)
 	}
 	for i := range deliveries {
+		healed := deliveries[i].heal(d.Now())
 		changed, err := deliveries[i].giveUp(d.Now(), reason)
 		if err != nil {
 			return err
 		}
-		if !changed {
+		if !changed && !healed {
 			continue
 		}
 		if deliveries[i], err = d.Store.UpdateDelivery(ctx, &d.lease, deliveries[i]); err != nil {
@@ -328,7 +388,7 @@ func naming(what report.Content, err error) error {
 	case errors.As(err, &never):
 		return &neverError{message: name + never.message, err: never.err}
 	case errors.As(err, &later):
-		return &laterError{message: name + later.message, after: later.after, err: later.err}
+		return &laterError{message: name + later.message, after: later.after, wide: later.wide, err: later.err}
 	}
 	return err
 }
@@ -346,6 +406,7 @@ func (e *neverError) Unwrap() error { return e.err }
 type laterError struct {
 	message string        // for people
 	after   time.Duration // at the earliest; 0 if not known
+	wide    bool          // it concerns all that the connection is asked for
 	err     error
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/run"
 )
 
@@ -20,6 +21,8 @@ func workChecks() []check {
 		{"work comes when it is due, the oldest first", workOrder},
 		{"probes and keepalives are put, moved and dropped", workPut},
 		{"sites with work are those with some due and no lease", workSites},
+		{"work to come is that after a time", futureWork},
+		{"the pulse is written by one at a time", pulse},
 		{"work follows its model", workModel},
 	}
 }
@@ -333,4 +336,60 @@ func keys[T any](m map[string]T) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+func futureWork(t *testing.T, s Store) {
+	now := start()
+	var all []run.Work
+	for i, at := range []time.Duration{-time.Hour, 0, time.Microsecond, time.Hour, 366 * 24 * time.Hour} {
+		r := newRun(fmt.Sprint("r", i), "site")
+		r.NotBefore = now.Add(at)
+		all = append(all, workOf(storeRun(t, s, r)))
+	}
+	elsewhere := newRun("elsewhere", "site-2")
+	elsewhere.NotBefore = now.Add(time.Hour)
+	storeRun(t, s, elsewhere)
+	held := newRun("held", "site")
+	held.NotBefore, held.State = now.Add(time.Hour), run.Held
+	storeRun(t, s, held)
+	probe := run.Work{Site: "site", Kind: run.Probe, Ref: "c", NotBefore: now.Add(2 * time.Hour)}
+	succeed(t, s.PutWork(t.Context(), probe))
+	for _, test := range []struct {
+		after time.Time
+		limit int
+		want  []run.Work
+	}{
+		{now.Add(-2 * time.Hour), 10, []run.Work{all[0], all[1], all[2], all[3], probe, all[4]}},
+		{now, 10, []run.Work{all[2], all[3], probe, all[4]}},
+		{now.Add(time.Hour), 10, []run.Work{probe, all[4]}},
+		{now.Add(time.Hour), 1, []run.Work{probe}},
+		{now.Add(400 * 24 * time.Hour), 10, nil},
+	} {
+		eventually(t, func() string {
+			return differs(must[[]run.Work](t)(s.FutureWork(t.Context(), "site", test.after, test.limit)), test.want)
+		})
+	}
+}
+
+func pulse(t *testing.T, s Store) {
+	if got := must[run.Pulse](t)(s.Pulse(t.Context())); got != (run.Pulse{}) {
+		t.Fatalf("got pulse %+v of a new store, want none", got)
+	}
+	p := fill[run.Pulse](t)
+	p.Rev = 0
+	succeed(t, s.PutPulse(t.Context(), p))
+	wantKind(t, s.PutPulse(t.Context(), p), problem.Stale)
+	p = kept(p)
+	p.Rev = 1
+	if diff := differs(must[run.Pulse](t)(s.Pulse(t.Context())), p); diff != "" {
+		t.Error(diff)
+	}
+	next := p
+	next.At, next.Worked, next.HealedAt = start().Add(time.Minute), 2*time.Minute, time.Time{}
+	succeed(t, s.PutPulse(t.Context(), next))
+	wantKind(t, s.PutPulse(t.Context(), next), problem.Stale)
+	next.Rev = 2
+	if diff := differs(must[run.Pulse](t)(s.Pulse(t.Context())), next); diff != "" {
+		t.Error(diff)
+	}
 }

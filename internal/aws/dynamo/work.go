@@ -46,17 +46,29 @@ func readWork(site, sort string, it item) (w run.Work, err error) {
 // longest.
 func (s *Store) Work(ctx context.Context, site string, now time.Time, limit int) ([]run.Work, error) {
 	now = utc(now)
+	name := escape(site) + separator
+	return s.workWithin(ctx, site, name, name+stamp(now)+behind, limit, func(w run.Work) bool { return !w.NotBefore.After(now) })
+}
+
+// FutureWork implements [run.Store].
+func (s *Store) FutureWork(ctx context.Context, site string, after time.Time, limit int) ([]run.Work, error) {
+	after = utc(after)
 	name := escape(site)
-	list, err := collect(ctx, s,
-		span{table: s.runs, index: work, partitions: sharded(workPrefix), above: name + separator, below: name + separator + stamp(now) + behind},
-		limit, nil,
+	return s.workWithin(ctx, site, name+separator+stamp(after)+behind, name+behind, limit,
+		func(w run.Work) bool { return w.NotBefore.After(after) })
+}
+
+// workWithin reads a site's work between two sort keys, of that only what is
+// wanted.
+func (s *Store) workWithin(ctx context.Context, site, above, below string, limit int, wanted func(run.Work) bool) ([]run.Work, error) {
+	list, err := collect(ctx, s, span{table: s.runs, index: work, partitions: sharded(workPrefix), above: above, below: below}, limit, nil,
 		func(it item) (w run.Work, ok bool, err error) {
 			sort := textOf(it, work.sk())
-			if splitSort(textOf(it, work.pk()), 2)[0] != workPrefix || splitSort(sort, 2)[0] != name {
+			if splitSort(textOf(it, work.pk()), 2)[0] != workPrefix || splitSort(sort, 2)[0] != escape(site) {
 				return w, false, nil // held or done by now
 			}
 			w, err = readWork(site, sort, it)
-			return w, !w.NotBefore.After(now), err
+			return w, wanted(w), err
 		}, work.pk(), work.sk(), running)
 	if err != nil {
 		return nil, storeError("reading a site's work", err)
