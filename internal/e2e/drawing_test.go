@@ -25,3 +25,22 @@ func TestDrawingIsNoPage(t *testing.T) {
 		t.Errorf("the pictures are %q, want the drawing as data without a link", got)
 	}
 }
+
+// TestOnlyExport: a run that was to export and send nothing is called exported
+// wherever it is shown, and not skipped.
+func TestOnlyExport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "0s")
+	report := s.report(s.connect(), "Morning numbers", "png")
+	ctx := browser(t, 1280, 860)
+	noExceptions(ctx, t)
+	exported := chromedp.WaitVisible(`//*[contains(@class, "state") and normalize-space(.) = "Exported"]`)
+	never := settles(`!/Skipped|Trial|dry run/i.test(document.querySelector("main").innerText)`)
+	do(ctx, t, "export-01-run", chromedp.Navigate(s.serve.facts["vizpost"]), says("Start"), at("/reports/"+report), press("Send to me now"), press("Only export, send nothing"),
+		exported, says("Everything was exported, and nothing was sent, as asked."), says("Export only"), never)
+	do(ctx, t, "export-02-list", at("/reports/"+report), exported, says("Nothing was sent"), never)
+	do(ctx, t, "export-03-start", at("/"), exported, never)
+	if got := len(s.mails()); got != 0 {
+		t.Errorf("%d mails, want none", got)
+	}
+}

@@ -228,7 +228,7 @@ func (a *api) config() huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", Description: "On one machine, the token that vizpost prints at its start; on AWS, an access token of the user pool."},
+					"bearer": {Type: "http", Scheme: "bearer", Description: "On one machine, the operator's token; on AWS, an access token of the user pool."},
 				},
 				Responses: map[string]*huma.Response{},
 			},

@@ -5,7 +5,7 @@ import { RunFiles } from "/run-files.js";
 import { triggers } from "/run-list.js";
 import { useSome } from "/some.js";
 import { Button, Facts, Failure, Icon, Loading, Notice, Page, Section, State, When, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
-import { deliveryStates, many, open, runStates } from "/words.js";
+import { deliveryStates, exportedOnly, many, open, runStates, stateOf } from "/words.js";
 import { momentIn, took } from "/zones.js";
 
 const refresh = (run) => (run.state === "held" ? 10_000 : open(run) ? 1_000 : undefined);
@@ -39,7 +39,7 @@ export function RunPage({ id }) {
   const gone = around.data && around.data.report === null;
   const failed = run && (run.state === "failed" || run.state === "partly_delivered");
   return html`<${Page} title=${run?.report_name} back=${run && (gone ? { href: "#/reports", label: "Reports" } : { href: `#/reports/${run.report_id}`, label: run.report_name })}
-    lead=${run && html`<span class="run-lead"><${State} states=${runStates} state=${run.state} /> ${triggers(run)}</span>`}
+    lead=${run && html`<span class="run-lead"><${State} states=${runStates} state=${stateOf(run)} /> ${triggers(run)}</span>`}
     actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
     <${Failure} problem=${problem || read.problem} retry=${problem ? undefined : read.reload} />
     ${!run && !read.problem && html`<${Loading} />`}
@@ -56,7 +56,7 @@ function useSaid(run) {
   const before = useRef("");
   useEffect(() => {
     if (!run) return;
-    if (before.current && before.current !== run.state) announce(`The run is now: ${runStates[run.state]?.[0] || run.state}. ${open(run) ? "" : run.reason}`);
+    if (before.current && before.current !== run.state) announce(`The run is now: ${runStates[stateOf(run)]?.[0] || run.state}. ${open(run) ? "" : run.reason}`);
     before.current = run.state;
   }, [run?.state]);
 }
@@ -64,6 +64,7 @@ function useSaid(run) {
 // Told says in words why a run is not simply delivered.
 function Told({ run, can }) {
   if (!run.reason) return null;
+  if (exportedOnly(run)) return html`<${Notice} tone="good" title="Everything was exported, and nothing was sent, as asked." />`;
   const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
   return html`<${Notice} tone=${tone} title=${run.reason}
     actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>

@@ -174,7 +174,7 @@ function ByToken({ done }) {
     done();
   };
   return html`<form class="stack" onSubmit=${submit} novalidate>
-    <p class="quiet">vizpost prints its address with the token when it starts. Open that address, or paste the token here.</p>
+    <p class="quiet">When vizpost starts, it prints its address with the token, or where the token is kept. Open that address, or paste the token here.</p>
     <${Field} id="token" label="Token" type="password" autocomplete="off" required value=${token} error=${missing} onInput=${setToken} />
     <${Button} submit kind="primary">Sign in<//>
     <p class="small quiet">The token is kept until you close this tab.</p>

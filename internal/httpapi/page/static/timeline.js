@@ -2,7 +2,7 @@
 import { h } from "/vendor/preact.mjs";
 import { Icon, Section, State, away, html, useState } from "/ui.js";
 import { focusItem } from "/some.js";
-import { many, moment, open, runStates } from "/words.js";
+import { many, moment, open, runStates, stateOf } from "/words.js";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const hour = 3_600_000;
@@ -54,8 +54,8 @@ function grouped(runs) {
   const groups = [];
   for (const run of runs) {
     const last = groups.at(-1);
-    if (last && last.runs[0].report_id === run.report_id && last.state === run.state && ["delivered", "skipped"].includes(run.state)) last.runs.push(run);
-    else groups.push({ state: run.state, runs: [run] });
+    if (last && last.runs[0].report_id === run.report_id && last.state === stateOf(run) && ["delivered", "skipped", "exported"].includes(last.state)) last.runs.push(run);
+    else groups.push({ state: stateOf(run), runs: [run] });
   }
   return groups;
 }
@@ -67,16 +67,17 @@ function Past({ group: { runs } }) {
     <time class="moment-time" datetime=${run.scheduled_for}>${time(run.scheduled_for)}</time>
     <div class="grow"><a class="strong" href=${`#/runs/${run.id}`}>${run.report_name}</a>
       <p class="quiet small">${several ? `${runs.length} runs since ${clock.format(new Date(first.scheduled_for))}` : briefly(run)}</p></div>
-    <${State} states=${runStates} state=${run.state} />
+    <${State} states=${runStates} state=${stateOf(run)} />
   </li>`;
 }
 
 // briefly says in one line how a run is doing.
 function briefly(run) {
-  switch (run.state) {
+  switch (stateOf(run)) {
     case "queued": return run.reason || (new Date(run.not_before) - Date.now() > 60_000 ? `Next try ${away(run.not_before)}` : "Waits for its turn");
     case "running": return `${run.progress.files_done} of ${many(run.progress.files_total, "file")} exported`;
-    case "delivered": return run.dry_run ? "A trial: nothing was sent" : run.only_to.length > 0 ? `A test, to ${run.only_to.join(", ")}` : run.reason || run.files.map((f) => f.name).join(", ");
+    case "exported": return "Nothing was sent";
+    case "delivered": return run.only_to.length > 0 ? `A test, to ${run.only_to.join(", ")}` : run.reason || run.files.map((f) => f.name).join(", ");
     default: return run.reason;
   }
 }

@@ -52,7 +52,13 @@ export const runStates = {
   partly_delivered: ["Partly delivered", "bad"],
   failed: ["Failed", "bad"],
   skipped: ["Skipped", "still"],
+  exported: ["Exported", "good"], // and nothing was to be sent
 };
+
+// stateOf is a run's state as it is shown: one that was to export alone, and did,
+// is no run that was skipped.
+export const stateOf = (run) => (exportedOnly(run) ? "exported" : run.state);
+export const exportedOnly = (run) => run.dry_run && run.state === "skipped" && run.progress.files_total > 0 && run.progress.files_done >= run.progress.files_total;
 
 export const deliveryStates = {
   waiting: ["Waiting", "still"],
