@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +21,10 @@ const (
 	notJSON   = "The body is not valid JSON."
 	wrongType = "This value has the wrong type or size."
 	twice     = "This field is there more than once. Give it once."
-	atField   = "\n" // stands between the field and one of the last two
+	nullList  = "Null is not taken here. Give a list, or leave the field out."
+	nullMap   = "Null is not taken here. Give an object, or leave the field out."
+	nullBody  = "Null is not taken here. Send an object, or no body."
+	atField   = "\n" // stands between the field and one of those below wrongType
 )
 
 // shapeError is one of these texts. It goes to people as it is.
@@ -48,6 +53,9 @@ func readJSON(data []byte, v any) error {
 	}
 	if tree, ok := v.(*any); ok {
 		return readTree(data, tree)
+	}
+	if err := noNullLists(data, v); err != nil {
+		return err
 	}
 	err := json.Unmarshal(data, v)
 	var mismatch *json.UnmarshalTypeError
@@ -118,4 +126,79 @@ func repeated(d *json.Decoder, ofTableau bool) (path []string) {
 	}
 	_, _ = d.Token() // the closing one
 	return nil
+}
+
+// noNullLists refuses null in place of a list or of an object of free names. Go
+// would take it for a field that is left out, and what is left out means all of
+// something, or what is stored: a client whose list came out as null means
+// neither. huma lets null pass wherever a field may be left out.
+func noNullLists(data []byte, v any) error {
+	var tree any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		return shapeError(notJSON)
+	}
+	t := reflect.TypeOf(v).Elem()
+	if tree == nil {
+		if t.Kind() == reflect.Pointer {
+			return shapeError(atField + nullBody)
+		}
+		return nil
+	}
+	if path, message := nullIn(tree, t); message != "" {
+		return shapeError(strings.TrimPrefix(path, ".") + atField + message)
+	}
+	return nil
+}
+
+// holder is a type of this package that reads another type's JSON.
+type holder interface{ holds() reflect.Type }
+
+// nullIn returns the path of the first null that stands in place of a list or
+// map of type t or within it, and the message about it; "" if there is none.
+func nullIn(value any, t reflect.Type) (path, message string) {
+	for {
+		if h, ok := reflect.Zero(t).Interface().(holder); ok && value != nil {
+			t = h.holds()
+		} else if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		} else {
+			break
+		}
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		items, ok := value.([]any)
+		if value == nil {
+			return "", nullList
+		}
+		for i := 0; ok && i < len(items); i++ {
+			if path, message = nullIn(items[i], t.Elem()); message != "" {
+				return "[" + strconv.Itoa(i) + "]" + path, message
+			}
+		}
+	case reflect.Map:
+		members, _ := value.(map[string]any)
+		if value == nil {
+			return "", nullMap
+		}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if path, message = nullIn(members[name], t.Elem()); message != "" {
+				return "." + name + path, message
+			}
+		}
+	case reflect.Struct:
+		members, _ := value.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			for i := range t.NumField() {
+				tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+				if tag == "" || !strings.EqualFold(tag, name) {
+					continue
+				}
+				if path, message = nullIn(members[name], t.Field(i).Type); message != "" {
+					return "." + tag + path, message
+				}
+			}
+		}
+	}
+	return "", ""
 }

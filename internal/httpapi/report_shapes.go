@@ -102,7 +102,7 @@ type contentInputJSON struct {
 	Workbook      string                   `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
 	CustomView    nullable[customViewJSON] `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
 	Format        tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
-	Filters       map[string][]string      `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
+	Filters       map[string][]string      `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values. If left out, those in the view's address count; {} means no filters, and is refused with an address that carries some." example:"{\"Region\":[\"West\"]}"`
 	PDF           *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
 	Image         *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
 	MaxAgeMinutes optional[int]            `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -88,7 +89,7 @@ type runListJSON struct {
 }
 
 type startJSON struct {
-	OnlyTo []string `json:"only_to,omitempty" nullable:"false" doc:"Sends a test to these addresses alone." example:"[\"me@example.com\"]"`
+	OnlyTo []string `json:"only_to,omitempty" nullable:"false" minItems:"1" doc:"Sends a test to these addresses alone. Leave it out to send to everyone; an empty list is refused." example:"[\"me@example.com\"]"`
 	DryRun bool     `json:"dry_run,omitempty" doc:"Exports and renders, and sends nothing."`
 }
 
@@ -203,7 +204,9 @@ func (a *api) startRun(ctx context.Context, in *struct {
 	}
 	o := run.Start{Request: key}
 	if in.Body != nil {
-		o.OnlyTo, o.DryRun = in.Body.OnlyTo, in.Body.DryRun
+		if o.OnlyTo, o.DryRun = in.Body.OnlyTo, in.Body.DryRun; o.OnlyTo != nil && len(o.OnlyTo) == 0 {
+			return nil, problem.InvalidField("only_to", "Give at least one address. To send to everyone, leave this out.")
+		}
 	}
 	r, err := a.deps.Runs.Start(ctx, in.ID, o)
 	if err != nil {
@@ -281,6 +284,17 @@ func (a *api) redirectToFile(ctx context.Context, runID, fileID string) (*huma.S
 type RunFilter struct {
 	State []string `query:"state" enum:"queued,running,held,delivered,partly_delivered,failed,skipped" doc:"Only runs in one of these states, separated by commas."`
 	Paging
+}
+
+const emptyList = "Name at least one, or leave this out."
+
+// Resolve implements [huma.Resolver].
+func (RunFilter) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	if values := u.Query()["state"]; len(values) > 0 && strings.Trim(strings.Join(values, ""), ", ") == "" {
+		return []error{&huma.ErrorDetail{Location: "query.state", Message: emptyList}}
+	}
+	return nil
 }
 
 // plainMade is the answer of what made a thing without versions.

@@ -87,7 +87,7 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 		}
 	}
 	message := d.Message
-	for _, text := range []string{wrongType, twice} {
+	for _, text := range []string{wrongType, twice, nullList, nullMap, nullBody} {
 		if field, ok := strings.CutSuffix(message, atField+text); ok {
 			where, message = field, text
 		}
@@ -99,7 +99,7 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 // hold what was sent, and is left out.
 func plainly(message string) string {
 	switch message {
-	case notUTF8, notJSON, wrongType, twice:
+	case notUTF8, notJSON, wrongType, twice, nullList, nullMap, nullBody, emptyList:
 		return message
 	case validation.MsgUnexpectedProperty:
 		return "No such field is taken here. Check its spelling, or leave it out; /docs shows the fields."
@@ -210,6 +210,8 @@ func (o optional[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(o.value)
 }
 
+func (optional[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
+
 // Schema implements [huma.SchemaProvider].
 func (optional[T]) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[T](), true, "")
@@ -223,6 +225,8 @@ func (n nullable[T]) MarshalJSON() ([]byte, error) { return json.Marshal(n.value
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (n *nullable[T]) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &n.value) }
+
+func (nullable[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
 
 // Schema implements [huma.SchemaProvider].
 func (nullable[T]) Schema(r huma.Registry) *huma.Schema {

@@ -55,7 +55,10 @@ func (c *checker) item(ctx context.Context, r *Report, i int) error {
 	if item.Format == "" {
 		item.Format = address.FormatHint
 	}
-	if len(item.Filters) == 0 && len(address.Filters) > 0 {
+	switch {
+	case item.Filters != nil && len(item.Filters) == 0 && len(address.Filters) > 0:
+		c.wrong.Add(at+".filters", "The view's address carries filters, and this says that there are none. Leave this out to use the address's, or take them out of the address.")
+	case len(item.Filters) == 0 && len(address.Filters) > 0:
 		item.Filters = make(map[string][]string, len(address.Filters))
 		for _, f := range address.Filters {
 			item.Filters[f.Field] = append(item.Filters[f.Field], f.Values...)
