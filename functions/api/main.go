@@ -61,7 +61,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 		Connections: connections, Reports: reports, Runs: runs, Destinations: destinations, Requests: store,
 		FileLinks:    &links.Links{Config: cfg, Bucket: s.FilesBucket(), Now: now},
 		Authenticate: gateway.Pool{Issuer: s.SignInIssuer(), Client: s.SignInClient()}.Authenticate,
-		Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC", SlackRole: slackRole},
+		Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC", Administrators: s.Administrators(), SlackRole: slackRole},
 		Now:          now, NewID: newID, Log: log, Version: assembly.Version(),
 	})), nil
 }

@@ -24,6 +24,7 @@ type connectionJSON struct {
 	Server    serverJSON                      `json:"server"`
 	TokenLife tokenLifeJSON                   `json:"token_life"`
 	Notify    []string                        `json:"notify" nullable:"false" doc:"Addresses that are told of problems and warnings." example:"[\"ops@example.com\"]"`
+	Alerts    *alertsJSON                     `json:"alerts,omitempty" doc:"Who is told of problems. Only where connections are read."`
 	Reports   *int                            `json:"report_count,omitempty" doc:"How many reports use it. Only where connections are read." example:"4"`
 	HeldRuns  *int                            `json:"held_runs,omitempty" doc:"How many runs it holds now. Only where connections are read; in the list, 0 for connections that work." example:"0"`
 	Version   int64                           `json:"version" doc:"Counts edits by people; for If-Match." example:"3"`

@@ -55,7 +55,10 @@ func (a *api) listConnections(ctx context.Context, in *struct{ Paging }) (*plain
 	}
 	out := connectionListJSON{Connections: []connectionJSON{}, NextCursor: cursor(next)}
 	for _, c := range found {
-		out.Connections = append(out.Connections, connectionOut(c))
+		shape := connectionOut(c)
+		alerts := a.alerts(ctx, nil, c.Notify, c.Notify)
+		shape.Alerts = &alerts
+		out.Connections = append(out.Connections, shape)
 	}
 	if err := a.countUses(ctx, found, out.Connections, connection.State.Works); err != nil {
 		return nil, err
@@ -83,6 +86,8 @@ func (a *api) getConnection(ctx context.Context, in *struct{ ByID }) (*one[conne
 		return nil, err
 	}
 	out := []connectionJSON{connectionOut(c)}
+	alerts := a.alerts(ctx, nil, c.Notify, c.Notify)
+	out[0].Alerts = &alerts
 	if err := a.countUses(ctx, []connection.Connection{c}, out, func(connection.State) bool { return false }); err != nil {
 		return nil, err
 	}

@@ -164,6 +164,20 @@ type runs struct {
 	files      map[string]string // by object
 	started    []run.Start
 	skipped    []string
+	notices    []run.Delivery
+}
+
+func (r *runs) Notices(_ context.Context, undeliverable bool, after string, limit int) ([]run.Delivery, string, error) {
+	var found []run.Delivery
+	for _, d := range r.notices {
+		if d.Key > after && (!undeliverable || d.Notice.Undeliverable) {
+			found = append(found, d)
+		}
+	}
+	if len(found) > limit {
+		return found[:limit], found[limit-1].Key, nil
+	}
+	return found, "", nil
 }
 
 func (s *runs) Start(_ context.Context, reportID string, o run.Start) (run.Run, error) {

@@ -65,6 +65,9 @@ type Deps struct {
 	// SignIn is how people sign in on the page.
 	SignIn SignIn
 
+	// Health knows what keeps all of vizpost from its work; nil: nobody does.
+	Health Health
+
 	// Installation is what answers.
 	Installation Installation
 
@@ -131,6 +134,10 @@ type Runs interface {
 	Some(ctx context.Context, ids []string) ([]run.Run, error)
 	// HeldCount counts the runs that a connection holds.
 	HeldCount(ctx context.Context, c connection.Connection) (int, error)
+	// Notices lists what people were not told yet, those alone that nobody can
+	// be told of if undeliverable, behind the key after, and the key to go on
+	// behind, "" at the end.
+	Notices(ctx context.Context, undeliverable bool, after string, limit int) ([]run.Delivery, string, error)
 	// File gives a run's file without its content. NotFound.
 	File(ctx context.Context, runID, fileID string) (run.File, error)
 	// OpenFile opens a run's file. The caller closes it. NotFound.
@@ -213,6 +220,7 @@ func registered(deps Deps) (*api, *http.ServeMux) {
 	}
 	a.registerMe()
 	a.registerResume()
+	a.registerNotices()
 	a.registerHealth()
 	return a, routes
 }

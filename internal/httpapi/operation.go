@@ -24,6 +24,7 @@ type operation struct {
 	waits            bool     // for Tableau, at most tableauWait
 	example          any      // of the body; nil: none is shown
 	produces         []string // media types of an answer that is not JSON
+	troubled         any      // what a 503 answers that is no problem; nil: there is none
 	fails            []int    // error statuses beside those that the input implies
 	unsure           string   // said of a write whose outcome is not known; "": that of the method
 }
@@ -66,6 +67,11 @@ func register[I, O any](a *api, op operation, handle func(context.Context, *I) (
 		}
 		r.Description = http.StatusText(http.StatusOK)
 		o.Responses[strconv.Itoa(http.StatusOK)] = r
+	}
+	if op.troubled != nil {
+		schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(op.troubled), true, "")
+		o.Responses[strconv.Itoa(http.StatusServiceUnavailable)] = &huma.Response{
+			Description: "vizpost cannot do its work.", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 	}
 	if op.example != nil {
 		o.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: op.example}}}

@@ -26,6 +26,7 @@ const (
 	tagRuns         = "Runs"
 	tagDestinations = "Destinations"
 	tagSchedules    = "Schedules"
+	tagNotices      = "Notices"
 	tagOutbox       = "Outbox"
 	tagMe           = "Sign-in"
 	tagHealth       = "Health"
@@ -37,6 +38,7 @@ func tags(outbox bool) []*huma.Tag {
 		{Name: tagReports, Description: "What is exported, when, and to whom."},
 		{Name: tagRuns, Description: "Occurrences of reports, with their files and deliveries."},
 		{Name: tagDestinations, Description: "Slack webhooks, kept with their secret address."},
+		{Name: tagNotices, Description: "What people are still to be told."},
 		{Name: tagSchedules, Description: "When a cron expression would run."},
 	}
 	if outbox {
@@ -64,17 +66,41 @@ var failureTexts = map[int]string{
 }
 
 type healthJSON struct {
+	Status string   `json:"status" enum:"ok,trouble" example:"ok"`
+	Codes  []string `json:"codes,omitempty" nullable:"false" doc:"What is wrong; /v1/health says it in words." example:"[\"disk_full\"]"`
+}
+
+// healthOutput is an answer whose status says whether vizpost can do its work.
+type healthOutput struct {
+	Status int
+	Body   healthJSON
+}
+
+type liveJSON struct {
 	Status string `json:"status" enum:"ok" example:"ok"`
 }
 
 func (a *api) registerHealth() {
-	register(a, operation{id: "health", method: http.MethodGet, path: "/healthz", tag: tagHealth,
-		summary: "Say that vizpost answers", detail: "Needs no sign-in."},
+	register(a, operation{id: "health", method: http.MethodGet, path: "/healthz", tag: tagHealth, troubled: healthJSON{},
+		summary: "Say whether vizpost can do its work",
+		detail:  "200 with the status ok, or 503 with the status trouble and what is wrong. Needs no sign-in. What decides whether to restart vizpost or to send it requests asks /livez instead: neither makes room on a disk."},
 		a.health)
+	register(a, operation{id: "live", method: http.MethodGet, path: "/livez", tag: tagHealth,
+		summary: "Say that vizpost answers", detail: "Always 200. Needs no sign-in."},
+		a.live)
 }
 
-func (a *api) health(context.Context, *struct{}) (*plain[healthJSON], error) {
-	return &plain[healthJSON]{healthJSON{Status: "ok"}}, nil
+func (a *api) health(context.Context, *struct{}) (*healthOutput, error) {
+	out := &healthOutput{Status: http.StatusOK, Body: healthJSON{Status: "ok"}}
+	for _, t := range a.troubles() {
+		out.Status, out.Body.Status = http.StatusServiceUnavailable, "trouble"
+		out.Body.Codes = append(out.Body.Codes, t.Code)
+	}
+	return out, nil
+}
+
+func (a *api) live(context.Context, *struct{}) (*plain[liveJSON], error) {
+	return &plain[liveJSON]{liveJSON{Status: "ok"}}, nil
 }
 
 // publish serves the description of the API and its readable page. Both are

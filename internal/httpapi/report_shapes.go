@@ -17,7 +17,8 @@ type reportJSON struct {
 	Content      []contentJSON           `json:"content" nullable:"false"`
 	Schedule     nullable[scheduleJSON]  `json:"schedule" doc:"null for a report that runs only when it is asked to."`
 	Destinations []reportDestinationJSON `json:"destinations" nullable:"false"`
-	Notify       []string                `json:"notify" nullable:"false" doc:"Addresses that are told when a run fails." example:"[\"owner@example.com\"]"`
+	Notify       []string                `json:"notify" nullable:"false" doc:"Addresses that are told when a run fails; without one, those of the connection, else the administrators." example:"[\"owner@example.com\"]"`
+	Alerts       *alertsJSON             `json:"alerts,omitempty" doc:"Who is told when it fails. Only where reports are read."`
 	NextRunAt    *time.Time              `json:"next_run_at" doc:"null when nothing is scheduled."`
 	LastRun      *lastRunJSON            `json:"last_run,omitempty" doc:"Only in a list with last_run=true, and where it has run."`
 	Version      int64                   `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`

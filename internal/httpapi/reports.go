@@ -64,6 +64,9 @@ func (a *api) listReports(ctx context.Context, in *struct {
 	for _, r := range found {
 		out.Reports = append(out.Reports, reportFor(ctx, r))
 	}
+	if err := a.addAlerts(ctx, out.Reports); err != nil {
+		return nil, err
+	}
 	if in.LastRun {
 		if err := a.addLastRuns(ctx, out.Reports); err != nil {
 			return nil, err
@@ -115,7 +118,11 @@ func (a *api) getReport(ctx context.Context, in *struct{ ByID }) (*one[reportJSO
 	if err != nil {
 		return nil, err
 	}
-	return &one[reportJSON]{ETag: etag(r.Version), Body: reportFor(ctx, r)}, nil
+	out := []reportJSON{reportFor(ctx, r)}
+	if err := a.addAlerts(ctx, out); err != nil {
+		return nil, err
+	}
+	return &one[reportJSON]{ETag: etag(r.Version), Body: out[0]}, nil
 }
 
 func (a *api) editReport(ctx context.Context, in *struct {

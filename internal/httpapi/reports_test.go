@@ -81,7 +81,8 @@ func TestReport(t *testing.T) {
 		"schedule":{"cron":"0 9 * * MON-FRI","time_zone":"Europe/Berlin","starts_on":null,"ends_on":null,"catch_up":"latest",
 			"description":"every weekday at 09:00 (Europe/Berlin)"},
 		"destinations":[{"id":"email","type":"email","to":["a@example.com"]}],
-		"notify":["owner@example.com"],"next_run_at":"2026-11-24T08:00:00Z","version":1,
+		"notify":["owner@example.com"],"alerts":{"to":["owner@example.com"],"from":"report","unreachable":[]},
+		"next_run_at":"2026-11-24T08:00:00Z","version":1,
 		"created_at":"2026-11-23T08:30:00Z","updated_at":"2026-11-23T08:30:00Z"}`)
 
 	// What was read can be sent back.
@@ -93,6 +94,7 @@ func TestReport(t *testing.T) {
 	got := w.call(t, "PATCH", "/v1/reports/"+id, string(back)).want(200).object()
 	delete(got, "version")
 	delete(read, "version")
+	delete(read, "alerts")
 	if diff := cmp.Diff(read, got); diff != "" {
 		t.Errorf("what was read and sent back (-want +got):\n%s", diff)
 	}

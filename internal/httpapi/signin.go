@@ -25,6 +25,8 @@ type Installation struct {
 
 	Retention *Retention // nil where vizpost itself deletes nothing
 
+	Administrators []string // who is told of what goes wrong where nobody else is named
+
 	// SlackRole is what members of the Slack workspace may do who are in no
 	// group: "viewer", "editor" or "none"; "" where nobody signs in with Slack.
 	SlackRole string

@@ -328,7 +328,7 @@ func nextWords(r report.Report) string {
 // overdueEpisode names the occurrence that a report has not run for.
 func overdueEpisode(r report.Report) string {
 	if r.NextRunAt.IsZero() {
-		return "overdue.none"
+		return fmt.Sprintf("overdue.none.%d", r.Version)
 	}
 	return fmt.Sprintf("overdue.%d", r.NextRunAt.Unix())
 }

@@ -123,6 +123,33 @@ func (s *Service) Some(ctx context.Context, ids []string) ([]Run, error) {
 	return s.Store.SomeRuns(ctx, ids)
 }
 
+// Notices lists the notices that were not delivered yet, those alone that nobody
+// can be told of if undeliverable, beginning behind the key after. The second
+// result is the key to go on behind, "" at the end. What waits to tell people
+// that a connection works again is not among them.
+func (s *Service) Notices(ctx context.Context, undeliverable bool, after string, limit int) ([]Delivery, string, error) {
+	var found []Delivery
+	for {
+		list, next, err := s.Store.OpenNotices(ctx, "notice.", after, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, d := range list {
+			after = d.Key
+			if d.Notice.Kind == ConnectionMended || undeliverable && !d.Notice.Undeliverable {
+				continue
+			}
+			found = append(found, d)
+			if more := next != "" || i < len(list)-1; len(found) == limit && more {
+				return found, after, nil
+			}
+		}
+		if next == "" {
+			return found, "", nil
+		}
+	}
+}
+
 // HeldCount counts the runs that a connection holds.
 func (s *Service) HeldCount(ctx context.Context, c connection.Connection) (int, error) {
 	return s.Store.HeldCount(ctx, c.SiteKey(), c.ID)

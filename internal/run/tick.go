@@ -82,7 +82,7 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 			if !ok {
 				c, err := t.Connections.Connection(ctx, r.ConnectionID)
 				if err != nil {
-					failures = append(failures, fmt.Errorf("report %s: reading its connection: %w", r.ID, err))
+					failures = append(failures, fmt.Errorf("report %s: reading its connection: %w", r.ID, err), t.overdue(ctx, r, "", err, now))
 					continue
 				}
 				site = c.SiteKey()
@@ -97,8 +97,11 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 				continue // edited or deleted in between: the next tick looks again
 			}
 			if err != nil {
-				failures = append(failures, fmt.Errorf("report %s: making its run: %w", r.ID, err))
+				failures = append(failures, fmt.Errorf("report %s: making its run: %w", r.ID, err), t.overdue(ctx, r, site, err, now))
 				continue
+			}
+			if next.IsZero() && r.Schedule != nil && r.Schedule.EndsOn == nil {
+				failures = append(failures, t.without(ctx, r, site))
 			}
 			fired++
 			tally.Runs += len(runs)

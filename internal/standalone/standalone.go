@@ -24,6 +24,7 @@ import (
 	"github.com/vizpost/vizpost/internal/assembly"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/health"
 	"github.com/vizpost/vizpost/internal/httpapi"
 	"github.com/vizpost/vizpost/internal/httpapi/mailview/parse"
 	"github.com/vizpost/vizpost/internal/httpapi/page"
@@ -83,13 +84,23 @@ type Vizpost struct {
 
 	retention *local.Retention
 	keeps     local.RetentionNotice
+
+	// Health is what keeps all of it from its work.
+	Health *health.Registry
+
 	timeZone  string
+	dataDir   string
 	bell      *local.Bell
 	every     time.Duration
 	transport *http.Transport
 	now       func() time.Time
 	newID     func() string
 	log       *slog.Logger
+
+	// Of the troubles: when the pages were last checked, and which codes are
+	// logged and told. One round after the other uses them.
+	pagesChecked time.Time
+	logged, told map[string]bool
 }
 
 // Open opens the installation in a data folder, or makes it.
@@ -108,7 +119,8 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 		return nil, err
 	}
 	now := assembly.Clock(c.Now)
-	v := &Vizpost{Store: store, timeZone: cmp.Or(c.TimeZone, "UTC"), bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
+	v := &Vizpost{Health: health.New(now), dataDir: c.DataDir, logged: map[string]bool{}, told: map[string]bool{}, pagesChecked: now(),
+		Store: store, timeZone: cmp.Or(c.TimeZone, "UTC"), bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -148,7 +160,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
-		Mail: mail, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
+		Mail: &health.Mailer{Mailer: mail, Registry: v.Health}, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
 		Administrators: c.Administrators, PublicURL: c.PublicURL,
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
@@ -189,7 +201,8 @@ func (v *Vizpost) Handler(w Web) http.Handler {
 		Page: page.Handler(), Hosts: w.Hosts,
 		Authenticate: httpapi.SlowWrongTokens(httpapi.BearerToken(w.Token), v.now, v.log),
 		Pause:        v.Store,
-		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone},
+		Health:       v.Health,
+		Installation: httpapi.Installation{Mode: "local", Mail: "smtp", TimeZone: v.timeZone, Administrators: v.Drain.Administrators},
 		Now:          v.now, NewID: v.newID, Log: v.log, Version: assembly.Version(),
 	}
 	if v.keeps.Days > 0 {
@@ -237,6 +250,7 @@ func (v *Vizpost) Run(ctx context.Context) {
 				return // the first tick after it is resumed rings again
 			}
 			if err := v.Drain.Site(ctx, site); err != nil && ctx.Err() == nil {
+				v.saw(err)
 				v.log.Error("a site was not worked off; the next tick rings again", "site", site, "error", err)
 			}
 		})
@@ -247,10 +261,12 @@ func (v *Vizpost) Run(ctx context.Context) {
 				return
 			}
 			if _, err := v.Tick.Run(ctx); err != nil && ctx.Err() == nil {
+				v.saw(err)
 				v.log.Error("a tick failed in part; the next picks it up", "error", err)
 			}
 		})
 	})
+	group.Go(func() { repeat(ctx, checkEvery, func() { v.Check(ctx) }) })
 	group.Go(func() {
 		repeat(ctx, careEvery, func() {
 			if !v.works(ctx) {

@@ -7,6 +7,7 @@ import { SignIn, begin, forget, leave as signOut, takeToken, tokenInAddress } fr
 import { Live, Page, html, toast, useEffect, useState } from "/ui.js";
 import { Keeps, Paused } from "/paused.js";
 import { Start } from "/start.js";
+import { Troubles } from "/trouble.js";
 import { Settings } from "/settings.js";
 import { ConnectionPage } from "/connection-page.js";
 import { ReportPage, Reports } from "/reports.js";
@@ -99,6 +100,7 @@ function App({ signedInAtFirst }) {
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <${Top} entry=${at.entry} leave=${leave} />
+    <${Troubles} />
     <${Paused} />
     <${Keeps} />
     <${at.view} key=${at.path} ...${at.named} query=${at.query} />

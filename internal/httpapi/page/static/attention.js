@@ -7,10 +7,11 @@ import { Button, Notice, When, announce, away, date, html, toast, useState } fro
 const soon = 30 * 86_400_000; // before a token's end
 
 // troubles finds them in what Start has read, the gravest first.
-export function troubles({ connections, reports, failed, destinations }) {
+export function troubles({ connections, reports, failed, destinations, notices = [] }) {
   const newest = new Map(reports.map((r) => [r.id, r.last_run?.id]));
   return [
     ...connections.filter((c) => c.problem).map((connection) => ({ kind: "broken", key: connection.id, connection })),
+    ...notices.map((notice) => ({ kind: "untold", key: notice.id, notice })),
     // A run that failed matters until the report has run again.
     ...failed.filter((r) => newest.get(r.report_id) === r.id).map((run) => ({ kind: "failed", key: run.id, run })),
     ...destinations.filter((d) => d.state === "broken").map((destination) => ({ kind: "destination", key: destination.id, destination })),
@@ -46,6 +47,8 @@ function Trouble({ trouble: t, can, edit, reload }) {
     case "destination":
       return html`<${Notice} tone="bad" title=${`Slack no longer takes messages for ${t.destination.name}`} actions=${html`<${Button} small href="#/settings">Settings<//>`}>
         <p>${t.destination.problem}</p><//>`;
+    case "untold":
+      return html`<${Untold} notice=${t.notice} />`;
     default: {
       const c = t.connection;
       const over = new Date(c.token_life.expires_at) < Date.now();
@@ -79,4 +82,11 @@ function Failed({ run, can, reload }) {
     <p>${run.reason || "The run says why."} <span class="quiet"><${When} at=${run.finished_at || run.scheduled_for} />.</span></p>
     ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}
   <//>`;
+}
+
+// Untold is a notice that nobody can be told of.
+function Untold({ notice: n }) {
+  const where = n.run_id ? `#/runs/${n.run_id}` : n.report_id ? `#/reports/${n.report_id}` : `#/settings/connections/${n.connection_id}`;
+  return html`<${Notice} tone="bad" title=${`Nobody was told: ${n.subject}`} actions=${html`<${Button} small href=${where}>Details<//>`}>
+    <p>${n.to.length > 0 ? `Mail to ${n.to.join(", ")} is refused. ` : ""}${n.problem} <span class="quiet"><${When} at=${n.created_at} />.</span></p><//>`;
 }

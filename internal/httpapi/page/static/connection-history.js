@@ -10,7 +10,7 @@ const icons = {
 };
 // Fields as the page calls them. That a secret was replaced, the summary says.
 const fields = {
-  name: "Name", server_url: "Server", site: "Site", notify: "Tells of problems", token_expires_on: "Token ends",
+  name: "Name", server_url: "Server", site: "Site", notify: "Alerts go to", token_expires_on: "Token ends",
   "auth.method": "Signs in with", "auth.token_name": "Token", "auth.username": "Username", identity: "Signs in as", "identity.user_name": "Signs in as",
 };
 const values = { username_password: "username and password", personal_access_token: "personal access token" };

@@ -8,6 +8,7 @@ import { TestDialog } from "/connection-test.js";
 import { useMe } from "/me.js";
 import { capital } from "/report-words.js";
 import { useMore } from "/some.js";
+import { AlertsTo } from "/trouble.js";
 import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, When, html, refocus, toast, useLoad, useState } from "/ui.js";
 import { many, moment } from "/words.js";
 
@@ -36,7 +37,7 @@ export function ConnectionPage({ id }) {
         ["Last sign-in", c.token_life.last_used_at && moment(c.token_life.last_used_at)],
         ["Token", usesToken(c) && html`<${TokenLife} connection=${c} whole />`],
         ["Tableau", c.server.product_version && `${c.server.product_version}, REST API ${c.server.rest_api_version}`],
-        ["Tells of problems", c.notify.length > 0 ? c.notify.join(", ") : html`nobody ${can("admin") && html`(<button type="button" class="link" onClick=${() => setShown("edit")}>add an address</button>)`}`],
+        ["Alerts go to", c.alerts && html`<${AlertsTo} alerts=${c.alerts} none=${can("admin") && html`(<button type="button" class="link" onClick=${() => setShown("edit")}>add an address</button>)`} />`],
         ["Made", moment(c.created_at)],
       ]} /></div>
       <${Held} connection=${c} />

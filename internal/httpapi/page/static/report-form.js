@@ -135,7 +135,7 @@ function Form({ id, report: read, connections, destinations, can, query, reload 
         <${DestinationsEditor} value=${draft.destinations} kept=${kept} change=${(next) => set({ destinations: next })}
           add=${(made) => setKept((before) => [...before, made])} reload=${() => keptDestinations().then(setKept, setProblem)} />
       <//>
-      <${Part} title="If it fails" lead="They hear of it when a run fails, and why.">
+      <${Part} title="If it fails" lead="They hear of it when a run fails, and why. Without an address, the connection's people are told, else the administrators.">
         <${Chips} path="notify" label="Tell" optional type="email" values=${draft.notify} change=${(notify) => set({ notify })} placeholder="name@example.com" />
       <//>
       <footer class="save-bar">

@@ -4,6 +4,7 @@ import { Ailing } from "/connection-parts.js";
 import { ReportForm } from "/report-form.js";
 import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
+import { AlertsTo } from "/trouble.js";
 import { useMore } from "/some.js";
 import { browserZone, nameOf } from "/report-draft.js";
 import { Runs } from "/run-list.js";
@@ -91,7 +92,7 @@ function Shown({ id }) {
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],
-            ["If it fails", report.notify.length > 0 && report.notify.join(", ")],
+            ["Alerts go to", report.alerts && html`<${AlertsTo} alerts=${report.alerts} none="if it fails: add an address to the report, or to its connection" />`],
             ["Connection", connection && html`<a href=${`#/settings/connections/${connection.id}`}>${connection.name}</a>`],
           ]} />
           ${can("editor") && html`<div class="card-foot"><${Button} small kind="danger" icon="trash" onClick=${() => setDialog("delete")}>Delete<//></div>`}

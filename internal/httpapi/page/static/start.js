@@ -38,30 +38,31 @@ async function readDay(known) {
 // readAll reads the runs each time, which is what moves while something runs;
 // the rest again after a while, when a run ended or came to be held, and when
 // memory forgets it.
-async function readAll(memory) {
+async function readAll(memory, editor) {
   const runs = await readDay(memory.runs);
   const ends = runs.map((r) => (open(r) && r.state !== "held" ? "" : r.state)).join();
-  if (!memory.rest || ends !== memory.ends || Date.now() - memory.readAt >= calm) {
-    Object.assign(memory, { rest: await readRest(), ends, readAt: Date.now() });
+  if (!memory.rest || memory.editor !== editor || ends !== memory.ends || Date.now() - memory.readAt >= calm) {
+    Object.assign(memory, { rest: await readRest(editor), editor, ends, readAt: Date.now() });
   }
   const delivered = memory.rest.delivered || runs.some((r) => r.state === "delivered");
   return { ...memory.rest, runs, delivered };
 }
 
-async function readRest() {
-  const [connections, reports, failed, destinations] = await Promise.all([
+async function readRest(editor) {
+  const [connections, reports, failed, destinations, untold] = await Promise.all([
     all("/v1/connections", "connections"), all("/v1/reports?last_run=true", "reports"),
     get("/v1/runs?state=failed,partly_delivered&limit=50"), all("/v1/destinations", "destinations"),
+    editor ? get("/v1/notices?state=undeliverable&limit=20") : { notices: [] },
   ]);
   const delivered = reports.some((r) => r.last_run?.state === "delivered")
     || (reports.length > 0 && (await get("/v1/runs?state=delivered&limit=1")).runs.length > 0);
-  return { connections, reports, failed: failed.runs, destinations, delivered };
+  return { connections, reports, failed: failed.runs, destinations, notices: untold.notices, delivered };
 }
 
 export function Start() {
   const { me, can, lacks } = useMe();
   const memory = useRef({ runs: new Map() }).current;
-  const { data, problem, reload: read } = useLoad(() => readAll(memory), [], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? busy : calm) });
+  const { data, problem, reload: read } = useLoad(() => readAll(memory, can("editor")), [Boolean(me)], { every: (d) => (d.runs.some((r) => open(r) && r.state !== "held") ? busy : calm) });
   const reload = () => {
     memory.rest = null;
     return read();
