@@ -58,7 +58,7 @@ func TestWhatFunctionsLink(t *testing.T) {
 		"admission": {},
 		"tick":      {"dynamodb", "sqs"},
 		"export":    {"dynamodb", "s3", "secretsmanager", "ses", "sqs"},
-		"care":      {"dynamodb", "sqs"},
+		"care":      {"dynamodb", "secretsmanager", "sqs"},
 		"receipts":  {"dynamodb"},
 	}
 	const service = "github.com/aws/aws-sdk-go-v2/service/"

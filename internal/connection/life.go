@@ -26,7 +26,24 @@ const (
 	refusedProbe     = 24 * time.Hour
 	lateRefusedProbe = 30 * 24 * time.Hour
 	dailyProbes      = 4
+
+	// A secret that is missing costs Tableau nothing to look for: it may not
+	// have been seen at once, or an operator may bring it back.
+	firstMissingProbe = time.Minute
+	missingProbe      = 30 * time.Minute
 )
+
+// probePause is how long to wait before a connection that needs a credential is
+// tried again, after a number of probes.
+func probePause(code string, probes int) time.Duration {
+	switch {
+	case code != CodeSecretMissing:
+		return refusedPause(probes)
+	case probes == 0:
+		return firstMissingProbe
+	}
+	return missingProbe
+}
 
 // refusedPause is how long to wait after a number of probes that were refused.
 func refusedPause(probes int) time.Duration {
@@ -41,6 +58,9 @@ func refusedPause(probes int) time.Duration {
 func (c Connection) ProbeDue(now time.Time) time.Time {
 	if c.ProbeAt.After(now.Add(lateRefusedProbe + clockSlack)) {
 		return now
+	}
+	if c.Problem != nil && c.Problem.Code == CodeSecretMissing && c.ProbeAt.After(now.Add(missingProbe)) {
+		return now // noted before such a secret was looked for so often
 	}
 	return c.ProbeAt
 }

@@ -1018,3 +1018,84 @@ func firstError(errs ...error) error {
 	}
 	return nil
 }
+
+// What interrupted edits left is dropped by care: not what an edit may just have
+// put, and nothing while what the connection names is not there.
+func TestTidySecrets(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		owner := connection.VaultOwner(c.ID)
+		value, err := w.store.Secret(w.Context(), owner, c.CredentialVersion)
+		w.succeed(err)
+		put := func(version string) { w.succeed(w.store.PutSecret(w.Context(), owner, version, []byte("left"))) }
+		want := func(want ...string) {
+			w.Helper()
+			w.succeed(w.TidySecrets(w.Context(), c.ID))
+			versions, err := w.store.SecretVersions(w.Context(), owner)
+			w.succeed(err)
+			var got []string
+			for _, v := range versions {
+				got = append(got, v.Name)
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				w.Errorf("got the versions %v, want %v", got, want)
+			}
+		}
+		w.store.Now = time.Now
+		put("left-1")
+		put("left-2")
+		time.Sleep(2 * time.Hour)
+		put("late")
+		w.succeed(w.store.DropSecret(w.Context(), owner, c.CredentialVersion))
+		want("late", "left-1", "left-2")
+		w.succeed(w.store.PutSecret(w.Context(), owner, c.CredentialVersion, value))
+		want("late", c.CredentialVersion)
+		time.Sleep(2 * time.Hour)
+		want(c.CredentialVersion)
+		w.succeed(w.process(w.store, w.store).Do(w.Context(), c.ID, look))
+
+		w.succeed(w.TidySecrets(w.Context(), "none"))
+	})
+}
+
+// A secret that is missing is looked for after a minute and then each half hour,
+// so that one that was restored is noticed within the hour.
+func TestAMissingSecretIsLookedForOften(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		owner := connection.VaultOwner(c.ID)
+		value, err := w.store.Secret(w.Context(), owner, c.CredentialVersion)
+		w.succeed(err)
+		w.succeed(w.store.DropSecret(w.Context(), owner, c.CredentialVersion))
+		s := w.process(w.store, w.store) // which does not remember it
+		if err := s.Do(w.Context(), c.ID, look); err == nil {
+			w.Fatal("it works without its secret")
+		}
+		for i, most := range []time.Duration{time.Minute, 30 * time.Minute, 30 * time.Minute, 30 * time.Minute} {
+			wait := time.Until(w.stored(c.ID).ProbeDue(time.Now()))
+			if wait <= 0 || wait > most {
+				w.Errorf("probe %d is due in %v, want within %v", i, wait, most)
+			}
+			time.Sleep(wait)
+			if works, err := s.Probe(w.Context(), c.ID); err != nil || works {
+				w.Errorf("probe %d: works %t, error %v", i, works, err)
+			}
+		}
+		w.succeed(w.store.PutSecret(w.Context(), owner, c.CredentialVersion, value))
+		time.Sleep(time.Until(w.stored(c.ID).ProbeDue(time.Now())))
+		if works, err := s.Probe(w.Context(), c.ID); err != nil || !works {
+			w.Errorf("works %t, error %v after the secret was put back", works, err)
+		}
+
+		// One that was noted by an earlier version, for a day ahead, is due now.
+		old := w.stored(c.ID)
+		old.Problem, old.ProbeAt = &connection.Problem{Code: connection.CodeSecretMissing}, time.Now().Add(20*time.Hour)
+		if due := old.ProbeDue(time.Now()); due.After(time.Now()) {
+			w.Errorf("it is due at %v, want now", due)
+		}
+	})
+}

@@ -3,6 +3,8 @@ package connection
 import (
 	"context"
 	"time"
+
+	"github.com/vizpost/vizpost/internal/secret"
 )
 
 // Store keeps connections and the state of their sessions. All methods are
@@ -133,6 +135,10 @@ type Vault interface {
 	// Secret reads a version. A NotFound problem when the owner has no such
 	// version or was removed.
 	Secret(ctx context.Context, owner, version string) ([]byte, error)
+
+	// SecretVersions lists the versions of an owner's secret that can be read, in
+	// no particular order: none when it has none or was removed.
+	SecretVersions(ctx context.Context, owner string) ([]secret.Version, error)
 
 	// DropSecret forgets a version; one that does not exist is no error.
 	DropSecret(ctx context.Context, owner, version string) error

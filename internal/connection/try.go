@@ -66,6 +66,9 @@ func (s *Service) Probe(ctx context.Context, id string) (bool, error) {
 		if hasCause(tryErr, tableau.CredentialsRejected) || c.Problem != nil && c.Problem.Code == codeRefused {
 			pause = refusedPause(c.Probes)
 		}
+		if c.Problem != nil && c.Problem.Code == CodeSecretMissing {
+			pause = missingProbe
+		}
 		c.ProbeAt = s.Now().Add(pause)
 		return true, nil
 	})

@@ -67,7 +67,7 @@ func (s *Service) refuse(ctx context.Context, c Connection, why *Problem) (Conne
 			again.Since = c.Problem.Since // it has not worked in between
 			c.Problem = &again
 		} else {
-			c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, s.Now().Add(refusedPause(0))
+			c.State, c.Problem, c.Probes, c.ProbeAt = NeedsCredentials, why, 0, s.Now().Add(probePause(why.Code, 0))
 			events = append(events, s.noteBroke(ctx, c))
 		}
 		broken = *c

@@ -11,6 +11,10 @@ const (
 	DestinationBroken = "broken" // refused for good; not used again until it is edited or tested
 )
 
+// CodeSecretMissing says that the address of a destination is not in the vault
+// any more, which only somebody outside of vizpost can have brought about.
+const CodeSecretMissing = "secret_missing"
+
 // Destination is a named place that several reports may deliver to, such as a
 // Slack incoming webhook. Its address is a secret and lies in the vault, under
 // the destination's id and SecretVersion.
@@ -21,6 +25,7 @@ type Destination struct {
 	SecretVersion string
 	State         string
 	Problem       string // for people, when broken
+	ProblemCode   string // stable, when broken, "" where it is not known: such as CodeSecretMissing
 
 	Version   int64 // counts edits by people
 	Rev       int64 // counts all writes; the store's optimistic lock

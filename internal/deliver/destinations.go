@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,6 +33,10 @@ type Vault interface {
 	// Secret reads a version. A NotFound problem when the owner has no such
 	// version or was removed.
 	Secret(ctx context.Context, owner, version string) ([]byte, error)
+
+	// SecretVersions lists the versions of an owner's secret that can be read, in
+	// no particular order: none when it has none or was removed.
+	SecretVersions(ctx context.Context, owner string) ([]secret.Version, error)
 
 	// DropSecret forgets a version; one that does not exist is no error.
 	DropSecret(ctx context.Context, owner, version string) error
@@ -160,7 +165,7 @@ func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (
 				}
 				stored = next.SecretVersion
 			}
-			d.SecretVersion, d.State, d.Problem = stored, DestinationWorks, ""
+			d.SecretVersion, d.State, d.Problem, d.ProblemCode = stored, DestinationWorks, "", ""
 		}
 		d.Version++
 		d.UpdatedAt = s.Now().UTC()
@@ -233,7 +238,7 @@ func (s *Destinations) Test(ctx context.Context, id string) (Destination, error)
 	}
 	_, sendErr := s.Poster.Post(ctx, address, body)
 	if sendErr == nil {
-		return s.mark(ctx, d, DestinationWorks, "")
+		return s.mark(ctx, d, DestinationWorks, "", "")
 	}
 
 	var failed *SendError
@@ -248,32 +253,128 @@ func (s *Destinations) Test(ctx context.Context, id string) (Destination, error)
 		p.Message = "Slack could not be reached, or asks to wait, so the test message was not sent. Try again later."
 	}
 	if failed.BreaksDestination {
-		if _, err := s.mark(ctx, d, DestinationBroken, failed.Message); err != nil {
+		if _, err := s.mark(ctx, d, DestinationBroken, failed.Code, failed.Message); err != nil {
 			return Destination{}, errors.Join(p, err)
 		}
 	}
 	return Destination{}, p
 }
 
-// Reveal gives a destination with its address. NotFound.
+// Reveal gives a destination with its address. NotFound when there is none;
+// Conflict with [CodeSecretMissing] when its address is gone, and then it is
+// broken. An address that was brought back mends it.
 func (s *Destinations) Reveal(ctx context.Context, id string) (secret.Text, Destination, error) {
+	version := ""
 	for try := 1; ; try++ {
 		d, err := s.Store.Destination(ctx, id)
 		if err != nil {
 			return secret.Text{}, Destination{}, fmt.Errorf("reading a destination: %w", err)
 		}
 		value, err := s.Vault.Secret(ctx, vaultOwnerPrefix+id, d.SecretVersion)
+		missing := d.State == DestinationBroken && d.ProblemCode == CodeSecretMissing
 		switch {
+		case err == nil && missing:
+			if d, err = s.mark(ctx, d, DestinationWorks, "", ""); err != nil {
+				return secret.Text{}, Destination{}, err
+			}
+			return secret.New(string(value)), d, nil
 		case err == nil:
 			return secret.New(string(value)), d, nil
-		case problem.Is(err, problem.NotFound) && try < destinationTries:
-			continue // the address was switched between the two reads
-		case problem.Is(err, problem.NotFound):
-			// That the address is missing is a defect, not the caller's mistake.
-			return secret.Text{}, Destination{}, fmt.Errorf("the address of destination %s is missing: %v", id, err)
+		case !problem.Is(err, problem.NotFound):
+			return secret.Text{}, Destination{}, fmt.Errorf("reading a destination's address: %w", err)
+		case d.SecretVersion != version:
+			version = d.SecretVersion
+			continue // the address may have been switched between the two reads
+		case !missing && try < destinationTries:
+			// What was put a moment ago may not be seen at once.
+			if err := pause(ctx, missingPause); err != nil {
+				return secret.Text{}, Destination{}, fmt.Errorf("reading a destination's address: %w", err)
+			}
+			continue
 		}
-		return secret.Text{}, Destination{}, fmt.Errorf("reading a destination's address: %w", err)
+		const why = "The stored address of this destination does not exist any more. Enter it again."
+		if d, err = s.mark(ctx, d, DestinationBroken, CodeSecretMissing, why); err != nil {
+			return secret.Text{}, Destination{}, err
+		}
+		return secret.Text{}, d, &problem.Error{Kind: problem.Conflict, Code: CodeSecretMissing,
+			Message: fmt.Sprintf("The stored address of the destination %q does not exist any more. Enter the address again.", d.Name)}
 	}
+}
+
+// missingPause is the pause between looks for an address that is not there.
+const missingPause = 500 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// editLasts is longer than an edit takes from the moment at which it puts an
+// address to that at which the destination names it.
+const editLasts = time.Hour
+
+// Care looks after the addresses of all destinations: it drops those that
+// interrupted edits left, and mends a destination whose address was brought back.
+// What fails for one does not stop the others; the errors come joined.
+func (s *Destinations) Care(ctx context.Context) error {
+	var failures []error
+	after := ""
+	for {
+		page, next, err := s.Store.Destinations(ctx, after, 100)
+		if err != nil {
+			return errors.Join(append(failures, fmt.Errorf("listing destinations: %w", err))...)
+		}
+		for _, d := range page {
+			if err := s.care(ctx, d.ID); err != nil {
+				failures = append(failures, fmt.Errorf("destination %s: %w", d.ID, err))
+			}
+		}
+		if next == "" {
+			return errors.Join(failures...)
+		}
+		after = next
+	}
+}
+
+func (s *Destinations) care(ctx context.Context, id string) error {
+	versions, err := s.Vault.SecretVersions(ctx, vaultOwnerPrefix+id)
+	if err != nil {
+		return err
+	}
+	// Read after the versions were listed: what it does not name then was put
+	// by an edit that is over, or by one that began lately.
+	d, err := s.Store.Destination(ctx, id)
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(versions, func(v secret.Version) bool { return v.Name == d.SecretVersion }) {
+		return nil // an operator may be bringing it back; whoever needs it finds it missing
+	}
+	if d.State == DestinationBroken && d.ProblemCode == CodeSecretMissing {
+		if _, err := s.mark(ctx, d, DestinationWorks, "", ""); err != nil {
+			return err
+		}
+	}
+	before := s.Now().Add(-editLasts)
+	for _, v := range versions {
+		if v.Name == d.SecretVersion || !v.PutAt.Before(before) {
+			continue
+		}
+		if err := s.drop(ctx, Destination{ID: id, SecretVersion: v.Name}); err != nil {
+			return err
+		}
+		s.Log.InfoContext(ctx, "an address was dropped that an interrupted edit left", "destination", id)
+	}
+	return nil
 }
 
 // Break notes that a destination can no longer be delivered to, and why, for
@@ -281,7 +382,7 @@ func (s *Destinations) Reveal(ctx context.Context, id string) (secret.Text, Dest
 func (s *Destinations) Break(ctx context.Context, id, why string) error {
 	d, err := s.Store.Destination(ctx, id)
 	if err == nil {
-		_, err = s.mark(ctx, d, DestinationBroken, why)
+		_, err = s.mark(ctx, d, DestinationBroken, "", why)
 	}
 	if problem.Is(err, problem.NotFound) {
 		return nil
@@ -294,13 +395,13 @@ func (s *Destinations) Break(ctx context.Context, id, why string) error {
 
 // mark notes what was learned of a destination's address, unless it has been
 // replaced since.
-func (s *Destinations) mark(ctx context.Context, used Destination, state, why string) (Destination, error) {
+func (s *Destinations) mark(ctx context.Context, used Destination, state, code, why string) (Destination, error) {
 	if used.State == state && used.Problem == why {
 		return used, nil
 	}
 	return s.change(ctx, used.ID, func(d *Destination) error {
 		if d.SecretVersion == used.SecretVersion {
-			d.State, d.Problem = state, why
+			d.State, d.ProblemCode, d.Problem = state, code, why
 		}
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +26,8 @@ const webhook = "https://hooks.slack.com/services/T/B/one"
 type desk struct {
 	rows   map[string]deliver.Destination
 	vault  map[string]string // by owner@version
-	posted []string          // addresses and messages
+	putAt  map[string]time.Time
+	posted []string // addresses and messages
 	clock  time.Time
 
 	before    func() // ahead of the next write, once
@@ -36,7 +38,7 @@ type desk struct {
 }
 
 func newDesk() (*deliver.Destinations, *desk) {
-	d := &desk{rows: map[string]deliver.Destination{}, vault: map[string]string{},
+	d := &desk{rows: map[string]deliver.Destination{}, vault: map[string]string{}, putAt: map[string]time.Time{},
 		clock: time.Date(2026, time.November, 23, 8, 30, 0, 0, time.UTC)}
 	ids := 0
 	return &deliver.Destinations{Store: d, Vault: d, Poster: d, AllowedOrigins: []string{"http://127.0.0.1:9000"},
@@ -91,7 +93,7 @@ func (d *desk) DeleteDestination(_ context.Context, id string, rev int64) error 
 }
 
 func (d *desk) PutSecret(_ context.Context, owner, version string, value []byte) error {
-	d.vault[owner+"@"+version] = string(value)
+	d.vault[owner+"@"+version], d.putAt[owner+"@"+version] = string(value), d.clock
 	return nil
 }
 
@@ -101,6 +103,16 @@ func (d *desk) Secret(_ context.Context, owner, version string) ([]byte, error) 
 		return nil, problem.Missing("secret", owner)
 	}
 	return []byte(value), nil
+}
+
+func (d *desk) SecretVersions(_ context.Context, owner string) ([]secret.Version, error) {
+	var versions []secret.Version
+	for key := range d.vault {
+		if name, ok := strings.CutPrefix(key, owner+"@"); ok {
+			versions = append(versions, secret.Version{Name: name, PutAt: d.putAt[key]})
+		}
+	}
+	return versions, nil
 }
 
 func (d *desk) DropSecret(_ context.Context, owner, version string) error {
@@ -408,17 +420,6 @@ func TestDestinationIsDeleted(t *testing.T) {
 	}
 }
 
-func TestMissingAddressIsADefect(t *testing.T) {
-	t.Parallel()
-	s, d := newDesk()
-	kept(t, s)
-	clear(d.vault)
-	_, _, err := s.Reveal(t.Context(), "D1")
-	if _, known := problem.From(err); err == nil || known {
-		t.Errorf("the error is %v, want one that is internal", err)
-	}
-}
-
 // A store may apply a write, lose the answer and refuse its own repeat, or say
 // nothing: then what the destination names stays in the vault.
 func TestARefusalOfAWriteThatWasMadeDropsNoAddress(t *testing.T) {
@@ -463,4 +464,91 @@ func TestAnOpenWriteKeepsTheAddress(t *testing.T) {
 	if len(d.vault) != 1 {
 		t.Errorf("got %d addresses in the vault, want the one that may be named", len(d.vault))
 	}
+}
+
+// A destination whose address is gone is broken and says so; one whose address
+// was brought back works again, by whoever looks first.
+func TestAnAddressThatIsGone(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]func(s *deliver.Destinations) error{
+		"found by care": func(s *deliver.Destinations) error { return s.Care(t.Context()) },
+		"found by use": func(s *deliver.Destinations) error {
+			_, _, err := s.Reveal(t.Context(), "D1")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, d := newDesk()
+				row := kept(t, s)
+				key := "destination/D1@" + row.SecretVersion
+				delete(d.vault, key)
+				for range 2 {
+					_, err := s.Test(t.Context(), "D1")
+					if !problem.Is(err, problem.Conflict) || !problem.HasCode(err, deliver.CodeSecretMissing) || !strings.Contains(err.Error(), "Enter the address again") {
+						t.Errorf("got error %v, want that the address is missing", err)
+					}
+				}
+				if got := d.rows["D1"]; got.State != deliver.DestinationBroken || got.ProblemCode != deliver.CodeSecretMissing ||
+					!strings.Contains(got.Problem, "Enter it again") || got.Version != row.Version {
+					t.Errorf("got %+v, want it broken with %s", got, deliver.CodeSecretMissing)
+				}
+				if err := s.Care(t.Context()); err != nil || d.rows["D1"].State != deliver.DestinationBroken {
+					t.Errorf("got error %v and %+v, want it broken as long as the address is gone", err, d.rows["D1"])
+				}
+				d.vault[key] = webhook
+				if err := back(s); err != nil {
+					t.Fatal(err)
+				}
+				if got := d.rows["D1"]; got.State != deliver.DestinationWorks || got.Problem != "" || got.ProblemCode != "" {
+					t.Errorf("got %+v, want it mended", got)
+				}
+			})
+		})
+	}
+}
+
+// An address that is not seen at once breaks nothing.
+func TestAnAddressThatIsNotSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, d := newDesk()
+		row := kept(t, s)
+		key := "destination/D1@" + row.SecretVersion
+		delete(d.vault, key)
+		go func() {
+			time.Sleep(time.Second)
+			d.vault[key] = webhook
+		}()
+		if address, got, err := s.Reveal(t.Context(), "D1"); err != nil || address.Reveal() != webhook || got.State != deliver.DestinationWorks {
+			t.Errorf("got %+v, error %v; want the address", got, err)
+		}
+	})
+}
+
+// Care drops what interrupted edits left, but not what an edit may just have put,
+// and nothing while what is named is not there.
+func TestCareDropsWhatInterruptedEditsLeft(t *testing.T) {
+	t.Parallel()
+	s, d := newDesk()
+	row := kept(t, s)
+	named := "destination/D1@" + row.SecretVersion
+	d.vault["destination/D1@old"], d.putAt["destination/D1@old"] = "old", d.clock.Add(-2*time.Hour)
+	d.vault["destination/D1@late"], d.putAt["destination/D1@late"] = "late", d.clock.Add(-time.Minute)
+	care := func(want ...string) {
+		t.Helper()
+		if err := s.Care(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(d.vault)); !slices.Equal(got, want) {
+			t.Errorf("got the addresses %v, want %v", got, want)
+		}
+	}
+	delete(d.vault, named)
+	care("destination/D1@late", "destination/D1@old")
+	d.vault[named] = webhook
+	care("destination/D1@late", named)
+	d.clock = d.clock.Add(2 * time.Hour)
+	care(named)
 }

@@ -17,6 +17,7 @@ type destinationJSON struct {
 	Type      string    `json:"type" enum:"slack" example:"slack"`
 	State     string    `json:"state" enum:"ok,broken" doc:"broken: refused for good; not used again until it is edited or tested." example:"ok"`
 	Problem   *string   `json:"problem" doc:"Why it is broken, for people; null when nothing is wrong."`
+	Code      *string   `json:"problem_code" doc:"What to decide by in a program, such as secret_missing: the stored address does not exist any more and must be entered again. null when nothing is wrong or it is not known."`
 	Version   int64     `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at" doc:"When people last edited it."`
@@ -43,6 +44,9 @@ func destinationOut(d deliver.Destination) destinationJSON {
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC()}
 	if d.Problem != "" {
 		out.Problem = &d.Problem
+	}
+	if d.ProblemCode != "" {
+		out.Code = &d.ProblemCode
 	}
 	return out
 }

@@ -136,6 +136,16 @@ func (v vault) Secret(_ context.Context, owner, version string) ([]byte, error) 
 	return value, nil
 }
 
+func (v vault) SecretVersions(_ context.Context, owner string) ([]secret.Version, error) {
+	var versions []secret.Version
+	for key := range v {
+		if name, ok := strings.CutPrefix(key, owner+"@"); ok {
+			versions = append(versions, secret.Version{Name: name})
+		}
+	}
+	return versions, nil
+}
+
 func (v vault) DropSecret(_ context.Context, owner, version string) error {
 	delete(v, owner+"@"+version)
 	return nil

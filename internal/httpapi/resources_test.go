@@ -162,7 +162,7 @@ func TestDestinations(t *testing.T) {
 	w := newWorld(t)
 	a := w.call(t, "POST", "/v1/destinations", `{"name":"#sales","type":"slack","url":"https://hooks.slack.com/services/T/B/gone"}`).want(201)
 	id := a.object()["id"].(string)
-	a.same(`{"id":"` + id + `","name":"#sales","type":"slack","state":"ok","problem":null,"version":1,
+	a.same(`{"id":"` + id + `","name":"#sales","type":"slack","state":"ok","problem":null,"problem_code":null,"version":1,
 		"created_at":"2026-11-23T08:30:00Z","updated_at":"2026-11-23T08:30:00Z"}`)
 	if got := w.call(t, "POST", "/v1/destinations/"+id+"/test", "").want(409).trouble().Code; got != "no_service" {
 		t.Errorf("code %q", got)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
 )
 
 // KeyFile is the name of the file, beside the database, with the key that
@@ -147,6 +148,26 @@ func (s *Store) Secret(ctx context.Context, owner, version string) ([]byte, erro
 		return nil, fmt.Errorf("opening a sealed secret: %w", err)
 	}
 	return value, nil
+}
+
+// SecretVersions implements [connection.Vault].
+func (s *Store) SecretVersions(ctx context.Context, owner string) (versions []secret.Version, err error) {
+	const what = "listing the versions of a secret"
+	rows, err := s.read.QueryContext(ctx, "SELECT version, created_at FROM secrets WHERE owner = ? AND removed_at IS NULL", owner)
+	if err != nil {
+		return nil, storeError(what, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var v secret.Version
+		var at int64
+		if err := rows.Scan(&v.Name, &at); err != nil {
+			return nil, storeError(what, err)
+		}
+		v.PutAt = fromMicros(at)
+		versions = append(versions, v)
+	}
+	return versions, rows.Err()
 }
 
 // DropSecret implements [connection.Vault].

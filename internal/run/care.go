@@ -27,6 +27,15 @@ type Care struct {
 		// NoteWarned notes in the connection's history that its people are
 		// warned, once for each warning.
 		NoteWarned(ctx context.Context, c connection.Connection, w connection.Warning) error
+
+		// TidySecrets drops what interrupted edits of a connection left in the
+		// vault.
+		TidySecrets(ctx context.Context, id string) error
+	}
+	Destinations interface {
+		// Care drops what interrupted edits left in the vault, and mends
+		// destinations whose address was brought back.
+		Care(ctx context.Context) error
 	}
 	Bell Bell
 	Now  func() time.Time
@@ -48,12 +57,19 @@ func (c *Care) Run(ctx context.Context) error {
 			if err := c.look(ctx, conn, now); err != nil {
 				failures = append(failures, fmt.Errorf("connection %s: %w", conn.ID, err))
 			}
+			if err := c.Connections.TidySecrets(ctx, conn.ID); err != nil {
+				failures = append(failures, fmt.Errorf("connection %s: tidying its secrets: %w", conn.ID, err))
+			}
 		}
 		if next == "" {
-			return errors.Join(failures...)
+			break
 		}
 		after = next
 	}
+	if err := c.Destinations.Care(ctx); err != nil {
+		failures = append(failures, fmt.Errorf("looking after the destinations: %w", err))
+	}
+	return errors.Join(failures...)
 }
 
 func (c *Care) look(ctx context.Context, conn connection.Connection, now time.Time) error {

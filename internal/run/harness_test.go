@@ -132,7 +132,7 @@ func (w *world) wire(s store) {
 	w.runs = &run.Service{Store: s, Reports: s, Connections: s, Files: w.files, Bell: w.bell, Now: time.Now, NewID: w.newID, Log: log}
 	w.reports = &report.Service{Store: s, Connections: w.connections, Destinations: w.destinations, Runs: w.runs, Now: time.Now}
 	w.tick = &run.Tick{Store: s, Connections: s, Bell: w.bell, Now: time.Now, NewID: w.newID, Log: log}
-	w.care = &run.Care{Store: s, Connections: w.connections, Bell: w.bell, Now: time.Now, Log: log}
+	w.care = &run.Care{Store: s, Connections: w.connections, Destinations: w.destinations, Bell: w.bell, Now: time.Now, Log: log}
 	w.drain = &run.Drain{
 		Store: s, Reports: s, Connections: w.connections, Destinations: w.destinations, Files: w.files, Bell: w.bell,
 		Mail: w.mail, Slack: w.slack, MailFrom: "vizpost <vizpost@example.com>",

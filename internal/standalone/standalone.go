@@ -157,7 +157,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
 		Now: v.now}
 	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Repeats: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
-	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Bell: v.bell, Now: v.now, Log: v.log}
+	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: &health.Mailer{Mailer: mail, Registry: v.Health}, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,

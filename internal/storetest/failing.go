@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/secret"
 )
 
 // ErrFailed is what a [Failing] store answers.
@@ -83,6 +84,10 @@ func (f *Failing) ForgetAttempt(ctx context.Context, key string) error {
 
 func (f *Failing) PutSecret(ctx context.Context, owner, version string, value []byte) error {
 	return f.secret(func() error { return f.Store.PutSecret(ctx, owner, version, value) })
+}
+
+func (f *Failing) SecretVersions(ctx context.Context, owner string) ([]secret.Version, error) {
+	return f.Store.SecretVersions(ctx, owner)
 }
 
 func (f *Failing) DropSecret(ctx context.Context, owner, version string) error {

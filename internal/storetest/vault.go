@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
 )
@@ -54,6 +55,9 @@ func vaultVersions(t *testing.T, s Store) {
 	wantSecret(t, s, "a", "2", "a2")
 	wantSecret(t, s, "b", "1", "b1")
 	wantNoSecret(t, s, "a", "3")
+	wantVersions(t, s, "a", "1", "2")
+	wantVersions(t, s, "b", "1")
+	wantVersions(t, s, "none")
 
 	succeed(t, s.DropSecret(t.Context(), "a", "1"))
 	wantNoSecret(t, s, "a", "1")
@@ -61,6 +65,25 @@ func vaultVersions(t *testing.T, s Store) {
 	wantSecret(t, s, "b", "1", "b1")
 	succeed(t, s.DropSecret(t.Context(), "a", "1"))
 	succeed(t, s.DropSecret(t.Context(), "none", "1"))
+	wantVersions(t, s, "a", "2")
+}
+
+// wantVersions checks which versions are listed, and that each was put just now.
+func wantVersions(t tester, s Store, owner string, want ...string) {
+	t.Helper()
+	versions, err := s.SecretVersions(t.Context(), owner)
+	succeed(t, err)
+	var got []string
+	for _, v := range versions {
+		got = append(got, v.Name)
+		if v.PutAt.IsZero() || time.Since(v.PutAt).Abs() > time.Hour {
+			t.Fatalf("version %s of %s was put at %v, want the time at which it was", v.Name, owner, v.PutAt)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Fatalf("got the versions %v of %s, want %v", got, owner, want)
+	}
 }
 
 func vaultRemoved(t *testing.T, s Store) {
@@ -71,6 +94,7 @@ func vaultRemoved(t *testing.T, s Store) {
 	wantNoSecret(t, s, "a", "1")
 	wantNoSecret(t, s, "a", "2")
 	wantSecret(t, s, "b", "1", "b1")
+	wantVersions(t, s, "a")
 	succeed(t, s.RemoveSecret(t.Context(), "a"))
 	succeed(t, s.RemoveSecret(t.Context(), "none"))
 	succeed(t, s.DropSecret(t.Context(), "a", "1"))

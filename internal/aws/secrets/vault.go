@@ -19,6 +19,7 @@ import (
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
+	"github.com/vizpost/vizpost/internal/secret"
 )
 
 const (
@@ -41,6 +42,7 @@ type Client interface {
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
 	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error)
@@ -158,6 +160,58 @@ func (v *Vault) Secret(ctx context.Context, owner, version string) ([]byte, erro
 	return out.SecretBinary, nil
 }
 
+// SecretVersions implements [connection.Vault]. It needs
+// secretsmanager:DescribeSecret and, of an owner with several versions,
+// ListSecretVersionIds.
+func (v *Vault) SecretVersions(ctx context.Context, owner string) ([]secret.Version, error) {
+	versions, err := v.versions(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("listing the versions of a secret: %w", err)
+	}
+	return versions, nil
+}
+
+func (v *Vault) versions(ctx context.Context, owner string) ([]secret.Version, error) {
+	known, err := v.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(owner)})
+	if is[*types.ResourceNotFoundException](err) || err == nil && known.DeletedDate != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var versions []secret.Version
+	for _, labels := range known.VersionIdsToStages {
+		versions = append(versions, labelled(labels, aws.ToTime(known.LastChangedDate))...)
+	}
+	if len(versions) < 2 {
+		return versions, nil
+	}
+	versions = nil
+	in := &secretsmanager.ListSecretVersionIdsInput{SecretId: v.name(owner)}
+	for {
+		out, err := v.Client.ListSecretVersionIds(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range out.Versions {
+			versions = append(versions, labelled(entry.VersionStages, aws.ToTime(entry.CreatedDate))...)
+		}
+		if in.NextToken = out.NextToken; in.NextToken == nil {
+			return versions, nil
+		}
+	}
+}
+
+// labelled gives the versions that labels name.
+func labelled(labels []string, at time.Time) (versions []secret.Version) {
+	for _, l := range labels {
+		if name, ok := strings.CutPrefix(l, labelPrefix); ok {
+			versions = append(versions, secret.Version{Name: name, PutAt: at})
+		}
+	}
+	return versions
+}
+
 // DropSecret implements [connection.Vault]. An owner whose last version is
 // dropped is removed, so that no secret is left over that nobody reads.
 //
@@ -179,8 +233,8 @@ func (v *Vault) keepOnly(ctx context.Context, owner, version string) error {
 // without any label cannot be read by a label and is deleted by Secrets Manager
 // in its own time.
 func (v *Vault) drop(ctx context.Context, owner string, forget func(label string) bool) error {
-	secret, err := v.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(owner)})
-	if is[*types.ResourceNotFoundException](err) || err == nil && secret.DeletedDate != nil {
+	known, err := v.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(owner)})
+	if is[*types.ResourceNotFoundException](err) || err == nil && known.DeletedDate != nil {
 		return nil
 	}
 	if err != nil {
@@ -188,7 +242,7 @@ func (v *Vault) drop(ctx context.Context, owner string, forget func(label string
 	}
 	heir := "" // a version that is kept
 	var dropped []string
-	for id, labels := range secret.VersionIdsToStages {
+	for id, labels := range known.VersionIdsToStages {
 		ours := slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return !strings.HasPrefix(l, labelPrefix) })
 		switch {
 		case len(ours) == 0:
@@ -199,7 +253,7 @@ func (v *Vault) drop(ctx context.Context, owner string, forget func(label string
 		}
 	}
 	for _, id := range dropped {
-		labels := secret.VersionIdsToStages[id]
+		labels := known.VersionIdsToStages[id]
 		had := slices.Contains(labels, previous)
 		if slices.Contains(labels, current) && heir != "" {
 			// AWSCURRENT, which the owner's first version got by itself, can only
@@ -262,8 +316,8 @@ func (v *Vault) remove(ctx context.Context, owner string) error {
 	case is[*types.ResourceNotFoundException](err):
 		return nil
 	case is[*types.InvalidRequestException](err):
-		secret, describeErr := v.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(owner)})
-		if describeErr == nil && secret.DeletedDate != nil {
+		known, describeErr := v.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: v.name(owner)})
+		if describeErr == nil && known.DeletedDate != nil {
 			return nil // removed before
 		}
 	}
