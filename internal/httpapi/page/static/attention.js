@@ -45,7 +45,7 @@ function Trouble({ trouble: t, can, edit, reload }) {
     case "failed":
       return html`<${Failed} run=${t.run} can=${can} reload=${reload} />`;
     case "destination":
-      return html`<${Notice} tone="bad" title=${`Slack no longer takes messages for ${t.destination.name}`} actions=${html`<${Button} small href="#/settings">Settings<//>`}>
+      return html`<${Notice} tone="bad" title=${t.destination.problem_code === "secret_missing" ? `The address of ${t.destination.name} is gone` : `Slack no longer takes messages for ${t.destination.name}`} actions=${html`<${Button} small href="#/settings">Settings<//>`}>
         <p>${t.destination.problem}</p><//>`;
     case "untold":
       return html`<${Untold} notice=${t.notice} />`;

@@ -23,13 +23,13 @@ export function Paused() {
     }
     setBusy(false);
   };
-  return html`<aside class="page paused" aria-label="vizpost is paused"><${Notice} tone="held" title=${`Paused: restored from a backup of ${date(paused.backup_at)}`}
+  return html`<div class="page installation" role="region" aria-label="vizpost is paused"><${Notice} tone="held" title=${`Paused: restored from a backup of ${date(paused.backup_at)}`}
       actions=${can("admin") && html`<${Button} small kind="primary" busy=${busy} onClick=${resume}>Resume<//>`}>
     <p>Nothing is scheduled, sent or signed in until an administrator resumes vizpost.</p>
     <p>Before you do, stop every other copy of this installation: two copies both send, and end each other’s Tableau sessions.
       What was waiting at the backup and what was due since is then sent, marked as a possible repeat.</p>
     ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}
-  <//></aside>`;
+  <//></div>`;
 }
 
 const told = "vizpost:retention-told";
@@ -44,8 +44,8 @@ export function Keeps() {
     localStorage.setItem(told, keeps.from);
     setKnown(true);
   };
-  return html`<aside class="page paused" aria-label="How long vizpost keeps what is finished"><${Notice} tone="busy" title=${`Runs older than ${keeps.days} days are deleted from ${date(keeps.from)} on`}
+  return html`<div class="page installation" role="region" aria-label="How long vizpost keeps what is finished"><${Notice} tone="busy" title=${`Runs older than ${keeps.days} days are deleted from ${date(keeps.from)} on`}
       actions=${html`<${Button} small onClick=${close}>Got it<//>`}>
     <p>Their files and the mails in the outbox go with them. Open runs stay. To keep them longer, set <code>VIZPOST_RETENTION_DAYS</code> and restart vizpost; 0 keeps everything.</p>
-  <//></aside>`;
+  <//></div>`;
 }
