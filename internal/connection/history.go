@@ -199,7 +199,7 @@ func (s *Service) NoteWarned(ctx context.Context, c Connection, w Warning) error
 			return false, nil
 		}
 		c.TokenLife.Warned = w.Kind + " " + w.Of
-		return true, []Event{s.note(ctx, c, Warned, w.Subject+"; "+strings.Join(c.Notify, ", ")+" were told.")}
+		return true, []Event{s.note(ctx, c, Warned, w.Subject+"; "+toldWords(c.Notify)+" were told.")}
 	})
 }
 
@@ -237,4 +237,12 @@ func day(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.DateOnly)
+}
+
+// toldWords names who is told of a connection's problems.
+func toldWords(notify []string) string {
+	if len(notify) == 0 {
+		return "the administrators"
+	}
+	return strings.Join(notify, ", ")
 }

@@ -494,3 +494,56 @@ func keyOfTag(tag string) (string, error) {
 	}
 	return key, nil
 }
+
+// takeNotice notes what a carrier reports of a notice. One that came back is
+// told to others; one that came back for now is tried again.
+func (rc *Receipts) takeNotice(ctx context.Context, e MailEvent) error {
+	key, err := keyOfTag(e.Notice)
+	if err != nil {
+		rc.Log.WarnContext(ctx, "an event of a notice that is not known", "kind", e.Kind, "error", err)
+		return nil
+	}
+	for try := 1; ; try++ {
+		d, err := rc.Store.Delivery(ctx, key)
+		if problem.Is(err, problem.NotFound) {
+			rc.Log.WarnContext(ctx, "an event of a notice that is not known", "kind", e.Kind, "notice", key)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading a notice: %w", err)
+		}
+		if d.Notice == nil || d.State != Sent && d.State != Confirmed || d.ProviderID != e.ProviderID {
+			return nil // of an earlier try, or told already
+		}
+		switch {
+		case e.Kind == MailDelivered && d.State == Sent:
+			err = d.confirm("", "")
+		case e.Kind == MailBounced && !(e.Passing && d.State == Confirmed):
+			if err = d.bounce(d.To, e.Code, e.Message); err != nil {
+				return err
+			}
+			n := *d.Notice
+			n.Refused = !e.Passing
+			d.Notice, d.BouncedFrom = &n, nil
+			at := rc.Now()
+			if e.Passing {
+				at = at.Add(noticePauses[len(noticePauses)-1])
+			}
+			err = d.revive(at)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = rc.Store.UpdateDelivery(ctx, nil, d)
+		if problem.Is(err, problem.Stale) && try < receiptTries {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("noting that a notice was %s: %w", e.Kind, err)
+		}
+		rc.Log.InfoContext(ctx, "a notice was "+string(e.Kind), "notice", key, "code", e.Code)
+		return nil
+	}
+}

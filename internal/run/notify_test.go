@@ -395,3 +395,44 @@ func TestNoticesCanBeActedOn(t *testing.T) {
 		}
 	})
 }
+
+// On AWS a mail is taken first, and may come back later: then the next level is
+// told. What comes back for now is tried again.
+func TestNoticeThatComesBack(t *testing.T) {
+	t.Parallel()
+	for name, forNow := range map[string]bool{"for good": false, "for now": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubbleWithCarrier(t, func(c *carrier) {
+				c.drain.Administrators = []string{admin}
+				c.makeReport("r")
+				c.tableau.RevokeTokens("")
+				c.start("r")
+				c.live(2 * time.Minute)
+				c.wantMail(ops, 1)
+				for key, tags := range c.tags {
+					if tags["notice"] != "" {
+						c.succeed(c.receipts.Take(c.Context(), run.MailEvent{Kind: run.MailBounced, Notice: tags["notice"], ProviderID: "mail-1",
+							Passing: forNow, Code: "bounced", Message: "There is no such mailbox."}))
+						c.Log(key)
+					}
+				}
+				c.live(2 * time.Minute)
+				if forNow {
+					c.wantMail(admin, 0)
+					c.wantMail(ops, 1)
+					c.live(2 * time.Hour)
+					c.wantMail(ops, 2)
+					return
+				}
+				mail := c.wantMail(admin, 1)[0]
+				if !strings.Contains(mail.Text, "meant for ops@example.com") {
+					c.Errorf("got %q, want why it comes to an administrator", mail.Text)
+				}
+				c.live(2 * time.Hour)
+				c.wantMail(admin, 1)
+				c.wantMail(ops, 1)
+			})
+		})
+	}
+}

@@ -27,6 +27,7 @@ type MailEvent struct {
 	Kind       MailEventKind
 	RunID      string    // the message's tag "run"
 	Delivery   string    // the message's tag "delivery"
+	Notice     string    // the message's tag "notice", of one that belongs to no run
 	ProviderID string    // the carrier's own id of the message
 	At         time.Time // when it happened; zero if not known
 
@@ -53,6 +54,9 @@ const receiptTries = 8
 // Take notes an event. One of a message that vizpost does not know is logged
 // and is no error: taking it again would not help. After any error it would.
 func (rc *Receipts) Take(ctx context.Context, e MailEvent) error {
+	if e.Notice != "" {
+		return rc.takeNotice(ctx, e)
+	}
 	for try := 1; ; try++ {
 		d, known, err := rc.find(ctx, e)
 		if err != nil {

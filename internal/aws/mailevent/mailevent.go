@@ -17,6 +17,7 @@ import (
 const (
 	runTag      = "run"
 	deliveryTag = "delivery"
+	noticeTag   = "notice"
 )
 
 // detail is what SES says of a message (Amazon SES developer guide, Event data
@@ -51,8 +52,8 @@ type recipient struct {
 
 // Errors of [Parse] that say that there is nothing to do.
 var (
-	// ErrNotOurs is of a message without the tags of a run, such as a notice.
-	ErrNotOurs = errors.New("the message is none of a run's")
+	// ErrNotOurs is of a message with the tags of neither a run nor a notice.
+	ErrNotOurs = errors.New("the message is none of vizpost's")
 	// ErrOther is of an event that says nothing about the delivery, such as
 	// that a link was clicked.
 	ErrOther = errors.New("the event says nothing about a delivery")
@@ -68,7 +69,8 @@ func Parse(event json.RawMessage) (run.MailEvent, error) {
 	if d.EventType == "" || d.Mail.MessageID == "" {
 		return run.MailEvent{}, errors.New("reading an event of SES: it names no message or not what happened to it")
 	}
-	e := run.MailEvent{ProviderID: d.Mail.MessageID, RunID: one(d.Mail.Tags[runTag]), Delivery: one(d.Mail.Tags[deliveryTag])}
+	e := run.MailEvent{ProviderID: d.Mail.MessageID, RunID: one(d.Mail.Tags[runTag]), Delivery: one(d.Mail.Tags[deliveryTag]),
+		Notice: one(d.Mail.Tags[noticeTag])}
 	switch d.EventType {
 	case "Send":
 		e.Kind, e.At = run.MailSent, d.Mail.Timestamp
@@ -88,7 +90,7 @@ func Parse(event json.RawMessage) (run.MailEvent, error) {
 	default:
 		return run.MailEvent{}, ErrOther
 	}
-	if e.RunID == "" || e.Delivery == "" {
+	if (e.RunID == "" || e.Delivery == "") && e.Notice == "" {
 		return run.MailEvent{}, ErrNotOurs
 	}
 	return e, nil

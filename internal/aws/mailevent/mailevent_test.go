@@ -60,6 +60,10 @@ func TestParse(t *testing.T) {
 			of(func(e *run.MailEvent) { e.Kind, e.Recipients, e.Code = run.MailBounced, both, "bounced" }), "éééé"},
 		"complained": {event("Complaint", tags, `"complaint":{"timestamp":"2026-11-23T09:00:02.000Z","complainedRecipients":[{"emailAddress":"a@example.com"}]}`),
 			of(func(e *run.MailEvent) { e.Kind, e.Recipients, e.Code = run.MailComplained, both[:1], "complained" }), "spam"},
+		"a notice that came back": {event("Bounce", `{"notice":["6e6f"]}`, bounce("Permanent", "General", "")),
+			of(func(e *run.MailEvent) {
+				e.RunID, e.Delivery, e.Notice, e.Kind, e.Recipients, e.Code = "", "", "6e6f", run.MailBounced, both, "bounced"
+			}), "Check the address"},
 		"rejected": {event("Reject", tags, `"reject":{"reason":"Bad content"}`),
 			of(func(e *run.MailEvent) { e.Kind, e.At, e.Code = run.MailBounced, at, "rejected" }), "harmful"},
 	}
