@@ -196,9 +196,10 @@ func (v *Vault) versions(ctx context.Context, owner string) ([]secret.Version, e
 		for _, entry := range out.Versions {
 			versions = append(versions, labelled(entry.VersionStages, aws.ToTime(entry.CreatedDate))...)
 		}
-		if in.NextToken = out.NextToken; in.NextToken == nil {
+		if aws.ToString(out.NextToken) == "" {
 			return versions, nil
 		}
+		in.NextToken = out.NextToken
 	}
 }
 

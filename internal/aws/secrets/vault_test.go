@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -197,4 +198,41 @@ func TestErrorsDoNotShowTheValue(t *testing.T) {
 	if err := v.PutSecret(t.Context(), "connection/c", "1", []byte(secret)); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("got error %v, want one without the value", err)
 	}
+}
+
+// The versions are listed with the times at which they were put; those of an owner
+// that was removed, or never was, are none.
+func TestVersionsAreListed(t *testing.T) {
+	t.Parallel()
+	v, _ := open(t)
+	want := func(owner string, names ...string) {
+		t.Helper()
+		versions, err := v.SecretVersions(t.Context(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, version := range versions {
+			got = append(got, version.Name)
+			if time.Since(version.PutAt).Abs() > time.Hour {
+				t.Errorf("%s was put at %v", version.Name, version.PutAt)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, names) {
+			t.Errorf("got the versions %v of %s, want %v", got, owner, names)
+		}
+	}
+	want("connection/v")
+	put(t, v, "connection/v", "1", "one")
+	want("connection/v", "1")
+	put(t, v, "connection/v", "2", "two")
+	put(t, v, "connection/v", "3", "three")
+	want("connection/v", "1", "2", "3")
+	drop(t, v, "connection/v", "1")
+	want("connection/v", "2", "3")
+	if err := v.RemoveSecret(t.Context(), "connection/v"); err != nil {
+		t.Fatal(err)
+	}
+	want("connection/v")
 }
