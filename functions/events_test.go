@@ -179,7 +179,13 @@ func (a *account) makeDue(report string) {
 	a.Helper()
 	r, err := a.store.Report(a.Context(), report)
 	a.must(r, err)
-	r.NextRunAt = time.Now().Add(-time.Minute).Truncate(time.Minute)
+	// What is stored is due only if the schedule says so, too.
+	now := time.Now()
+	due, ok := r.Schedule.Latest(now.AddDate(0, 0, -8), now)
+	if !ok {
+		a.Fatalf("the schedule of %s has no time in the last week", r.Name)
+	}
+	r.NextRunAt, r.CreatedAt, r.UpdatedAt = due, due.AddDate(0, 0, -1), due.AddDate(0, 0, -1)
 	a.must(nil, a.store.UpdateReport(a.Context(), r))
 }
 
