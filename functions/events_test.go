@@ -189,6 +189,16 @@ func (a *account) makeDue(report string) {
 	a.must(nil, a.store.UpdateReport(a.Context(), r))
 }
 
+// steadyClock has the clock of vizpost gone on steadily for an hour, so that the
+// next tick compares what is stored with it.
+func (a *account) steadyClock() {
+	a.Helper()
+	p, err := a.store.Pulse(a.Context())
+	a.must(p, err)
+	p.At, p.Since, p.From, p.HealedAt = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour), time.Time{}
+	a.must(nil, a.store.PutPulse(a.Context(), p))
+}
+
 // sam local start-api checks no token: what came through no authorizer is
 // refused, whatever it says of itself.
 func TestRequestsWithoutClaims(t *testing.T) {

@@ -169,6 +169,7 @@ func (a *account) deliverByMailAndSlack() (connection, report string) {
 		},
 	}), http.StatusCreated).get("id")
 	a.makeDue(report)
+	a.steadyClock()
 	a.invoke("tick", a.event("tick-minute.json"))
 	a.work()
 	r := a.runsOf(report)[0]

@@ -144,12 +144,6 @@ func occurrences(r report.Report, site string, now time.Time, newID func() strin
 		return nil, time.Time{}
 	}
 	next, _ := r.Schedule.Next(now)
-	if r.NextRunAt.Before(r.CreatedAt) && !r.CreatedAt.After(now) {
-		// A clock that was wrong wrote it: there were no occurrences before the report.
-		if r.NextRunAt, _ = r.Schedule.Next(r.CreatedAt); r.NextRunAt.IsZero() || r.NextRunAt.After(now) {
-			return nil, next
-		}
-	}
 	list, counted := r.Schedule.Occurrences(r.NextRunAt, now, report.OccurrenceCountLimit)
 	list = append([]time.Time{r.NextRunAt}, list...)
 	total, latest := len(list), list[len(list)-1]
