@@ -44,6 +44,12 @@ type Facts struct {
 	// all sheets, with headers.
 	Rows int
 
+	// DataRows of a CSV are its Rows; of an Excel workbook, those rows of its sheets
+	// that have a value, without a first one of texts alone, which is a header. 0
+	// says that the view has no data with these filters. The rows of a sheet
+	// beyond 1 MiB are counted whether they have a value or not.
+	DataRows int
+
 	// Blank says that there is nothing to see: a picture of a single colour, an
 	// SVG or PDF that paints nothing but white, a workbook without a value, a
 	// presentation without slides or whose slides have no picture but of a single
@@ -186,7 +192,9 @@ func (s *source) check(format string) (Facts, error) {
 	case PPTX:
 		return checkPPTX(s)
 	default:
-		return checkCSV(s)
+		facts, err := checkCSV(s)
+		facts.DataRows = facts.Rows
+		return facts, err
 	}
 }
 

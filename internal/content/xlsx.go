@@ -18,15 +18,16 @@ func checkXLSX(s *source) (Facts, error) {
 		worksheets, others int // parts: of cells, and of charts and the like
 		// A cell has a value, or a text in place of one.
 		cells = countTags("row", "v", "is", "/worksheet")
+		data  sheetRows
 	)
 	for _, entry := range archive.entries {
-		into := io.Discard
+		into, before, sheet := io.Discard, cells.counts[0], false
 		if folder, name := path.Split(entry.Name); path.Ext(name) == ".xml" {
 			switch folder {
 			case "xl/worksheets/":
 				worksheets++
 				cells.begin()
-				into = cells
+				into, sheet = cells, true
 			case "xl/chartsheets/", "xl/dialogsheets/", "xl/macrosheets/":
 				others++
 			}
@@ -34,7 +35,12 @@ func checkXLSX(s *source) (Facts, error) {
 		if err := archive.unpack(entry, into); err != nil {
 			return facts, err
 		}
+		if sheet {
+			data.add(entry, cells.counts[0]-before)
+		}
 		switch entry.Name {
+		case "xl/sharedStrings.xml":
+			data.texts = entry
 		case "[Content_Types].xml":
 			contentTypes = true
 		case "xl/workbook.xml":
@@ -58,5 +64,6 @@ func checkXLSX(s *source) (Facts, error) {
 		facts.Blank = true
 		return facts, &Error{Reason: Blank}
 	}
+	facts.DataRows = data.count()
 	return facts, nil
 }
