@@ -52,7 +52,8 @@ type Post struct {
 	PossibleRepeat bool           // sent once before with no clear answer; said in the message
 	Test           bool           // said in the message and its subject
 
-	Files []File
+	Files  []File
+	NoData []File // left out because they have no data; said in the message
 
 	// Templates as the report has them; see [Template].
 	Subject string // "" is the report's name and date

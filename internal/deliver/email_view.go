@@ -258,8 +258,27 @@ func notes(p Post) []string {
 	if p.PossibleRepeat {
 		notes = append(notes, "You may have received this message before: the first sending was never confirmed, so it was sent once more.")
 	}
+	if len(p.NoData) > 0 {
+		names := make([]string, len(p.NoData))
+		for i, f := range p.NoData {
+			names[i] = title(f) + " (" + strings.ToUpper(f.Format) + ")"
+		}
+		one := len(names) == 1
+		more := ""
+		if len(names) > maxNoDataNamed {
+			names, more = names[:maxNoDataNamed], fmt.Sprintf(", and %d more", len(names)-maxNoDataNamed)
+		}
+		if one {
+			notes = append(notes, names[0]+" has no data this time, so it was left out.")
+		} else {
+			notes = append(notes, "These have no data this time, so they were left out: "+strings.Join(names, ", ")+more+".")
+		}
+	}
 	return notes
 }
+
+// maxNoDataNamed is how many files without data a message names.
+const maxNoDataNamed = 10
 
 // maxParagraphs bounds the markup that a body of blank lines can make.
 const maxParagraphs = 200

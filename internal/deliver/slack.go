@@ -198,7 +198,7 @@ func slackTail(p Post) []slackBlock {
 	}
 	var tail []slackBlock
 	for _, note := range said {
-		tail = append(tail, contextBlock(note))
+		tail = append(tail, contextBlock(slackEscaper.Replace(note)))
 	}
 	return tail
 }

@@ -48,6 +48,7 @@ type contentJSON struct {
 	MaxAgeMinutes int                      `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
 	Language      string                   `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
 	FileName      string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
+	IfEmpty       report.IfEmpty           `json:"if_empty" enum:"skip,send,fail" doc:"What becomes of it when it has no data. send for content that was stored before there was a choice." example:"skip"`
 
 	RequireFilterProof bool `json:"require_filter_proof" doc:"Nothing is sent of which Tableau's own data do not show that the filters were applied."`
 }
@@ -109,6 +110,7 @@ type contentInputJSON struct {
 	MaxAgeMinutes optional[int]            `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
 	Language      string                   `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
 	FileName      string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
+	IfEmpty       report.IfEmpty           `json:"if_empty,omitempty" enum:"skip,send,fail" doc:"What becomes of it when a CSV or Excel file has no row of data: skip leaves it out, and with all content left out the run ends as skipped; send sends it as it is; fail fails the run. skip if left out, also in an edit." example:"skip"`
 
 	RequireFilterProof bool `json:"require_filter_proof,omitempty" doc:"Sends nothing unless Tableau's own data show that it applied the filters; the run fails for good otherwise. Tableau ignores a field that it does not know."`
 }
@@ -163,9 +165,12 @@ func reportOut(r report.Report) reportJSON {
 	}
 	for _, c := range r.Content {
 		item := contentJSON{View: c.Address(), Scope: c.Scope, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
-			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, RequireFilterProof: c.RequireFilterProof}
+			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, RequireFilterProof: c.RequireFilterProof}
 		if c.Scope == "" {
 			item.Scope = report.OfView
+		}
+		if c.IfEmpty == "" {
+			item.IfEmpty = report.SendEmpty
 		}
 		if c.CustomViewID != "" {
 			item.CustomView.value = &customViewJSON{ID: c.CustomViewID, Name: c.CustomViewName}
@@ -209,7 +214,7 @@ func contentIn(in []contentInputJSON) []report.Content {
 	var out []report.Content
 	for _, c := range in {
 		item := report.Content{View: c.View, Scope: c.Scope, Format: c.Format, Filters: c.Filters, Language: c.Language, FileName: c.FileName,
-			MaxAgeMinutes: c.MaxAgeMinutes.value, RequireFilterProof: c.RequireFilterProof}
+			IfEmpty: c.IfEmpty, MaxAgeMinutes: c.MaxAgeMinutes.value, RequireFilterProof: c.RequireFilterProof}
 		if c.MaxAgeMinutes.given && !c.MaxAgeMinutes.null && c.MaxAgeMinutes.value == 0 {
 			item.MaxAgeMinutes = -1 // 0 would mean that it was left out
 		}

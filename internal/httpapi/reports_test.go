@@ -77,7 +77,7 @@ func TestReport(t *testing.T) {
 	a := w.call(t, "GET", "/v1/reports/"+id, "").want(200)
 	a.same(`{"id":"` + id + `","name":"Morning numbers","connection_id":"` + connectionID + `","enabled":true,
 		"content":[{"view":"Superstore/sheets/Overview","scope":"view","view_id":"view-1","view_name":"Overview","workbook":"Superstore","custom_view":null,"format":"pdf",
-			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","require_filter_proof":false}],
+			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","if_empty":"skip","require_filter_proof":false}],
 		"schedule":{"cron":"0 9 * * MON-FRI","time_zone":"Europe/Berlin","starts_on":null,"ends_on":null,"catch_up":"latest",
 			"description":"every weekday at 09:00 (Europe/Berlin)"},
 		"destinations":[{"id":"email","type":"email","to":["a@example.com"]}],
@@ -191,5 +191,42 @@ func TestFiltersThatDifferInCase(t *testing.T) {
 	got := w.call(t, "PATCH", "/v1/reports/"+id, string(content)).want(200).object()["content"].([]any)[0].(map[string]any)["filters"]
 	if diff := cmp.Diff(any(filters), got); diff != "" {
 		t.Errorf("filters (-want +got):\n%s", diff)
+	}
+}
+
+// What is given without a word about it is left out when it has no data; what was
+// stored before there was a choice, and is sent back as it was read, is sent.
+func TestIfEmpty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, id := w.report(t)
+	old, err := w.reports.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Content[0].IfEmpty = ""
+	if err := w.reports.Store.UpdateReport(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	read := w.call(t, "GET", "/v1/reports/"+id, "").want(200).object()["content"]
+	back, err := json.Marshal(map[string]any{"content": read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const item = `{"content":[{"view":"Superstore/sheets/Overview","format":"csv"`
+	for _, test := range []struct{ name, body, want string }{
+		{"another field", `{"name":"Numbers"}`, "send"},
+		{"as it was read", string(back), "send"},
+		{"left out", item + `}]}`, "skip"},
+		{"fail", item + `,"if_empty":"fail"}]}`, "fail"},
+		{"another field again", `{"name":"More numbers"}`, "fail"},
+	} {
+		edited := w.call(t, "PATCH", "/v1/reports/"+id, test.body).want(200).object()
+		if got := edited["content"].([]any)[0].(map[string]any)["if_empty"]; got != test.want {
+			t.Errorf("%s: got %v, want %s", test.name, got, test.want)
+		}
+	}
+	if got := w.call(t, "PATCH", "/v1/reports/"+id, item+`,"if_empty":"drop"}]}`).want(422).trouble().fields(); len(got) != 1 || got[0] != "content[0].if_empty" {
+		t.Errorf("got the fields %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ type runJSON struct {
 	Progress     progressJSON   `json:"progress"`
 	Attempts     int            `json:"attempts" doc:"Tries that a passing failure ended."`
 	NotBefore    *time.Time     `json:"not_before" doc:"When it is tried next, while it is queued."`
-	Files        []fileJSON     `json:"files" nullable:"false"`
+	Files        []fileJSON     `json:"files" nullable:"false" doc:"In the order of the report's content."`
 	Deliveries   []deliveryJSON `json:"deliveries,omitzero" nullable:"false" doc:"Only where one run is read."`
 	OnlyTo       []string       `json:"only_to" nullable:"false" doc:"Of a test: the addresses that it went to alone."`
 	DryRun       bool           `json:"dry_run" doc:"Exports and renders, and sends nothing."`
@@ -55,6 +56,8 @@ type fileJSON struct {
 	Format      string              `json:"format" example:"pdf"`
 	ContentType string              `json:"content_type" example:"application/pdf"`
 	Size        int64               `json:"size" doc:"In bytes." example:"48213"`
+	Rows        *int                `json:"rows" doc:"Rows of data in it, of a CSV or Excel file; null where that is not known." example:"12"`
+	LeftOut     string              `json:"left_out" enum:",no_data" doc:"Why the messages do not carry it: no_data, where it has no row and the report leaves it out then. Empty where they do." example:""`
 	SHA256      string              `json:"sha256" doc:"In hexadecimal."`
 	View        string              `json:"view" doc:"Name of the view." example:"Overview"`
 	Workbook    string              `json:"workbook" example:"Superstore"`
@@ -110,16 +113,35 @@ func runOut(r run.Run) runJSON {
 	if r.State == run.Queued {
 		out.NotBefore = moment(r.NotBefore)
 	}
-	for _, f := range r.Files {
-		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, SHA256: f.SHA256,
+	for _, f := range inOrder(r) {
+		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Rows: f.Rows, SHA256: f.SHA256,
 			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
 			FilterProof: f.FilterProof, Width: f.Width, Height: f.Height}
+		if r.LeftOut(f) {
+			file.LeftOut = "no_data"
+		}
 		if file.Filters == nil {
 			file.Filters = map[string][]string{}
 		}
 		out.Files = append(out.Files, file)
 	}
 	return out
+}
+
+// inOrder returns a run's files in the order of its content. They are stored in
+// the order in which their exports ended.
+func inOrder(r run.Run) []run.File {
+	place := map[string]int{}
+	for i, c := range r.Content {
+		if key := run.ExportKey(c); place[key] == 0 {
+			place[key] = i + 1
+		}
+	}
+	files := slices.Clone(r.Files)
+	slices.SortStableFunc(files, func(a, b run.File) int {
+		return cmp.Compare(cmp.Or(place[a.Export], len(place)+1), cmp.Or(place[b.Export], len(place)+1))
+	})
+	return files
 }
 
 // runWithDeliveries gives a run as it is read alone.

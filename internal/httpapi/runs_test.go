@@ -2,8 +2,10 @@ package httpapi_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,11 +59,11 @@ func TestRun(t *testing.T) {
 	w := newWorld(t)
 	r, deliveries := finished()
 	w.runs.rows[r.ID], w.runs.deliveries[r.ID] = r, deliveries
-	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"sha256":"aa","view":"Overview","workbook":"Superstore",
+	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"rows":null,"left_out":"","sha256":"aa","view":"Overview","workbook":"Superstore",
 			"view_url":"https://t.example.com/#/views/a","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
-		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"sha256":"","view":"","workbook":"",
+		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
 			"view_url":"","filters":{"Region":["West"]},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
-		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"sha256":"","view":"","workbook":"",
+		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
 			"view_url":"","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
 	common := `"id":"RUN1","report_id":"REP1","report_name":"Morning numbers","connection_id":"C1","scheduled_for":"2026-11-23T08:30:00Z","trigger":"schedule",
 		"state":"partly_delivered","reason":"One delivery failed.","stands_for":2,"attempts":1,"not_before":null,"only_to":[],"dry_run":false,
@@ -160,5 +162,30 @@ func TestDownloads(t *testing.T) {
 	}
 	if _, err := new(bytes.Buffer).ReadFrom(response.Body); err == nil {
 		t.Error("a file that broke off was taken for whole")
+	}
+}
+
+// Files come in the order of the content, whichever export ended first, and say
+// how many rows they have and why the messages do not carry them.
+func TestFilesOfRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	content := []report.Content{
+		{View: "a", Format: tableau.CSV, IfEmpty: report.SkipEmpty}, {View: "b", Format: tableau.CSV, IfEmpty: report.SendEmpty},
+		{View: "a", Format: tableau.CSV, IfEmpty: report.SkipEmpty, FileName: "again"}, {View: "c", Format: tableau.CSV, IfEmpty: report.SkipEmpty}}
+	r := run.Run{ID: "RUN1", ReportID: "REP1", ScheduledFor: now, Trigger: run.Manual, State: run.Running, CreatedAt: now, Content: content}
+	for i, n := range []int{3, 1, 0} {
+		rows := []int{0, 0, 0, 7}[n]
+		r.Files = append(r.Files, run.File{ID: fmt.Sprint("f", i), Export: run.ExportKey(content[n]), View: content[n].View, Format: "csv", Rows: &rows, ExportedAt: now})
+	}
+	r.Files = append(r.Files, run.File{ID: "f3", Export: "of before", View: "d", Format: "png", ExportedAt: now})
+	w.runs.rows[r.ID] = r
+	var got []string
+	for _, f := range w.call(t, "GET", "/v1/runs/RUN1", "").want(200).object()["files"].([]any) {
+		file := f.(map[string]any)
+		got = append(got, fmt.Sprint(file["view"], " ", file["rows"], " ", file["left_out"]))
+	}
+	if want := []string{"a 0 no_data", "b 0 ", "c 7 ", "d <nil> "}; !slices.Equal(got, want) {
+		t.Errorf("got the files %q, want %q", got, want)
 	}
 }

@@ -73,6 +73,7 @@ func (c *checker) apply(ctx context.Context, r *Report, e Edit) error {
 	}
 	if e.Content != nil {
 		r.Content = CloneContent(*e.Content)
+		skipIfEmpty(r.Content)
 	}
 	if e.Content != nil || e.ConnectionID != nil {
 		if err := c.content(ctx, r); err != nil {

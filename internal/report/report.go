@@ -45,6 +45,16 @@ const (
 	OfWorkbook Scope = "workbook" // all sheets that the workbook shows as tabs
 )
 
+// IfEmpty says what becomes of content that has no data.
+type IfEmpty string
+
+// What becomes of a [Content] without a row of data.
+const (
+	SkipEmpty IfEmpty = "skip" // it is left out of the messages
+	SendEmpty IfEmpty = "send" // it is sent as it is; also the empty IfEmpty, of content stored before there was a choice
+	FailEmpty IfEmpty = "fail" // the run fails
+)
+
 // Content is one export: of a view, of a custom view, or of a workbook. The
 // ids are those that Tableau had when the report was saved.
 type Content struct {
@@ -69,6 +79,10 @@ type Content struct {
 	MaxAgeMinutes int
 	Language      string `json:",omitzero"` // of labels and numbers, such as "de"; "" for the user's own
 	FileName      string // template, without the extension; "" for the title
+
+	// IfEmpty is what becomes of it without a row of data: in a CSV or Excel
+	// file.
+	IfEmpty IfEmpty `json:",omitzero"`
 
 	// RequireFilterProof lets nothing be sent of which Tableau's own data do not
 	// show that the filters were applied.

@@ -62,6 +62,7 @@ func (s *Service) Create(ctx context.Context, id string, in Report) (Report, err
 	r.NextRunAt = time.Time{}
 
 	check := checker{service: s, now: now}
+	skipIfEmpty(r.Content)
 	check.name(&r)
 	if err := check.content(ctx, &r); err != nil {
 		return Report{}, err

@@ -41,10 +41,10 @@ func TestCreateCompletes(t *testing.T) {
 		ID: "R1", Name: "Morning numbers", ConnectionID: "C1", Enabled: true,
 		Content: []report.Content{
 			{View: "Superstore/sheets/Overview", ViewID: "luid-Overview", ViewName: "Overview", WorkbookName: "Superstore", Format: tableau.PDF,
-				Filters: map[string][]string{"Region": {"West", "East"}}, PDF: tableau.PDFOptions{PageSize: "a4", Orientation: "landscape"}, MaxAgeMinutes: 1},
+				Filters: map[string][]string{"Region": {"West", "East"}}, PDF: tableau.PDFOptions{PageSize: "a4", Orientation: "landscape"}, MaxAgeMinutes: 1, IfEmpty: report.SkipEmpty},
 			{View: "Superstore/sheets/Overview", ViewID: "luid-Overview", ViewName: "Overview", WorkbookName: "Superstore", Format: tableau.CSV,
-				Filters: map[string][]string{"Region": {"South"}}, MaxAgeMinutes: 30},
-			{View: "Superstore/sheets/Product", ViewID: "luid-Product", ViewName: "Product", WorkbookName: "Superstore", Format: tableau.PNG, MaxAgeMinutes: 1},
+				Filters: map[string][]string{"Region": {"South"}}, MaxAgeMinutes: 30, IfEmpty: report.SkipEmpty},
+			{View: "Superstore/sheets/Product", ViewID: "luid-Product", ViewName: "Product", WorkbookName: "Superstore", Format: tableau.PNG, MaxAgeMinutes: 1, IfEmpty: report.SkipEmpty},
 		},
 		Schedule: &report.Schedule{Cron: "0 9 * * MON-FRI", TimeZone: "Europe/Berlin", CatchUp: report.CatchUpLatest},
 		Destinations: []report.Destination{

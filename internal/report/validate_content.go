@@ -172,7 +172,23 @@ func (c *checker) viewFailed(ctx context.Context, at string, err error) error {
 	return nil
 }
 
+// skipIfEmpty has content that was just given left out when it has no data,
+// unless it says otherwise. Content that was stored before there was a choice is
+// sent, as it was, until it is given anew.
+func skipIfEmpty(content []Content) {
+	for i := range content {
+		if content[i].IfEmpty == "" {
+			content[i].IfEmpty = SkipEmpty
+		}
+	}
+}
+
 func (c *checker) export(item *Content, at string) {
+	switch item.IfEmpty {
+	case "", SkipEmpty, SendEmpty, FailEmpty:
+	default:
+		c.wrong.Add(at+".if_empty", "Choose one of %s, %s and %s.", SkipEmpty, SendEmpty, FailEmpty)
+	}
 	if item.MaxAgeMinutes == 0 {
 		item.MaxAgeMinutes = 1
 	}

@@ -60,12 +60,16 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 
 	e := exported{request: exportRequest(what), file: tmp, what: what}
 	err = d.tryOften(ctx, c, func() error { return d.exportOnce(ctx, c.ID, &e) })
+	rows, err := d.rows(ctx, c.ID, &e, err)
 	if err != nil {
 		return File{}, err
 	}
+	if rows != nil && *rows == 0 && what.IfEmpty == report.FailEmpty {
+		return File{}, &neverError{message: capital(named(what)) + " has no data, and the report is set to fail then.", err: errNoData}
+	}
 
 	file := File{
-		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), ContentType: mediaTypes[what.Format],
+		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), Rows: rows, ContentType: mediaTypes[what.Format],
 		Size: e.size, SHA256: e.sum, Width: e.facts.Width, Height: e.facts.Height,
 		View: what.Title(), Workbook: what.WorkbookName, ViewURL: openAt(c, what),
 		Filters: what.Filters, FilterProof: proof, ExportedAt: d.Now(),

@@ -276,7 +276,7 @@ func pageLink(base string, n Notice) (link, text string) {
 
 // nextDue is a paragraph that says when the report of a failed run runs next.
 func (d *drain) nextDue(ctx context.Context, n Notice) string {
-	if n.Kind != RunFailed {
+	if n.Kind != RunFailed && n.Kind != RunEmpty {
 		return ""
 	}
 	r, err := d.Reports.Report(ctx, n.ReportID)

@@ -337,7 +337,7 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			return standing{}, fmt.Errorf("reading the connection: %w", err)
 		}
 		return ofConnection(n, c, d.Now()), nil
-	case RunFailed, ReportOverdue:
+	case RunFailed, RunEmpty, ReportOverdue:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
 		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && attempts == 0:

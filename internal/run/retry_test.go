@@ -56,6 +56,10 @@ func TestPassingFailuresAreTriedAgainInPlace(t *testing.T) {
 	}
 }
 
+// sentEmpty has content sent that has no data, so that a file of nothing is a
+// fault.
+func sentEmpty(r *report.Report) { r.Content[0].IfEmpty = report.SendEmpty }
+
 // A failure that is worth one more try gets it, whatever failed before it.
 func TestOneMoreTryAfterAnotherFailure(t *testing.T) {
 	t.Parallel()
@@ -79,7 +83,7 @@ func TestOneMoreTryAfterAnotherFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
-				w.makeReport("r")
+				w.makeReport("r", sentEmpty)
 				id := w.start("r")
 				for _, f := range test.faults {
 					w.fault(f)
@@ -167,7 +171,7 @@ func TestFailuresForGood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
-				w.makeReport("r")
+				w.makeReport("r", sentEmpty)
 				id := w.start("r")
 				if test.change != nil {
 					r, _ := w.get(id)

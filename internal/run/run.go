@@ -72,6 +72,7 @@ type Run struct {
 	State     State         // only the methods of [Run] in state.go set it
 	Ending    State         // what it ends as once nothing of it is under way; "" unless it is to end
 	Reason    string        // for people: why it is held, waits, was skipped or failed
+	NoData    bool          // of a skipped run: all of its content was left out, since it had no data
 	NotBefore time.Time     // of a queued run: not to be tried again earlier
 	Deadline  time.Time     // when its time is over if vizpost is at work until then
 	Begun     time.Duration // [Pulse.Worked] when its time began; 0 until then
@@ -95,6 +96,7 @@ type File struct {
 	Object      string // its name in [Files]
 	Name        string // for people, with extension
 	Format      string
+	Rows        *int // of data, in a CSV or Excel file; nil if not known
 	ContentType string
 	Size        int64
 	SHA256      string
@@ -138,6 +140,13 @@ func ExportKey(c report.Content) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// LeftOut reports whether a file is left out of the run's messages because it
+// has no data, as its content asks.
+func (r Run) LeftOut(f File) bool {
+	i := slices.IndexFunc(r.Content, func(c report.Content) bool { return ExportKey(c) == f.Export })
+	return i >= 0 && r.Content[i].IfEmpty == report.SkipEmpty && f.Rows != nil && *f.Rows == 0
+}
+
 // Clone gives a copy that shares nothing with the original.
 func (r Run) Clone() Run {
 	r.Content = report.CloneContent(r.Content)
@@ -151,6 +160,10 @@ func (r Run) Clone() Run {
 			filters[field] = slices.Clone(values)
 		}
 		r.Files[i].Filters = filters
+		if rows := r.Files[i].Rows; rows != nil {
+			n := *rows
+			r.Files[i].Rows = &n
+		}
 	}
 	return r
 }
@@ -236,6 +249,7 @@ const (
 	ConnectionMended NoticeKind = "connection_mended" // waits until the connection works again
 	TokenEnds        NoticeKind = "token_ends"
 	RunFailed        NoticeKind = "run_failed"
+	RunEmpty         NoticeKind = "run_empty" // nothing was sent, since there was no data
 	ReportOverdue    NoticeKind = "report_overdue"
 )
 

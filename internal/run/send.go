@@ -300,7 +300,7 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 		return message{}, problem.Missing("destination", delivery.DestinationID)
 	}
 	destination := r.Destinations[i]
-	files, err := d.files(r, c)
+	files, noData, err := d.files(r, c)
 	if err != nil {
 		return message{}, err
 	}
@@ -308,7 +308,7 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 	post := deliver.Post{
 		Key: delivery.Key, RunID: r.ID, ReportID: r.ReportID, ReportName: r.ReportName, ConnectionName: c.Name,
 		ScheduledFor: r.ScheduledFor, Location: e.Location, StandsFor: r.StandsFor,
-		PossibleRepeat: delivery.PossibleRepeat, Test: len(r.OnlyTo) > 0, Files: files,
+		PossibleRepeat: delivery.PossibleRepeat, Test: len(r.OnlyTo) > 0, Files: files, NoData: noData,
 		Subject: destination.Subject, Body: destination.Body, Text: destination.Text,
 	}
 	if destination.Type == report.Slack {
@@ -355,21 +355,25 @@ func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID stri
 	}, nil
 }
 
-// files gives a run's files as its messages carry them: one for each content,
-// in its order, with names that differ.
-func (d *drain) files(r Run, c connection.Connection) ([]deliver.File, error) {
-	var out []deliver.File
+// files returns a run's files as its messages carry them: one for each content,
+// in its order, with names that differ. Those that are left out because they
+// have no data come apart.
+func (d *drain) files(r Run, c connection.Connection) (out, noData []deliver.File, err error) {
 	taken := map[string]bool{}
 	for _, what := range r.Content {
 		key := ExportKey(what)
 		i := slices.IndexFunc(r.Files, func(f File) bool { return f.Export == key })
 		if i < 0 {
-			return nil, fmt.Errorf("the run has no file for its content %s", what.View)
+			return nil, nil, fmt.Errorf("the run has no file for its content %s", what.View)
 		}
 		f := r.Files[i]
 		name, err := fileName(r, c, what)
 		if err != nil {
-			return nil, problem.InvalidField("content", text(err))
+			return nil, nil, problem.InvalidField("content", text(err))
+		}
+		if r.LeftOut(f) {
+			noData = append(noData, deliver.File{Name: name, Format: f.Format, View: f.View, Workbook: f.Workbook})
+			continue
 		}
 		out = append(out, deliver.File{
 			Name: deliver.UniqueName(name, taken), Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
@@ -377,7 +381,7 @@ func (d *drain) files(r Run, c connection.Connection) ([]deliver.File, error) {
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return d.Files.Open(ctx, f.Object) },
 		})
 	}
-	return out, nil
+	return out, noData, nil
 }
 
 // env is what the run's templates may name.

@@ -83,6 +83,9 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 		d.worksAgain(ctx, waitsForTableau(c.ID))
 	}
 	if err == nil {
+		if reason := noDataReason(r); reason != "" {
+			return d.skipEmpty(ctx, r, reason)
+		}
 		if r.DryRun {
 			err = d.rehearse(ctx, r, c)
 		} else {
@@ -365,20 +368,17 @@ func is[T error](err error) bool {
 }
 
 // naming gives the failure of an export with the view or workbook whose it is.
-// What is wrong with the connection concerns them all and stays as it is.
+// What is wrong with the connection concerns them all and stays as it is, and so
+// does what names it already.
 func naming(what report.Content, err error) error {
 	var (
 		session *connection.BusyError
 		failed  *tableau.Error
 	)
-	if errors.As(err, &session) || problem.Is(err, problem.NotFound) || errors.As(err, &failed) && failed.Cause == tableau.SessionEnded {
+	if errors.Is(err, errNoData) || errors.As(err, &session) || problem.Is(err, problem.NotFound) || errors.As(err, &failed) && failed.Cause == tableau.SessionEnded {
 		return err
 	}
-	name := fmt.Sprintf("%q of the workbook %q", what.Title(), what.WorkbookName)
-	if what.Scope == report.OfWorkbook {
-		name = fmt.Sprintf("The workbook %q", what.WorkbookName)
-	}
-	name += " as " + strings.ToUpper(string(what.Format)) + ": "
+	name := capital(named(what)) + ": "
 
 	var (
 		never *neverError
