@@ -118,9 +118,20 @@ func (t *tries) add(err error) {
 		refused *content.Error
 		failed  *tableau.Error
 	)
-	if errors.As(err, &refused) && !passing(refused) || errors.As(err, &failed) && failed.RetryOnce {
+	if errors.As(err, &refused) && !passing(refused) || errors.As(err, &failed) && askOnceMore(failed) {
 		t.narrow++
 	}
+}
+
+// askOnceMore reports whether a single further try may help: Tableau says so of
+// a rendering that failed, and of what is there and permitted it has been seen
+// to say for a moment that it is not, such as while it is published again.
+func askOnceMore(failed *tableau.Error) bool {
+	switch failed.Cause {
+	case tableau.NotPermitted, tableau.ViewNotFound, tableau.WorkbookNotFound, tableau.CustomViewNotFound:
+		return true
+	}
+	return failed.RetryOnce
 }
 
 // backoff is the pause after them: 2, 8, 32 s.
@@ -304,7 +315,7 @@ func (d *drain) judgeTableau(ctx context.Context, c connection.Connection, err *
 		return tries.backoff(), nil
 	case err.Cause == tableau.SessionEnded:
 		return 0, &laterError{message: err.Message(), wide: true, err: err}
-	case !err.Retry, err.RetryOnce && tries.narrow > 1:
+	case !err.Retry && !askOnceMore(err), askOnceMore(err) && tries.narrow > 1:
 		return 0, &neverError{message: err.Message(), err: err}
 	case last, err.RetryAfter > longestPause:
 		return 0, &laterError{message: err.Message(), after: err.RetryAfter, wide: wide(err), err: err}

@@ -28,6 +28,8 @@ func TestPassingFailuresAreTriedAgainInPlace(t *testing.T) {
 		"a web page":      {tableautest.Fault{Kind: tableautest.FaultLoginPage, Route: "export", Times: 2}, 10 * time.Second},
 		"blank":           {tableautest.Fault{Kind: tableautest.FaultBlank, Route: "export"}, 2 * time.Second},
 		"render failed":   {tableautest.Fault{Kind: tableautest.FaultError, Code: 400074, Route: "export"}, 2 * time.Second},
+		"not permitted":   {tableautest.Fault{Kind: tableautest.FaultError, Code: 403004, Route: "export"}, 2 * time.Second},
+		"view not found":  {tableautest.Fault{Kind: tableautest.FaultError, Code: 404011, Route: "export"}, 2 * time.Second},
 		"session ended":   {tableautest.Fault{Kind: tableautest.FaultSessionEnded, Route: "export"}, 0},
 		"ended twice":     {tableautest.Fault{Kind: tableautest.FaultSessionEnded, Route: "export", Times: 2}, 2 * time.Second},
 		"busy, no word":   {tableautest.Fault{Kind: tableautest.FaultTooMany, Route: "export"}, 2 * time.Second},
@@ -156,7 +158,7 @@ func TestFailuresForGood(t *testing.T) {
 		calls  int
 		reason string
 	}{
-		"not permitted":   {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 403004, Route: "export", Times: -1}, calls: 1, reason: "permission"},
+		"not permitted":   {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 403004, Route: "export", Times: -1}, calls: 2, reason: "permission"},
 		"export disabled": {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 403157, Route: "export", Times: -1}, calls: 1, reason: "switched off"},
 		"bad filter":      {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 400065, Route: "export", Times: -1}, calls: 1, reason: "filters"},
 		"render failed":   {fault: tableautest.Fault{Kind: tableautest.FaultError, Code: 400074, Route: "export", Times: -1}, calls: 2, reason: "render"},
@@ -164,7 +166,7 @@ func TestFailuresForGood(t *testing.T) {
 		"view is gone": {change: func(c *report.Content) {
 			c.View, c.ViewID = "Superstore/sheets/Gone", "00000000-0000-4000-8000-000000000000"
 		},
-			calls: 1, reason: "does not exist"},
+			calls: 2, reason: "does not exist"},
 		"not what can be asked for": {change: func(c *report.Content) { c.MaxAgeMinutes = -5 }, calls: 0, reason: "whole minutes"},
 		"file name":                 {change: func(c *report.Content) { c.FileName = "{{ 1 / }}" }, calls: 1, reason: "file name"},
 	} {

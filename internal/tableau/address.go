@@ -4,8 +4,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/vizpost/vizpost/internal/problem"
 )
@@ -110,6 +111,8 @@ const (
 	msgNoView        = "This is not the address of a view. Open the view in Tableau and copy the address from the browser; it has /views/ in it."
 	msgProjectPage   = "This is the address of a project or an overview page. Open a view in it and copy the address from the browser."
 	msgRedirectPage  = "This address leads on to a view by a number that Tableau's REST API does not know. Open it and copy the address that the browser shows then."
+	msgEscaped       = "The address was changed on its way here: it holds parts of a web page's code, such as &amp;, so its filters cannot be told for sure. Copy it again from the browser, or enter the filters themselves."
+	msgBracket       = "The address ends with a bracket that is not opened in it, which may belong to the text around it. Paste the address alone."
 	msgBadCharacters = "The address has characters that no address of Tableau has. Copy it again from the browser."
 )
 
@@ -128,9 +131,10 @@ var (
 // splitAddress takes an address apart. With wantServer it must name a server.
 // The second result says what is wrong, and is empty if nothing is.
 func splitAddress(s string, wantServer bool) (addressParts, string) {
-	s = strings.TrimFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || strings.ContainsRune("<>\"'\u201C\u201D\u2018\u2019\u200B\uFEFF", r)
-	})
+	s, message := unwrap(s)
+	if message != "" {
+		return addressParts{}, message
+	}
 	switch {
 	case s == "" && wantServer:
 		return addressParts{}, msgEmptyServer
@@ -179,9 +183,10 @@ func splitAddress(s string, wantServer bool) (addressParts, string) {
 		if segment == "" {
 			continue
 		}
-		if decoded, err := url.PathUnescape(segment); err == nil {
-			segment = decoded
+		if isCustomView(parts.segments) {
+			break // its name follows, which may be anything
 		}
+		segment = unescape(segment, false)
 		if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "/") || !isLine(segment) {
 			return addressParts{}, msgBadCharacters
 		}
@@ -191,6 +196,21 @@ func splitAddress(s string, wantServer bool) (addressParts, string) {
 		parts.segments = append(parts.segments, segment)
 	}
 	return parts, ""
+}
+
+// isCustomView reports whether a path names a custom view by its id, which is
+// all that is read of one.
+func isCustomView(segments []string) bool {
+	_, names, known := cutSite(segments)
+	if len(names) > 0 && (names[0] == "views" || names[0] == "authoring") {
+		names = names[1:]
+	} else if known {
+		return false
+	}
+	if len(names) >= 3 && names[1] == "sheets" {
+		names = names[1:]
+	}
+	return len(names) == 3 && uuidPattern.MatchString(names[2])
 }
 
 // startsWithHost reports whether an address without scheme begins with a host:
@@ -229,7 +249,10 @@ func (p addressParts) address() (Address, string) {
 		u, err := url.Parse(p.server)
 		a.SiteKnown = err == nil && !isTableauCloud(u.Hostname())
 	}
-	a.Filters, a.FormatHint = parseQuery(p.query)
+	var message string
+	if a.Filters, a.FormatHint, message = parseQuery(p.query); message != "" {
+		return Address{}, message
+	}
 
 	if len(segments) == 0 {
 		return Address{}, msgNoView
@@ -251,7 +274,7 @@ func (p addressParts) address() (Address, string) {
 	case "projects", "explore", "home", "favorites", "recents", "recommendations", "datasources", "collections":
 		return Address{}, msgProjectPage
 	}
-	if bare && len(segments) == 4 && uuidPattern.MatchString(segments[2]) {
+	if bare && len(segments) == 3 && uuidPattern.MatchString(segments[2]) {
 		return a.view(segments)
 	}
 	return Address{}, msgNoView
@@ -314,11 +337,22 @@ func cutFormat(name string, formats ...Format) (string, Format) {
 }
 
 // parseQuery reads the filters of an address. Keys that begin with a colon are
-// options of the display.
-func parseQuery(query string) (filters []Filter, format Format) {
+// options of the display. The message says why the filters cannot be told for
+// sure, and is empty where they can: none is left out and none is made up.
+func parseQuery(query string) (filters []Filter, format Format, message string) {
+	if endsOpen(query) {
+		return nil, "", msgBracket
+	}
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
-		key, value = unescapeQuery(key), unescapeQuery(value)
+		more := strings.Contains(value, "=") // that is not encoded
+		key, value = unescape(key, true), unescape(value, true)
+		switch {
+		case !utf8.ValidString(key) || !utf8.ValidString(value):
+			return nil, "", msgBadCharacters
+		case entityRest.MatchString(key), more && (strings.HasPrefix(key, ":") || swallowedKey.MatchString(value)):
+			return nil, "", msgEscaped
+		}
 		key = strings.TrimPrefix(key, filterQueryKey) // of an address of the REST API
 		if key == ":format" {
 			switch f := Format(strings.ToLower(value)); f {
@@ -339,14 +373,26 @@ func parseQuery(query string) (filters []Filter, format Format) {
 		}
 		filters = append(filters, Filter{Field: key, Values: values})
 	}
-	return filters, format
+	return filters, format, ""
 }
 
-// unescapeQuery decodes a part of a query. What is not encoded stays as it is.
-func unescapeQuery(s string) string {
-	decoded, err := url.QueryUnescape(s)
-	if err != nil {
-		decoded = s
+// unescape decodes what is percent-encoded in a part of an address. A stray
+// percent sign stays as it is. In a query, + is a space.
+func unescape(s string, query bool) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil && s[i+1] != '+' && s[i+1] != '-' {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		if query && s[i] == '+' {
+			b.WriteByte(' ')
+			continue
+		}
+		b.WriteByte(s[i])
 	}
-	return strings.ToValidUTF8(decoded, "\uFFFD")
+	return b.String()
 }

@@ -26,6 +26,7 @@ func FuzzParseAddress(f *testing.F) {
 		"https://host/t/x/views/Superstore/Overview.csv", "https://host/views/A/B?Region=West%2CEast&Name=Smith\\,%20J&:format=pdf",
 		"https://host/#/site/x/views/Superstore/Overview/jsmith/MyView", "https://host/#/site/x/workbooks/10222/views?:origin=card",
 		"https://host/#/site/x/projects/123", "https://host/#/site/x/redirect_to_view/1234", "https://public.tableau.com/app/profile/a/viz/A/B",
+		"https://host/t/x/views/A/B?Region=West&amp;Sub=x&#38;y=1", "<https://host/views/A/B?a=100%25%20off%|B>", "https://host/views/A/B/3fa85f64-5717-4562-b3fc-2c963f66afa6/a%2Fb", "https://host/views/A/B?:embed=y®ion=West",
 		"https://host/#/site/x/views/%E5%A3%B2%E4%B8%8A/Taleof100Start-ups_1", "https://host/views/A%2525/100%?%zz=%", "//host:08443//views//A/B/", "Wb/Sheet",
 	} {
 		f.Add(s)

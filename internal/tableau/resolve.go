@@ -3,6 +3,8 @@ package tableau
 import (
 	"context"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Target is what an address leads to: a view, with the custom view of it that
@@ -15,7 +17,9 @@ type Target struct {
 
 // Resolve finds what an address means on the session's site. Whether the address
 // is of this server and site is for the caller to say. It makes the requests of
-// the calls that it stands for, and has their errors:
+// the calls that it stands for, and has their errors. Names whose letters and
+// accents stand apart, as macOS writes them, are looked for as they are and then
+// with one sign for each.
 //
 //   - a view: [Client.FindView]
 //   - a custom view: [Client.FindView] and [Client.CustomView], or
@@ -28,6 +32,9 @@ func (c *Client) Resolve(ctx context.Context, s Session, a Address) (Target, err
 		return Target{Workbook: book}, err
 	}
 	view, err := c.FindView(ctx, s, a.ContentURL)
+	if composed := norm.NFC.String(a.ContentURL); isCause(err, ViewNotFound) && composed != a.ContentURL {
+		view, err = c.FindView(ctx, s, composed)
+	}
 	if err != nil || a.CustomView == "" {
 		return Target{View: view}, err
 	}
@@ -42,7 +49,11 @@ func (c *Client) resolveWorkbook(ctx context.Context, s Session, a Address) (Wor
 	if a.WorkbookNumber != "" {
 		return c.FindWorkbookPage(ctx, s, a.WorkbookNumber)
 	}
-	return c.FindWorkbook(ctx, s, a.WorkbookContentURL)
+	book, err := c.FindWorkbook(ctx, s, a.WorkbookContentURL)
+	if composed := norm.NFC.String(a.WorkbookContentURL); isCause(err, WorkbookNotFound) && composed != a.WorkbookContentURL {
+		book, err = c.FindWorkbook(ctx, s, composed)
+	}
+	return book, err
 }
 
 func (c *Client) resolveCustomView(ctx context.Context, s Session, view View, name string) (CustomView, error) {

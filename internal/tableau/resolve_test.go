@@ -71,6 +71,7 @@ func TestResolve(t *testing.T) {
 		{host + "/workbooks/1", "", "", "", tableau.WorkbookNotFound, "workbook"},
 		{base + "/t/x/workbooks/Superstore.twb", "", "", "w1", "", ""},
 		{base + "/t/x/workbooks/R&D,%20%C3%A4%C3%B6%C3%BC.twbx", "", "", "w2", "", ""},
+		{base + "/t/x/workbooks/R&D,%20a%CC%88o\u0308%C3%BC.twbx", "", "", "w2", "", ""}, // as macOS writes it
 		{base + "/t/x/workbooks/Nowhere.twbx", "", "", "", tableau.WorkbookNotFound, "workbook"},
 	}
 	for _, tt := range tests {
