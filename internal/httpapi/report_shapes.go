@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/problem"
@@ -24,6 +25,12 @@ type reportJSON struct {
 	Version      int64                   `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`
 	CreatedAt    time.Time               `json:"created_at"`
 	UpdatedAt    time.Time               `json:"updated_at" doc:"When people last edited it."`
+	Warnings     []warningJSON           `json:"warnings,omitempty" nullable:"false" doc:"Only in the answer to who saved it: what to know of it, such as filters that could not be verified in time and that the first run verifies."`
+}
+
+type warningJSON struct {
+	Field   string `json:"field" example:"content[0].filters"`
+	Message string `json:"message" example:"Tableau was too slow to verify the filters now. The first run verifies them."`
 }
 
 // lastRunJSON is what a list of reports says of each one's newest run.
@@ -50,7 +57,8 @@ type contentJSON struct {
 	FileName      string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
 	IfEmpty       report.IfEmpty           `json:"if_empty" enum:"skip,send,fail" doc:"What becomes of it when it has no data. send for content that was stored before there was a choice." example:"skip"`
 
-	RequireFilterProof bool `json:"require_filter_proof" doc:"Nothing is sent of which Tableau's own data do not show that the filters were applied."`
+	VerifyFilters bool    `json:"verify_filters" doc:"Whether the filters are verified: nothing is sent where Tableau does not apply them." example:"true"`
+	CheckView     *string `json:"check_view" doc:"Content URL of the worksheet whose data show whether the filters of a dashboard were applied; null where there is none." example:"Superstore/sheets/SalesbyRegion"`
 }
 
 type customViewJSON struct {
@@ -112,7 +120,10 @@ type contentInputJSON struct {
 	FileName      string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
 	IfEmpty       report.IfEmpty           `json:"if_empty,omitempty" enum:"skip,send,fail" doc:"What becomes of it when a CSV or Excel file has no row of data: skip leaves it out, and with all content left out the run ends as skipped; send sends it as it is; fail fails the run. skip if left out, also in an edit." example:"skip"`
 
-	RequireFilterProof bool `json:"require_filter_proof,omitempty" doc:"Sends nothing unless Tableau's own data show that it applied the filters; the run fails for good otherwise. Tableau ignores a field that it does not know."`
+	VerifyFilters optional[bool]   `json:"verify_filters,omitempty" doc:"true if left out: Tableau ignores a filter on a field that it does not know, so vizpost looks whether it applied them. Filters that it does not apply, and those of which it cannot be told, are refused when the report is saved; a run whose filters are not applied sends nothing. With false nobody looks, and messages do not name the filters." example:"true"`
+	CheckView     nullable[string] `json:"check_view,omitempty" doc:"Of a dashboard: a worksheet of it that is published as a view of its own, named as view is. Its data show whether the filters were applied; without one, pictures are compared."`
+
+	RequireFilterProof optional[bool] `json:"require_filter_proof,omitempty" deprecated:"true" doc:"The former name of verify_filters. Leave it out: it will be refused in a later release."`
 }
 
 type scheduleInputJSON struct {
@@ -165,12 +176,15 @@ func reportOut(r report.Report) reportJSON {
 	}
 	for _, c := range r.Content {
 		item := contentJSON{View: c.Address(), Scope: c.Scope, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
-			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, RequireFilterProof: c.RequireFilterProof}
+			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, VerifyFilters: !c.Unverified}
 		if c.Scope == "" {
 			item.Scope = report.OfView
 		}
 		if c.IfEmpty == "" {
 			item.IfEmpty = report.SendEmpty
+		}
+		if c.CheckView != "" {
+			item.CheckView = &c.CheckView
 		}
 		if c.CustomViewID != "" {
 			item.CustomView.value = &customViewJSON{ID: c.CustomViewID, Name: c.CustomViewName}
@@ -189,6 +203,9 @@ func reportOut(r report.Report) reportJSON {
 	if r.Schedule != nil {
 		s := scheduleOut(*r.Schedule)
 		out.Schedule.value = &s
+	}
+	for _, w := range r.Warnings {
+		out.Warnings = append(out.Warnings, warningJSON(w))
 	}
 	for _, d := range r.Destinations {
 		out.Destinations = append(out.Destinations, reportDestinationJSON(d))
@@ -210,11 +227,32 @@ func scheduleOut(s report.Schedule) scheduleJSON {
 	return out
 }
 
-func contentIn(in []contentInputJSON) []report.Content {
+// verifies tells whether the filters of a content are to be verified, which has
+// a new name and a former one.
+func verifies(in contentInputJSON, at string, wrong *problem.Fields) bool {
+	verify := in.VerifyFilters.pointer(at+".verify_filters", wrong)
+	former := in.RequireFilterProof.pointer(at+".require_filter_proof", wrong)
+	switch {
+	case verify != nil && former != nil && *verify != *former:
+		wrong.Add(at+".verify_filters", "This is the new name of require_filter_proof, which is given too and says otherwise. Leave require_filter_proof out.")
+		return true
+	case verify != nil:
+		return *verify
+	case former != nil:
+		return *former
+	}
+	return true
+}
+
+func contentIn(in []contentInputJSON, wrong *problem.Fields) []report.Content {
 	var out []report.Content
-	for _, c := range in {
+	for i, c := range in {
+		at := fmt.Sprintf("content[%d]", i)
 		item := report.Content{View: c.View, Scope: c.Scope, Format: c.Format, Filters: c.Filters, Language: c.Language, FileName: c.FileName,
-			IfEmpty: c.IfEmpty, MaxAgeMinutes: c.MaxAgeMinutes.value, RequireFilterProof: c.RequireFilterProof}
+			IfEmpty: c.IfEmpty, MaxAgeMinutes: c.MaxAgeMinutes.value, Unverified: !verifies(c, at, wrong)}
+		if c.CheckView.value != nil {
+			item.CheckView = *c.CheckView.value
+		}
 		if c.MaxAgeMinutes.given && !c.MaxAgeMinutes.null && c.MaxAgeMinutes.value == 0 {
 			item.MaxAgeMinutes = -1 // 0 would mean that it was left out
 		}
@@ -270,7 +308,7 @@ func (in reportPatchJSON) edit() (report.Edit, error) {
 		Enabled: in.Enabled.pointer("enabled", &wrong), Notify: in.Notify.pointer("notify", &wrong),
 	}
 	if content := in.Content.pointer("content", &wrong); content != nil {
-		items := contentIn(*content)
+		items := contentIn(*content, &wrong)
 		e.Content = &items
 	}
 	if targets := in.Destinations.pointer("destinations", &wrong); targets != nil {
@@ -289,7 +327,7 @@ func (in reportPatchJSON) edit() (report.Edit, error) {
 func (in reportCreateJSON) report() (report.Report, error) {
 	var wrong problem.Fields
 	r := report.Report{Name: in.Name, ConnectionID: in.ConnectionID, Enabled: true,
-		Content: contentIn(in.Content), Destinations: targetsIn(in.Destinations), Notify: in.Notify}
+		Content: contentIn(in.Content, &wrong), Destinations: targetsIn(in.Destinations), Notify: in.Notify}
 	if enabled := in.Enabled.pointer("enabled", &wrong); enabled != nil {
 		r.Enabled = *enabled
 	}

@@ -40,12 +40,12 @@ func TestReportOfWorkbookAndCustomView(t *testing.T) {
 			if v, ok := item["custom_view"].(map[string]any); ok {
 				name = v["id"].(string) + " " + v["name"].(string)
 			}
-			got = append(got, fmt.Sprint(item["view"], " ", item["scope"], " ", item["view_name"], " ", item["format"], " ", item["language"], " ", item["require_filter_proof"], " ", name))
+			got = append(got, fmt.Sprint(item["view"], " ", item["scope"], " ", item["view_name"], " ", item["format"], " ", item["language"], " ", item["verify_filters"], " ", name))
 		}
 		want := []string{
-			"workbooks/Superstore.twbx workbook  pptx  false ",
-			"workbooks/Superstore.twbx workbook  pdf de false ",
-			"workbooks/Superstore.twbx workbook  pdf fr false ",
+			"workbooks/Superstore.twbx workbook  pptx  true ",
+			"workbooks/Superstore.twbx workbook  pdf de true ",
+			"workbooks/Superstore.twbx workbook  pdf fr true ",
 			"Superstore/sheets/Overview/" + custom + " view Overview png  true " + custom + " West only",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -58,14 +58,37 @@ func TestReportOfWorkbookAndCustomView(t *testing.T) {
 		read = w.call(t, "PATCH", "/v1/reports/"+id, string(back)).want(200).object()["content"].([]any)
 	}
 	for body, field := range map[string]string{
-		`{"view":"workbooks/Superstore.twbx","format":"png"}`:                                                                               "content[0].view",
-		`{"view":"Superstore/sheets/Overview","scope":"workbook","format":"csv"}`:                                                           "content[0].format",
-		`{"view":"Superstore/sheets/Overview","scope":"project","format":"csv"}`:                                                            "content[0].scope",
-		`{"view":"Superstore/sheets/Overview","format":"csv","require_filter_proof":true}`:                                                  "content[0].require_filter_proof",
-		`{"view":"Superstore/sheets/Overview","scope":"workbook","format":"pdf","filters":{"Region":["West"]},"require_filter_proof":true}`: "content[0].require_filter_proof",
+		`{"view":"workbooks/Superstore.twbx","format":"png"}`:                                                     "content[0].view",
+		`{"view":"Superstore/sheets/Overview","scope":"workbook","format":"csv"}`:                                 "content[0].format",
+		`{"view":"Superstore/sheets/Overview","scope":"project","format":"csv"}`:                                  "content[0].scope",
+		`{"view":"Superstore/sheets/Overview","format":"csv","require_filter_proof":true,"verify_filters":false}`: "content[0].verify_filters",
+		`{"view":"Superstore/sheets/Overview","format":"csv","require_filter_proof":false,"verify_filters":true}`: "content[0].verify_filters",
+		`{"view":"Superstore/sheets/Overview","format":"csv","verify_filters":null}`:                              "content[0].verify_filters",
+		`{"view":"Superstore/sheets/Overview","format":"csv","check_view":"Superstore/sheets/NoSuchView"}`:        "content[0].check_view",
 	} {
 		if diff := cmp.Diff([]string{field}, w.call(t, "PATCH", "/v1/reports/"+id, `{"content":[`+body+`]}`).want(422).trouble().fields()); diff != "" {
 			t.Errorf("%s: fields (-want +got):\n%s", body, diff)
+		}
+	}
+}
+
+// The former name of verify_filters is still taken.
+func TestVerifyFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, id := w.report(t)
+	for given, want := range map[string]bool{
+		``: true, `,"verify_filters":true`: true, `,"verify_filters":false`: false,
+		`,"require_filter_proof":true`: true, `,"require_filter_proof":false`: false,
+		`,"require_filter_proof":true,"verify_filters":true`: true, `,"require_filter_proof":false,"verify_filters":false`: false,
+	} {
+		body := `{"content":[{"view":"Superstore/sheets/Overview","format":"csv"` + given + `}]}`
+		item := w.call(t, "PATCH", "/v1/reports/"+id, body).want(200).object()["content"].([]any)[0].(map[string]any)
+		if item["verify_filters"] != want {
+			t.Errorf("%s: verify_filters is %v, want %v", given, item["verify_filters"], want)
+		}
+		if _, there := item["require_filter_proof"]; there {
+			t.Errorf("%s: the answer has the former name", given)
 		}
 	}
 }
@@ -77,7 +100,7 @@ func TestReport(t *testing.T) {
 	a := w.call(t, "GET", "/v1/reports/"+id, "").want(200)
 	a.same(`{"id":"` + id + `","name":"Morning numbers","connection_id":"` + connectionID + `","enabled":true,
 		"content":[{"view":"Superstore/sheets/Overview","scope":"view","view_id":"view-1","view_name":"Overview","workbook":"Superstore","custom_view":null,"format":"pdf",
-			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","if_empty":"skip","require_filter_proof":false}],
+			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","if_empty":"skip","verify_filters":true,"check_view":null}],
 		"schedule":{"cron":"0 9 * * MON-FRI","time_zone":"Europe/Berlin","starts_on":null,"ends_on":null,"catch_up":"latest",
 			"description":"every weekday at 09:00 (Europe/Berlin)"},
 		"destinations":[{"id":"email","type":"email","to":["a@example.com"]}],

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 type runJSON struct {
@@ -63,10 +65,15 @@ type fileJSON struct {
 	Workbook    string              `json:"workbook" example:"Superstore"`
 	ViewURL     string              `json:"view_url" doc:"Opens the view in Tableau."`
 	Filters     map[string][]string `json:"filters"`
-	FilterProof string              `json:"filter_proof" doc:"What Tableau's own data showed of the filters, where the report requires a proof; else empty." example:"Tableau applies the filters."`
-	ExportedAt  time.Time           `json:"exported_at"`
-	Width       int                 `json:"width" doc:"Of a picture, in pixels; else 0."`
-	Height      int                 `json:"height"`
+	FilterProof string              `json:"filter_proof" doc:"Of runs from before filter_verdict: what Tableau's own data showed of the filters; else empty."`
+
+	FilterVerdict  verify.Verdict `json:"filter_verdict" doc:"Whether Tableau applied the filters: applied, or unknown; empty where there are none or verify_filters is false. Where it does not apply them, nothing is sent." example:"applied"`
+	FilterEvidence string         `json:"filter_evidence" doc:"What was seen of them, in words." example:"Every row of the data holds a wanted value of \"Region\": 12 rows."`
+	VerifiedOn     string         `json:"verified_on" doc:"Name of the view on which they were seen to be applied; empty unless they were." example:"Sales by Region"`
+	CheckedRows    *int           `json:"checked_rows" doc:"How many rows of data the check saw with these filters; null where it compared pictures or was not made."`
+	ExportedAt     time.Time      `json:"exported_at"`
+	Width          int            `json:"width" doc:"Of a picture, in pixels; else 0."`
+	Height         int            `json:"height"`
 }
 
 type deliveryJSON struct {
@@ -115,8 +122,9 @@ func runOut(r run.Run) runJSON {
 	}
 	for _, f := range inOrder(r) {
 		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Rows: f.Rows, SHA256: f.SHA256,
-			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
-			FilterProof: f.FilterProof, Width: f.Width, Height: f.Height}
+			View: f.View, Workbook: f.Workbook, ViewURL: webAddress(f.ViewURL), Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
+			FilterProof: f.FilterProof, FilterVerdict: f.FilterVerdict, FilterEvidence: f.FilterEvidence, VerifiedOn: f.VerifiedOn,
+			CheckedRows: f.CheckedRows, Width: f.Width, Height: f.Height}
 		if r.LeftOut(f) {
 			file.LeftOut = "no_data"
 		}
@@ -142,6 +150,15 @@ func inOrder(r run.Run) []run.File {
 		return cmp.Compare(cmp.Or(place[a.Export], len(place)+1), cmp.Or(place[b.Export], len(place)+1))
 	})
 	return files
+}
+
+// webAddress gives an address that a page may link to, "" for any other: those
+// of runs from before they were checked were stored as Tableau gave them.
+func webAddress(address string) string {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return address
 }
 
 // runWithDeliveries gives a run as it is read alone.

@@ -14,6 +14,7 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 func TestStartingRuns(t *testing.T) {
@@ -41,7 +42,8 @@ func finished() (run.Run, []run.Delivery) {
 		Files: []run.File{
 			{ID: "f1", Object: "o1", Name: "Übersicht \"heute\".png", Format: "png", ContentType: "image/png", Size: 4, SHA256: "aa", View: "Overview",
 				Workbook: "Superstore", ViewURL: "https://t.example.com/#/views/a", ExportedAt: now, Width: 800, Height: 600},
-			{ID: "f2", Object: "o2", Name: "Overview.pdf", Format: "pdf", ContentType: "application/pdf", Size: 4, Filters: map[string][]string{"Region": {"West"}}, ExportedAt: now},
+			{ID: "f2", Object: "o2", Name: "Overview.pdf", Format: "pdf", ContentType: "application/pdf", Size: 4, Filters: map[string][]string{"Region": {"West"}}, ExportedAt: now,
+				FilterVerdict: verify.Applied, FilterEvidence: "Every row.", VerifiedOn: "Sales by Region", CheckedRows: new(int)},
 			{ID: "f3", Object: "o3", Name: "page.html", Format: "csv", ContentType: "text/html", Size: 10, ExportedAt: now},
 		},
 		CreatedAt: now, StartedAt: now.Add(time.Second), FinishedAt: now.Add(time.Minute)}
@@ -60,11 +62,14 @@ func TestRun(t *testing.T) {
 	r, deliveries := finished()
 	w.runs.rows[r.ID], w.runs.deliveries[r.ID] = r, deliveries
 	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"rows":null,"left_out":"","sha256":"aa","view":"Overview","workbook":"Superstore",
-			"view_url":"https://t.example.com/#/views/a","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
+			"view_url":"https://t.example.com/#/views/a","filters":{},"filter_proof":"",
+			"filter_verdict":"","filter_evidence":"","verified_on":"","checked_rows":null,"exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
 		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
-			"view_url":"","filters":{"Region":["West"]},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
+			"view_url":"","filters":{"Region":["West"]},"filter_proof":"",
+			"filter_verdict":"applied","filter_evidence":"Every row.","verified_on":"Sales by Region","checked_rows":0,"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
 		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
-			"view_url":"","filters":{},"filter_proof":"","exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
+			"view_url":"","filters":{},"filter_proof":"",
+			"filter_verdict":"","filter_evidence":"","verified_on":"","checked_rows":null,"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
 	common := `"id":"RUN1","report_id":"REP1","report_name":"Morning numbers","connection_id":"C1","scheduled_for":"2026-11-23T08:30:00Z","trigger":"schedule",
 		"state":"partly_delivered","reason":"One delivery failed.","stands_for":2,"attempts":1,"not_before":null,"only_to":[],"dry_run":false,
 		"created_at":"2026-11-23T08:30:00Z","started_at":"2026-11-23T08:30:01Z","finished_at":"2026-11-23T08:31:00Z","held_at":null,"released_at":null,"files":` + files

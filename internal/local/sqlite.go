@@ -24,6 +24,7 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // The steps of the schema. A step that was ever released never changes.
@@ -39,9 +40,12 @@ var (
 
 	//go:embed schema-4.sql
 	schema4 string
+
+	//go:embed schema-5.sql
+	schema5 string
 )
 
-func schemaSteps() []string { return []string{schema, schema2, schema3, schema4} }
+func schemaSteps() []string { return []string{schema, schema2, schema3, schema4, schema5} }
 
 const (
 	applicationID = 0x76697a70 // "vizp", in the file's header
@@ -77,6 +81,7 @@ var (
 	_ report.Store             = (*Store)(nil)
 	_ run.Store                = (*Store)(nil)
 	_ deliver.DestinationStore = (*Store)(nil)
+	_ verify.Store             = (*Store)(nil)
 )
 
 // OpenStore opens the database file, which it creates together with its

@@ -34,6 +34,16 @@ type Report struct {
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time
 	UpdatedAt time.Time // of the last edit by people
+
+	// Warnings say what whoever saved it should know, such as that Tableau was
+	// too slow for a check. They are of that one answer, and not stored.
+	Warnings []Warning `json:"-"`
+}
+
+// Warning is about one field of a report that was saved all the same.
+type Warning struct {
+	Field   string // as in the API, such as "content[0].filters"
+	Message string // for people
 }
 
 // Scope says how much of a workbook is exported.
@@ -84,10 +94,26 @@ type Content struct {
 	// file.
 	IfEmpty IfEmpty `json:",omitzero"`
 
-	// RequireFilterProof lets nothing be sent of which Tableau's own data do not
-	// show that the filters were applied.
+	// Unverified says that nobody asks whether Tableau applied the filters. Its
+	// zero value is what all content has that was stored before it was there.
+	Unverified bool `json:",omitzero"`
+
+	// The worksheet whose data show whether the filters were applied, where the
+	// view itself is a dashboard: content URL, and the id and name that it had
+	// when the report was saved. "" where there is none.
+	CheckView     string `json:",omitzero"`
+	CheckViewID   string `json:",omitzero"`
+	CheckViewName string `json:",omitzero"`
+
+	// RequireFilterProof is of content that was stored when nothing was verified
+	// unless it was asked for: then nothing is sent either where it cannot be
+	// told whether the filters were applied. No content gets it any more.
 	RequireFilterProof bool `json:",omitzero"`
 }
+
+// Verified reports whether what is sent of the content must have its filters
+// applied.
+func (c Content) Verified() bool { return len(c.Filters) > 0 && !c.Unverified }
 
 // Title is what people call what is exported.
 func (c Content) Title() string {

@@ -64,8 +64,35 @@ func (c *checker) item(ctx context.Context, r *Report, i int) error {
 			item.Filters[f.Field] = append(item.Filters[f.Field], f.Values...)
 		}
 	}
+	if err := c.checkView(ctx, r.ConnectionID, item, at+".check_view"); err != nil {
+		return err
+	}
 	c.export(item, at)
 	c.fileName(item, at)
+	return nil
+}
+
+// checkView finds the worksheet that the item's filters are verified on.
+func (c *checker) checkView(ctx context.Context, connectionID string, item *Content, at string) error {
+	item.CheckView = strings.TrimSpace(item.CheckView)
+	if item.CheckView == "" || connectionID == "" {
+		item.CheckView, item.CheckViewID, item.CheckViewName = "", "", ""
+		return nil
+	}
+	result := c.resolve(ctx, connectionID, item.CheckView)
+	if result.err != nil {
+		return c.viewFailed(ctx, at, result.err)
+	}
+	view := result.target.View
+	item.CheckView, item.CheckViewID, item.CheckViewName = view.ContentURL, view.ID, view.Name
+	switch {
+	case view.ID == "":
+		c.wrong.Add(at, "This address names a workbook, not a view. Paste the address of a worksheet.")
+	case result.target.CustomView.ID != "":
+		c.wrong.Add(at, "This is a custom view, whose own filters would decide. Paste the address of the worksheet as it was published.")
+	case view.IsDashboard():
+		c.wrong.Add(at, "This is a dashboard, whose data are those of one of its worksheets alone. Publish that worksheet as a view of its own, and paste its address.")
+	}
 	return nil
 }
 
@@ -99,6 +126,18 @@ func (c *checker) view(ctx context.Context, connectionID string, item *Content, 
 	if item.Scope == OfWorkbook && !strings.ContainsAny(address, "/?#") { // a workbook's content URL
 		address = "workbooks/" + url.PathEscape(address) + ".twbx"
 	}
+	result := c.resolve(ctx, connectionID, address)
+	if result.err != nil {
+		return tableau.Address{}, c.viewFailed(ctx, at+".view", result.err)
+	}
+	if wrong := item.target(result.target); wrong != "" {
+		c.wrong.Add(at+".view", "%s", wrong)
+	}
+	return result.address, nil
+}
+
+// resolve finds what an address leads to, once for each.
+func (c *checker) resolve(ctx context.Context, connectionID, address string) found {
 	key := pasted{connectionID, address}
 	result, known := c.found[key]
 	if !known {
@@ -108,13 +147,7 @@ func (c *checker) view(ctx context.Context, connectionID string, item *Content, 
 		}
 		c.found[key] = result
 	}
-	if result.err != nil {
-		return tableau.Address{}, c.viewFailed(ctx, at, result.err)
-	}
-	if wrong := item.target(result.target); wrong != "" {
-		c.wrong.Add(at+".view", "%s", wrong)
-	}
-	return result.address, nil
+	return result
 }
 
 // target notes what an address led to. It says what is wrong, and "" if
@@ -152,16 +185,20 @@ func (c *checker) viewFailed(ctx context.Context, at string, err error) error {
 	)
 	switch {
 	case errors.As(err, &p) && p.Code == problem.CodeViewNotFound:
-		c.wrong.Add(at+".view", "%s", p.Message)
+		c.wrong.Add(at, "%s", p.Message)
 	case errors.As(err, &p) && p.Kind == problem.Invalid && p.Code == problem.CodeInvalid:
-		c.wrong.AddErr(at, p)
+		message := p.Message
+		if len(p.Fields) > 0 { // of the field that it was pasted into, whose name there is its own
+			message = p.Fields[0].Message
+		}
+		c.wrong.Add(at, "%s", message)
 	case errors.As(err, &p) && p.Kind == problem.NotFound:
 		if !slices.ContainsFunc(c.wrong, func(f problem.Field) bool { return f.Name == "connection_id" }) {
 			c.wrong.Add("connection_id", "There is no connection with this id.")
 		}
 	case !errors.As(err, &p) && errors.As(err, &refused) &&
 		(refused.Cause == tableau.ViewNotFound || refused.Cause == tableau.WorkbookNotFound || refused.Cause == tableau.CustomViewNotFound):
-		c.wrong.Add(at+".view", "%s", refused.Message())
+		c.wrong.Add(at, "%s", refused.Message())
 	case c.failed != nil:
 	case p != nil && p.Kind == problem.Invalid:
 		// Invalid is what the connection has stored, not this request.
@@ -207,13 +244,6 @@ func (c *checker) export(item *Content, at string) {
 	}
 	if err := request.Validate(); err != nil {
 		c.wrong.AddErr(at, err)
-	}
-	switch {
-	case !item.RequireFilterProof:
-	case len(item.Filters) == 0:
-		c.wrong.Add(at+".require_filter_proof", "There are no filters to be proven. Add the filters, or leave this out.")
-	case item.Scope == OfWorkbook:
-		c.wrong.Add(at+".require_filter_proof", "Tableau gives no data of a whole workbook, so nothing can be proven of its filters. Export its views one by one, or leave this out.")
 	}
 	if item.MaxAgeMinutes < 1 || item.MaxAgeMinutes > maxAge {
 		c.wrong.Add(at+".max_age_minutes", "Give whole minutes from 1 to %d.", maxAge)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // State is how far a run has come.
@@ -106,7 +107,20 @@ type File struct {
 	Workbook    string // name of the workbook
 	ViewURL     string // opens the view in Tableau
 	Filters     map[string][]string
-	FilterProof string // for people: that Tableau applied the filters; "" if that was not asked
+	FilterProof string // of runs before FilterVerdict was there, for people: that Tableau applied the filters
+
+	// FilterVerdict says whether Tableau applied the filters; "" where there are
+	// none or nobody asked. FilterEvidence says to people what was seen.
+	FilterVerdict  verify.Verdict `json:",omitzero"`
+	FilterEvidence string         `json:",omitzero"`
+	VerifiedOn     string         `json:",omitzero"` // name of the view on which they were seen to be applied; "" unless they were
+
+	// CheckedRows is how many rows of data the check of exactly these filters
+	// saw; nil where it saw none at all, since it compared pictures or was not
+	// made. Of a csv or xlsx they are those of the file itself, of a picture
+	// those of the view that was checked, when its rows were last read: not zero
+	// ones may be a day old.
+	CheckedRows *int `json:",omitzero"`
 	ExportedAt  time.Time
 }
 
@@ -130,7 +144,7 @@ func ManualKey(reportID, request string) string { return "manual/" + reportID + 
 // ExportKey names what is exported: content that differs only in its file name
 // is exported once in a run.
 func ExportKey(c report.Content) string {
-	c.FileName, c.ViewName, c.WorkbookName, c.CustomViewName, c.WorkbookPage = "", "", "", "", ""
+	c.FileName, c.ViewName, c.WorkbookName, c.CustomViewName, c.WorkbookPage, c.CheckViewName = "", "", "", "", "", ""
 	c.RequireFilterProof = false
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -163,6 +177,10 @@ func (r Run) Clone() Run {
 		if rows := r.Files[i].Rows; rows != nil {
 			n := *rows
 			r.Files[i].Rows = &n
+		}
+		if n := r.Files[i].CheckedRows; n != nil {
+			rows := *n
+			r.Files[i].CheckedRows = &rows
 		}
 	}
 	return r

@@ -67,6 +67,9 @@ func (f *filler) fill(v reflect.Value, path string) {
 			if !field.IsExported() {
 				f.t.Fatalf("%s.%s is not exported: say in fill how a %s is made", path, field.Name, v.Type())
 			}
+			if field.Tag.Get("json") == "-" {
+				continue // what is not stored by its own word
+			}
 			f.fill(v.Field(i), path+"."+field.Name)
 		}
 	default:

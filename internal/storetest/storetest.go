@@ -24,6 +24,7 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // Store is all that vizpost keeps.
@@ -33,6 +34,7 @@ type Store interface {
 	report.Store
 	run.Store
 	deliver.DestinationStore
+	verify.Store
 
 	// ClaimRequest makes a request that comes more than once make one thing.
 	// The first claim of a key within its scope keeps the id of the thing to be
@@ -69,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Work", workChecks()},
 		{"SiteLeases", siteLeaseChecks()},
 		{"Requests", requestChecks()},
+		{"Verdicts", verdictChecks()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -26,6 +26,13 @@ type View struct {
 	UpdatedAt          time.Time // in UTC; zero when Tableau does not say
 }
 
+// IsWorksheet reports whether Tableau says that the view is a worksheet, so that
+// its data are all that it shows.
+func (v View) IsWorksheet() bool { return v.SheetType == "view" || v.SheetType == "worksheet" }
+
+// IsDashboard reports whether Tableau says that it is made of several.
+func (v View) IsDashboard() bool { return v.SheetType == "dashboard" || v.SheetType == "story" }
+
 // ViewPage is one page of a site's views.
 type ViewPage struct {
 	Views []View

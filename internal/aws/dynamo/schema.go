@@ -52,6 +52,7 @@ func (i index) sk() string { return string(i) + "_sk" }
 //	destination#<id>  destination  a named destination, and how many reports use it
 //	report#<id>       report       a report
 //	request#<hash>    request      what a request with an Idempotency-Key made
+//	verdict#<key>     verdict      what was learned of filters
 //
 // An item's value is JSON in the attribute doc; what keys and conditions need of
 // it stands beside it.

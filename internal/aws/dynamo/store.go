@@ -29,6 +29,7 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 const (
@@ -80,6 +81,7 @@ var (
 	_ report.Store             = (*Store)(nil)
 	_ run.Store                = (*Store)(nil)
 	_ deliver.DestinationStore = (*Store)(nil)
+	_ verify.Store             = (*Store)(nil)
 )
 
 // New gives a store in the tables with the names app and runs. A caller that
