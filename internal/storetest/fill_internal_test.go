@@ -37,6 +37,9 @@ func emptyIn(v reflect.Value, path string) string {
 		return emptyIn(v.Elem(), path)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("json") == "-" {
+				continue // no store keeps it
+			}
 			if empty := emptyIn(v.Field(i), path+"."+v.Type().Field(i).Name); empty != "" {
 				return empty
 			}
