@@ -48,6 +48,8 @@ Settings in the environment:
                             Tableau or webhook server may come from
   VIZPOST_PROXY_URL         the proxy that carries the requests to them, such as
                             http://user:password@proxy.example.com:3128
+  VIZPOST_EXPORT_TIMEOUT    how long Tableau may take for one export, from 1m to 2h
+                            (default 30m)
   VIZPOST_RETENTION_DAYS    for how many days runs, deliveries, exported files and mails in
                             the outbox are kept after they are finished (default 90); 0
                             keeps everything
@@ -87,7 +89,7 @@ func serve(ctx context.Context, c command) error {
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
 		Administrators: set.admins, PublicURL: set.public(),
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
-		RootCAs: set.roots, Proxy: set.proxy, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		RootCAs: set.roots, Proxy: set.proxy, ExportTimeout: set.exportTimeout, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
 )
 
 // settings is what "vizpost serve" is told by its environment.
@@ -29,7 +30,8 @@ type settings struct {
 	privateNetworks []netip.Prefix
 	roots           *x509.CertPool // nil: the system's
 	proxy           *url.URL       // nil: none
-	retention       time.Duration  // how long what is finished is kept; negative: for ever
+	exportTimeout   time.Duration
+	retention       time.Duration // how long what is finished is kept; negative: for ever
 }
 
 // readSettings reads the environment. The error tells of all that is wrong,
@@ -55,6 +57,8 @@ func readSettings(getenv func(string) string) (settings, error) {
 	read(&r, "VIZPOST_CA_BUNDLE", &s.roots, outbound.LoadRoots)
 	read(&r, "VIZPOST_PROXY_URL", &s.proxy, outbound.ParseProxy)
 	s.retention = local.DefaultRetention
+	s.exportTimeout = tableau.DefaultExportTimeout
+	read(&r, "VIZPOST_EXPORT_TIMEOUT", &s.exportTimeout, parseExportTimeout)
 	read(&r, "VIZPOST_RETENTION_DAYS", &s.retention, parseRetention)
 	return s, errors.Join(r.wrong...)
 }
@@ -87,6 +91,16 @@ func (r *settingsReader) note(name string, err error) {
 		err = errors.New(strings.TrimSuffix(p.Fields[0].Message, "."))
 	}
 	r.wrong = append(r.wrong, fmt.Errorf("%s: %w", name, err))
+}
+
+// parseExportTimeout reads how long an export may take. Runs are tried for four
+// hours.
+func parseExportTimeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Minute || d > 2*time.Hour {
+		return 0, errors.New("give a time from 1m to 2h, such as 45m")
+	}
+	return d, nil
 }
 
 // parseRetention reads for how many days what is finished is kept.

@@ -52,7 +52,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 	vault := &secrets.Vault{Client: secretsmanager.NewFromConfig(cfg), Prefix: s.SecretsPrefix()}
 	bell := &queue.Bell{Client: sqs.NewFromConfig(cfg), URL: s.BellURL()}
 	transport := outbound.NewTransport(policy)
-	server := assembly.Tableau{Policy: policy, Transport: transport, Now: now}
+	server := assembly.Tableau{Policy: policy, Transport: transport, Now: now, ExportTimeout: s.ExportTimeout()}
 	slack := deliver.NewSlackPoster(&http.Client{Transport: transport}, now)
 	sender, address := s.MailFrom()
 
@@ -70,7 +70,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 		Emails:         &deliver.EmailBuilder{Budget: deliver.NewBudget(int64(s.MemoryMB()) << 20 / 4), Now: now},
 		Slack:          slack,
 		Administrators: s.Administrators(), PublicURL: s.PublicURL(),
-		Exports: s.Exports(), TempDir: "/tmp", Reserve: reserve,
+		Exports: s.Exports(), TempDir: "/tmp", Reserve: reserve, LongestExport: s.ExportTimeout(),
 		Now: now, NewID: newID, Jitter: assembly.Jitter, Log: log,
 	}
 	return func(ctx context.Context, event events.SQSEvent) error { return heard(ctx, drain, event) }, nil

@@ -51,11 +51,13 @@ type Tableau struct {
 	Policy    outbound.Policy
 	Transport *http.Transport // of the policy
 	Now       func() time.Time
+
+	ExportTimeout time.Duration // 0: the client's
 }
 
 // Dial gives a client for a server.
 func (t Tableau) Dial(serverURL string) (*tableau.Client, error) {
-	return tableau.NewClient(serverURL, tableau.Options{Transport: t.Transport, Now: t.Now,
+	return tableau.NewClient(serverURL, tableau.Options{Transport: t.Transport, Now: t.Now, ExportTimeout: t.ExportTimeout,
 		AllowPlainHTTP: func(host string) bool { return t.Policy.AllowsPlainHTTP(context.Background(), host) }})
 }
 

@@ -75,6 +75,10 @@ type Drain struct {
 	// be begun.
 	Reserve time.Duration
 
+	// LongestExport is how long an export may take. A run that was cut off once
+	// is begun only where so much is left until the context's deadline.
+	LongestExport time.Duration
+
 	Now    func() time.Time
 	NewID  func() string
 	Jitter func(time.Duration) time.Duration // a random duration below the one given

@@ -311,6 +311,8 @@ func (d *drain) judgeTableau(ctx context.Context, c connection.Connection, err *
 			return 0, &laterError{message: err.Message(), wide: true, err: err}
 		}
 		return 0, errors.Join(&connection.BrokenError{Connection: latest}, err)
+	case err.Limit > 0: // another try takes as long: it is not made in place
+		return 0, &laterError{message: err.Message(), slow: true, err: err}
 	case err.Cause == tableau.SessionEnded && !last:
 		return tries.backoff(), nil
 	case err.Cause == tableau.SessionEnded:

@@ -79,6 +79,8 @@ type Run struct {
 	Begun     time.Duration // [Pulse.Worked] when its time began; 0 until then
 	WaitsFor  string        // of a queued run: what kept it, if others may find that it works again; see [drain.worksAgain]
 	Attempts  int           // tries that a transient failure ended
+	Slow      int           // tries in which an export took all the time that it may take
+	CutOff    bool          // a worker's time was over before its exports were: one with time for a whole export begins them
 	Resumed   int           // times, since a try came to an end, that a crash left it in hand
 	Files     []File
 

@@ -43,6 +43,9 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 	if r.Ending != "" {
 		return d.finish(ctx, r, r.Ending, r.Reason)
 	}
+	if r.CutOff && exporting(r) && d.short(ctx) {
+		return nil // the next worker, which has all its time before it, begins with it
+	}
 	if reason, err := d.obsolete(ctx, r); err != nil {
 		return err
 	} else if reason != "" {
@@ -95,6 +98,24 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 	return d.settle(ctx, r, err)
 }
 
+// maxSlow is how often a run may have an export that takes all the time that one
+// may take. A view that is so slow twice is not waited for a third time.
+const maxSlow = 2
+
+// exporting reports whether a run has an export to make.
+func exporting(r Run) bool {
+	return slices.ContainsFunc(r.Content, func(what report.Content) bool {
+		key := ExportKey(what)
+		return !slices.ContainsFunc(r.Files, func(f File) bool { return f.Export == key })
+	})
+}
+
+// short reports whether less time is left than an export may take.
+func (d *drain) short(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < d.LongestExport
+}
+
 // obsolete says why a run is no longer wanted, "" if it is.
 func (d *drain) obsolete(ctx context.Context, r Run) (string, error) {
 	rep, err := d.Reports.Report(ctx, r.ReportID)
@@ -116,6 +137,7 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	}
 	if ctx.Err() != nil {
 		// Cut off by the deadline or a stop: no attempt, and not in hand.
+		r.CutOff = r.CutOff || errors.Is(ctx.Err(), context.DeadlineExceeded) && exporting(r)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if err := r.putBack(d.Now(), r.Reason); err != nil {
@@ -144,6 +166,11 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	case errors.As(err, &later):
 		d.Log.Info("a run is tried again later", "run", r.ID, "error", err)
 		pause := max(retryAfter(r.Attempts+1), later.after)
+		if later.slow {
+			if r.Slow++; r.Slow == maxSlow {
+				return d.fail(ctx, r, later.message)
+			}
+		}
 		if later.wide {
 			r.WaitsFor = waitsForTableau(r.ConnectionID)
 		}
@@ -388,7 +415,7 @@ func naming(what report.Content, err error) error {
 	case errors.As(err, &never):
 		return &neverError{message: name + never.message, err: never.err}
 	case errors.As(err, &later):
-		return &laterError{message: name + later.message, after: later.after, wide: later.wide, err: later.err}
+		return &laterError{message: name + later.message, after: later.after, wide: later.wide, slow: later.slow, err: later.err}
 	}
 	return err
 }
@@ -407,6 +434,7 @@ type laterError struct {
 	message string        // for people
 	after   time.Duration // at the earliest; 0 if not known
 	wide    bool          // it concerns all that the connection is asked for
+	slow    bool          // an export took all the time that it may take
 	err     error
 }
 

@@ -50,6 +50,7 @@ type Config struct {
 	Exports         int            // at once on a site; 0: run.DefaultExports
 	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
+	ExportTimeout   time.Duration  // that Tableau may take; 0: the client's
 	Retention       time.Duration  // how long what is finished is kept; 0: local.DefaultRetention, negative: for ever
 
 	Now    func() time.Time // nil: time.Now
@@ -133,7 +134,7 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 func (v *Vizpost) wire(c Config) error {
 	policy := outbound.Policy{PrivateNetworks: c.PrivateNetworks, RootCAs: c.RootCAs, Proxy: c.Proxy}
 	v.transport = outbound.NewTransport(policy)
-	server := assembly.Tableau{Policy: policy, Transport: v.transport, Now: v.now}
+	server := assembly.Tableau{Policy: policy, Transport: v.transport, Now: v.now, ExportTimeout: c.ExportTimeout}
 	mail, from, err := v.mailer(c)
 	if err != nil {
 		return err

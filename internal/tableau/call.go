@@ -132,8 +132,19 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 }
 
 func timeoutError(what string, d time.Duration) error {
-	return fmt.Errorf("%s within %s: %w", what, d, context.DeadlineExceeded)
+	return &limitError{what: what, limit: d}
 }
+
+// limitError says that one of the client's own deadlines has passed.
+type limitError struct {
+	what  string
+	limit time.Duration
+}
+
+func (e *limitError) Error() string { return fmt.Sprintf("%s within %s", e.what, e.limit) }
+
+// Unwrap returns what a deadline is.
+func (e *limitError) Unwrap() error { return context.DeadlineExceeded }
 
 // checkStatus gives the error of an answer that is no success. It reads the
 // body then.

@@ -70,6 +70,10 @@ type Error struct {
 	RetryOnce  bool
 	RetryAfter time.Duration
 
+	// Limit is how long the client waits for an export, where one took all of
+	// that time; else 0.
+	Limit time.Duration
+
 	Err error // the cause in the transport, without the URL that was called; may be nil
 
 	hint string // replaces the message of the cause, where more is known
@@ -233,6 +237,7 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		e.Err = context.Cause(ctx)
 		if errors.Is(e.Err, context.DeadlineExceeded) {
 			e.Cause, e.Retry = Timeout, true
+			e.limited()
 		} else {
 			e.Cause, e.Retry = Interrupted, true
 		}
@@ -279,6 +284,29 @@ func transportError(ctx context.Context, op string, err error) *Error {
 		e.Cause, e.Retry = ServerError, true
 	}
 	return e
+}
+
+// limited notes which limit an export met.
+func (e *Error) limited() {
+	var limit *limitError
+	if !errors.As(e.Err, &limit) || e.Op != opExport && e.Op != opExportWorkbook && e.Op != opExportCustomView {
+		return
+	}
+	e.Limit = limit.limit
+	e.hint = fmt.Sprintf("Tableau took longer than %s for this export, which is the most that vizpost waits. "+
+		"Have the view load faster, or filter it to fewer data. The administrator of vizpost can set another limit by VIZPOST_EXPORT_TIMEOUT (on AWS, the parameter ExportTimeout).", inWords(e.Limit))
+}
+
+// inWords writes a duration of whole minutes or seconds.
+func inWords(d time.Duration) string {
+	n, unit := int(d/time.Second), "second"
+	if d >= time.Minute && d%time.Minute == 0 {
+		n, unit = int(d/time.Minute), "minute"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }
 
 // certificateHint says what is wrong with a certificate, where it is known.

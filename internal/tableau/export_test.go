@@ -419,9 +419,9 @@ func TestExportTimeouts(t *testing.T) {
 		want      time.Duration
 		cause     tableau.Cause
 	}{
-		{"no answer", silent, tableau.Options{}, 5 * time.Minute, tableau.Timeout},
 		{"no answer, by option", silent, tableau.Options{ResponseHeaderTimeout: time.Minute}, time.Minute, tableau.Timeout},
-		{"no end", endless, tableau.Options{}, 10 * time.Minute, tableau.Timeout},
+		{"no answer", silent, tableau.Options{}, 30 * time.Minute, tableau.Timeout},
+		{"no end", endless, tableau.Options{}, 30 * time.Minute, tableau.Timeout},
 		{"no end, by option", endless, tableau.Options{ExportTimeout: 90 * time.Second}, 90 * time.Second, tableau.Timeout},
 	}
 	for _, tt := range tests {
@@ -435,8 +435,11 @@ func TestExportTimeouts(t *testing.T) {
 				if e.Cause != tt.cause && e.Cause != tableau.Timeout || !e.Retry || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error = %v", e)
 				}
-				if got := time.Since(start); got != tt.want {
-					t.Errorf("it took %v, want %v", got, tt.want)
+				if got := time.Since(start); got != tt.want || e.Limit != tt.want {
+					t.Errorf("it took %v by a limit of %v, want %v", got, e.Limit, tt.want)
+				}
+				if want := "Tableau took longer than " + strings.TrimSuffix(strings.TrimSuffix(tt.want.String(), "m0s"), "0s"); tt.want%time.Minute == 0 && !strings.HasPrefix(e.Message(), want) {
+					t.Errorf("the message is %q, want %q in it", e.Message(), want)
 				}
 			})
 		})

@@ -123,8 +123,8 @@ type Options struct {
 
 	APIVersion            string           // highest version of the REST API to speak; "" means "3.29"
 	CallTimeout           time.Duration    // of one short request: sign-in, lists; 0 means 20 s
-	ExportTimeout         time.Duration    // of a whole export; 0 means 10 min
-	ResponseHeaderTimeout time.Duration    // of an export until its first byte: the rendering; 0 means 5 min
+	ExportTimeout         time.Duration    // of a whole export; 0 means 30 min, as Tableau gives a view's subscription
+	ResponseHeaderTimeout time.Duration    // of an export until its first byte: the rendering; 0 means ExportTimeout
 	MaxExportBytes        int64            // of one export; 0 means 512 MiB
 	UserAgent             string           // "" means "vizpost"
 	Now                   func() time.Time // for a Retry-After that is a date; nil means time.Now
@@ -139,10 +139,11 @@ type Client struct {
 }
 
 const (
-	defaultCallTimeout           = 20 * time.Second
-	defaultExportTimeout         = 10 * time.Minute
-	defaultResponseHeaderTimeout = 5 * time.Minute
-	defaultMaxExportBytes        = 512 << 20
+	defaultCallTimeout    = 20 * time.Second
+	defaultMaxExportBytes = 512 << 20
+
+	// DefaultExportTimeout is how long an export may take.
+	DefaultExportTimeout = 30 * time.Minute
 )
 
 // NewClient makes a client of the server at an address, in any form that
@@ -178,10 +179,10 @@ func NewClient(serverURL string, o Options) (*Client, error) {
 		o.CallTimeout = defaultCallTimeout
 	}
 	if o.ExportTimeout <= 0 {
-		o.ExportTimeout = defaultExportTimeout
+		o.ExportTimeout = DefaultExportTimeout
 	}
 	if o.ResponseHeaderTimeout <= 0 {
-		o.ResponseHeaderTimeout = defaultResponseHeaderTimeout
+		o.ResponseHeaderTimeout = o.ExportTimeout
 	}
 	if o.MaxExportBytes <= 0 {
 		o.MaxExportBytes = defaultMaxExportBytes

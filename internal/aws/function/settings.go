@@ -162,6 +162,27 @@ func (s *Settings) Exports() int {
 	return s.number("VIZPOST_EXPORTS", 1, maxExports, "how many exports run at once on a Tableau site")
 }
 
+// An export ends within a function's 15 minutes, with time to begin and to write
+// what became of it.
+const (
+	maxExportTimeout     = 13 * time.Minute
+	defaultExportTimeout = maxExportTimeout
+)
+
+// ExportTimeout is how long an export may take.
+func (s *Settings) ExportTimeout() time.Duration {
+	const name = "VIZPOST_EXPORT_TIMEOUT"
+	value := s.getenv(name)
+	if value == "" {
+		return defaultExportTimeout
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Minute || d > maxExportTimeout {
+		s.bad(name, "how long an export may take, from 1m to 13m")
+	}
+	return d
+}
+
 // MemoryMB is the function's memory in MB, which Lambda tells.
 func (s *Settings) MemoryMB() int {
 	return s.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128, 1<<20, "the function's memory in MB, which Lambda sets")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -38,6 +39,7 @@ type all struct {
 	Exports, MemoryMB                                        int
 	WebhookOrigins, Administrators                           []string
 	PublicURL                                                string
+	ExportTimeout                                            time.Duration
 	SignInDomain, SignInIssuer, SignInClient                 string
 	SignInProviders                                          []string
 	SlackTeam, SlackRole                                     string
@@ -48,7 +50,7 @@ type all struct {
 func read(environment map[string]string) (all, error) {
 	return function.Build(func(s *function.Settings, _ *slog.Logger) (all, error) {
 		a := all{AppTable: s.AppTable(), RunsTable: s.RunsTable(), FilesBucket: s.FilesBucket(), SecretsPrefix: s.SecretsPrefix(),
-			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), MemoryMB: s.MemoryMB(),
+			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), ExportTimeout: s.ExportTimeout(), MemoryMB: s.MemoryMB(),
 			WebhookOrigins: s.WebhookOrigins(), Administrators: s.Administrators(), PublicURL: s.PublicURL(), Outbound: s.Outbound(),
 			SignInDomain: s.SignInDomain(), SignInIssuer: s.SignInIssuer(), SignInClient: s.SignInClient(), SignInProviders: s.SignInProviders(),
 			SlackTeam: s.SlackTeam(), SlackRole: s.SlackRole()}
@@ -74,7 +76,7 @@ func TestSettings(t *testing.T) {
 		AppTable: "app", RunsTable: "runs", FilesBucket: "files", SecretsPrefix: "vizpost/production",
 		BellURL: "https://sqs.eu-central-1.amazonaws.com/123456789012/bells",
 		Sender:  "Reports <reports@example.com>", SenderAddress: "reports@example.com", ConfigurationSet: "vizpost",
-		Exports: 20, MemoryMB: 1024, WebhookOrigins: []string{"https://hooks.example.com", "http://10.1.2.3:8080"},
+		Exports: 20, ExportTimeout: 13 * time.Minute, MemoryMB: 1024, WebhookOrigins: []string{"https://hooks.example.com", "http://10.1.2.3:8080"},
 		Administrators: []string{"admin@example.com", "ben@example.com"}, PublicURL: "https://x.execute-api.eu-central-1.amazonaws.com",
 		Outbound: outbound.Policy{
 			PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
@@ -121,6 +123,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"VIZPOST_ADMINS":                  {"canary", "a@example.com,canary@localhost"},
 		"VIZPOST_PUBLIC_URL":              {"canary", "http://canary.example.com"},
 		"VIZPOST_EXPORTS":                 {"", "0", "21", "canary", "8.5"},
+		"VIZPOST_EXPORT_TIMEOUT":          {"canary", "13", "14m", "59s", "-5m"},
 		"VIZPOST_SIGN_IN_DOMAIN":          {"", "canary", "http://canary.example.com", "https://canary@example.com", "https://"},
 		"VIZPOST_SIGN_IN_ISSUER":          {"", "canary", "https://example.com/?canary"},
 		"VIZPOST_SIGN_IN_CLIENT":          {""},
