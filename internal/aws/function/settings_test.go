@@ -157,7 +157,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 	_, err := read(nil)
 	for name := range maps.Keys(wrong) {
 		optional := slices.Contains([]string{"VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS",
-			"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL"}, name)
+			"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL", "VIZPOST_EXPORT_TIMEOUT"}, name)
 		if err == nil || strings.Contains(err.Error(), name) == optional {
 			t.Errorf("without any setting: got %v, want %s in it: %v", err, name, !optional)
 		}
