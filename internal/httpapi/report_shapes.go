@@ -42,20 +42,21 @@ type lastRunJSON struct {
 }
 
 type contentJSON struct {
-	View          string                   `json:"view" doc:"The view's content URL, with the id behind it of a custom view; of a workbook its address." example:"Superstore/sheets/Overview"`
-	Scope         report.Scope             `json:"scope" enum:"view,workbook" doc:"Whether one view is exported or the whole workbook." example:"view"`
-	ViewID        string                   `json:"view_id" doc:"Tableau's id of the view when the report was saved; empty for a workbook."`
-	ViewName      string                   `json:"view_name" doc:"Empty for a workbook." example:"Overview"`
-	Workbook      string                   `json:"workbook" example:"Superstore"`
-	CustomView    nullable[customViewJSON] `json:"custom_view" doc:"The custom view of the view that is exported; null for the view as it was published."`
-	Format        tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" example:"pdf"`
-	Filters       map[string][]string      `json:"filters" doc:"Field captions, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
-	PDF           *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
-	MaxAgeMinutes int                      `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
-	Language      string                   `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
-	FileName      string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
-	IfEmpty       report.IfEmpty           `json:"if_empty" enum:"skip,send,fail" doc:"What becomes of it when it has no data. send for content that was stored before there was a choice." example:"skip"`
+	View           string                   `json:"view" doc:"The view's content URL, with the id behind it of a custom view; of a workbook its address." example:"Superstore/sheets/Overview"`
+	Scope          report.Scope             `json:"scope" enum:"view,workbook" doc:"Whether one view is exported or the whole workbook." example:"view"`
+	ViewID         string                   `json:"view_id" doc:"Tableau's id of the view when the report was saved; empty for a workbook."`
+	ViewName       string                   `json:"view_name" doc:"Empty for a workbook." example:"Overview"`
+	Workbook       string                   `json:"workbook" example:"Superstore"`
+	CustomView     nullable[customViewJSON] `json:"custom_view" doc:"The custom view of the view that is exported; null for the view as it was published."`
+	Format         tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" example:"pdf"`
+	Filters        map[string][]string      `json:"filters" doc:"Field captions, or Parameters. and a parameter's name, to values." example:"{\"Region\":[\"West\"]}"`
+	PDF            *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
+	Image          *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
+	MaxAgeMinutes  int                      `json:"max_age_minutes" doc:"How old Tableau's cached result may be." example:"1"`
+	Language       string                   `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
+	FileName       string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
+	EscapeFormulas bool                     `json:"escape_formulas" doc:"Values of the CSV that a spreadsheet would run are exported with an apostrophe before them."`
+	IfEmpty        report.IfEmpty           `json:"if_empty" enum:"skip,send,fail" doc:"What becomes of it when it has no data. send for content that was stored before there was a choice." example:"skip"`
 
 	VerifyFilters bool    `json:"verify_filters" doc:"Whether the filters are verified: nothing is sent where Tableau does not apply them." example:"true"`
 	CheckView     *string `json:"check_view" doc:"Content URL of the worksheet whose data show whether the filters of a dashboard were applied; null where there is none." example:"Superstore/sheets/SalesbyRegion"`
@@ -105,20 +106,21 @@ type reportListJSON struct {
 }
 
 type contentInputJSON struct {
-	View          string                   `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL; with the scope workbook also a workbook's. An address of a custom view exports that. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
-	Scope         report.Scope             `json:"scope,omitempty" enum:"view,workbook" doc:"view if left out, and workbook with the format pptx. workbook exports all of its sheets that are shown as tabs, as pdf or pptx." example:"view"`
-	ViewID        string                   `json:"view_id,omitempty" readOnly:"true" doc:"Ignored: what a read report has may be sent back."`
-	ViewName      string                   `json:"view_name,omitempty" readOnly:"true" doc:"Ignored."`
-	Workbook      string                   `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
-	CustomView    nullable[customViewJSON] `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
-	Format        tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
-	Filters       map[string][]string      `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values. If left out, those in the view's address count; {} means no filters, and is refused with an address that carries some." example:"{\"Region\":[\"West\"]}"`
-	PDF           *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
-	Image         *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
-	MaxAgeMinutes optional[int]            `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
-	Language      string                   `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
-	FileName      string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
-	IfEmpty       report.IfEmpty           `json:"if_empty,omitempty" enum:"skip,send,fail" doc:"What becomes of it when a CSV or Excel file has no row of data: skip leaves it out, and with all content left out the run ends as skipped; send sends it as it is; fail fails the run. skip if left out, also in an edit." example:"skip"`
+	View           string                   `json:"view" doc:"The view's address as pasted from the browser or from Tableau's share dialog, or its content URL; with the scope workbook also a workbook's. An address of a custom view exports that. Filters in the address count where filters is left out." example:"https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"`
+	Scope          report.Scope             `json:"scope,omitempty" enum:"view,workbook" doc:"view if left out, and workbook with the format pptx. workbook exports all of its sheets that are shown as tabs, as pdf or pptx." example:"view"`
+	ViewID         string                   `json:"view_id,omitempty" readOnly:"true" doc:"Ignored: what a read report has may be sent back."`
+	ViewName       string                   `json:"view_name,omitempty" readOnly:"true" doc:"Ignored."`
+	Workbook       string                   `json:"workbook,omitempty" readOnly:"true" doc:"Ignored."`
+	CustomView     nullable[customViewJSON] `json:"custom_view,omitempty" readOnly:"true" doc:"Ignored: the view's address names it."`
+	Format         tableau.Format           `json:"format" enum:"png,svg,pdf,csv,xlsx,pptx" doc:"svg needs Tableau 2026.2; pptx is of a whole workbook." example:"pdf"`
+	Filters        map[string][]string      `json:"filters,omitempty" doc:"Field captions exactly as the view shows them, or Parameters. and a parameter's name, to values. If left out, those in the view's address count; {} means no filters, and is refused with an address that carries some." example:"{\"Region\":[\"West\"]}"`
+	PDF            *pdfJSON                 `json:"pdf,omitempty" doc:"With the format pdf."`
+	Image          *imageJSON               `json:"image,omitempty" doc:"With the formats png, svg and pdf."`
+	MaxAgeMinutes  optional[int]            `json:"max_age_minutes,omitempty" minimum:"1" maximum:"240" doc:"How old Tableau's cached result may be; 1 if left out." example:"1"`
+	Language       string                   `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
+	FileName       string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
+	EscapeFormulas bool                     `json:"escape_formulas,omitempty" doc:"With the format csv: an apostrophe is put before each value that begins with =, +, -, @, a tab or a line end, unless it is a number, so that no spreadsheet runs it. false if left out: the file is what Tableau exported, byte for byte."`
+	IfEmpty        report.IfEmpty           `json:"if_empty,omitempty" enum:"skip,send,fail" doc:"What becomes of it when a CSV or Excel file has no row of data: skip leaves it out, and with all content left out the run ends as skipped; send sends it as it is; fail fails the run. skip if left out, also in an edit." example:"skip"`
 
 	VerifyFilters optional[bool]   `json:"verify_filters,omitempty" doc:"true if left out: Tableau ignores a filter on a field that it does not know, so vizpost looks whether it applied them. Filters that it does not apply, and those of which it cannot be told, are refused when the report is saved; a run whose filters are not applied sends nothing. With false nobody looks, and messages do not name the filters." example:"true"`
 	CheckView     nullable[string] `json:"check_view,omitempty" doc:"Of a dashboard: a worksheet of it that is published as a view of its own, named as view is. Its data show whether the filters were applied; without one, pictures are compared."`
@@ -176,7 +178,7 @@ func reportOut(r report.Report) reportJSON {
 	}
 	for _, c := range r.Content {
 		item := contentJSON{View: c.Address(), Scope: c.Scope, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
-			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, VerifyFilters: !c.Unverified}
+			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas, VerifyFilters: !c.Unverified}
 		if c.Scope == "" {
 			item.Scope = report.OfView
 		}
@@ -249,7 +251,7 @@ func contentIn(in []contentInputJSON, wrong *problem.Fields) []report.Content {
 	for i, c := range in {
 		at := fmt.Sprintf("content[%d]", i)
 		item := report.Content{View: c.View, Scope: c.Scope, Format: c.Format, Filters: c.Filters, Language: c.Language, FileName: c.FileName,
-			IfEmpty: c.IfEmpty, MaxAgeMinutes: c.MaxAgeMinutes.value, Unverified: !verifies(c, at, wrong)}
+			IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas, MaxAgeMinutes: c.MaxAgeMinutes.value, Unverified: !verifies(c, at, wrong)}
 		if c.CheckView.value != nil {
 			item.CheckView = *c.CheckView.value
 		}

@@ -61,6 +61,7 @@ type fileJSON struct {
 	Rows        *int                `json:"rows" doc:"Rows of data in it, of a CSV or Excel file; null where that is not known." example:"12"`
 	LeftOut     string              `json:"left_out" enum:",no_data" doc:"Why the messages do not carry it: no_data, where it has no row and the report leaves it out then. Empty where they do." example:""`
 	SHA256      string              `json:"sha256" doc:"In hexadecimal."`
+	Escaped     bool                `json:"formulas_escaped" doc:"It is not byte for byte what Tableau exported: values that a spreadsheet would run have an apostrophe before them."`
 	View        string              `json:"view" doc:"Name of the view." example:"Overview"`
 	Workbook    string              `json:"workbook" example:"Superstore"`
 	ViewURL     string              `json:"view_url" doc:"Opens the view in Tableau."`
@@ -121,7 +122,7 @@ func runOut(r run.Run) runJSON {
 		out.NotBefore = moment(r.NotBefore)
 	}
 	for _, f := range inOrder(r) {
-		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Rows: f.Rows, SHA256: f.SHA256,
+		file := fileJSON{ID: f.ID, Name: f.Name, Format: f.Format, ContentType: f.ContentType, Size: f.Size, Rows: f.Rows, Escaped: f.Escaped, SHA256: f.SHA256,
 			View: f.View, Workbook: f.Workbook, ViewURL: webAddress(f.ViewURL), Filters: f.Filters, ExportedAt: f.ExportedAt.UTC(),
 			FilterProof: f.FilterProof, FilterVerdict: f.FilterVerdict, FilterEvidence: f.FilterEvidence, VerifiedOn: f.VerifiedOn,
 			CheckedRows: f.CheckedRows, Width: f.Width, Height: f.Height}

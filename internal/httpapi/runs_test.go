@@ -61,13 +61,13 @@ func TestRun(t *testing.T) {
 	w := newWorld(t)
 	r, deliveries := finished()
 	w.runs.rows[r.ID], w.runs.deliveries[r.ID] = r, deliveries
-	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"rows":null,"left_out":"","sha256":"aa","view":"Overview","workbook":"Superstore",
+	files := `[{"id":"f1","name":"Übersicht \"heute\".png","format":"png","content_type":"image/png","size":4,"rows":null,"left_out":"","formulas_escaped":false,"sha256":"aa","view":"Overview","workbook":"Superstore",
 			"view_url":"https://t.example.com/#/views/a","filters":{},"filter_proof":"",
 			"filter_verdict":"","filter_evidence":"","verified_on":"","checked_rows":null,"exported_at":"2026-11-23T08:30:00Z","width":800,"height":600},
-		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
+		{"id":"f2","name":"Overview.pdf","format":"pdf","content_type":"application/pdf","size":4,"rows":null,"left_out":"","formulas_escaped":false,"sha256":"","view":"","workbook":"",
 			"view_url":"","filters":{"Region":["West"]},"filter_proof":"",
 			"filter_verdict":"applied","filter_evidence":"Every row.","verified_on":"Sales by Region","checked_rows":0,"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0},
-		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"rows":null,"left_out":"","sha256":"","view":"","workbook":"",
+		{"id":"f3","name":"page.html","format":"csv","content_type":"text/html","size":10,"rows":null,"left_out":"","formulas_escaped":false,"sha256":"","view":"","workbook":"",
 			"view_url":"","filters":{},"filter_proof":"",
 			"filter_verdict":"","filter_evidence":"","verified_on":"","checked_rows":null,"exported_at":"2026-11-23T08:30:00Z","width":0,"height":0}]`
 	common := `"id":"RUN1","report_id":"REP1","report_name":"Morning numbers","connection_id":"C1","scheduled_for":"2026-11-23T08:30:00Z","trigger":"schedule",

@@ -94,6 +94,10 @@ type Content struct {
 	// file.
 	IfEmpty IfEmpty `json:",omitzero"`
 
+	// EscapeFormulas has values of a CSV that a spreadsheet would run exported
+	// with an apostrophe before them.
+	EscapeFormulas bool `json:",omitzero"`
+
 	// Unverified says that nobody asks whether Tableau applied the filters. Its
 	// zero value is what all content has that was stored before it was there.
 	Unverified bool `json:",omitzero"`

@@ -229,6 +229,9 @@ func (c *checker) export(item *Content, at string) {
 	if item.MaxAgeMinutes == 0 {
 		item.MaxAgeMinutes = 1
 	}
+	if item.EscapeFormulas && item.Format != tableau.CSV && item.Format != "" {
+		c.wrong.Add(at+".escape_formulas", "This belongs to the format csv: cells of other formats are never run. Leave it out.")
+	}
 	item.PDF.PageSize = strings.ToLower(item.PDF.PageSize)
 	item.PDF.Orientation = strings.ToLower(item.PDF.Orientation)
 

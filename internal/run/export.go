@@ -69,7 +69,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	}
 
 	file := File{
-		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), Rows: rows, ContentType: mediaTypes[what.Format],
+		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), Rows: rows, Escaped: what.EscapeFormulas, ContentType: mediaTypes[what.Format],
 		Size: e.size, SHA256: e.sum, Width: e.facts.Width, Height: e.facts.Height,
 		View: what.Title(), Workbook: what.WorkbookName, ViewURL: openAt(c, what),
 		Filters: what.Filters, FilterProof: proof, ExportedAt: d.Now(),
@@ -236,17 +236,33 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 		return fmt.Errorf("emptying the temporary file: %w", err)
 	}
 	sum := sha256.New()
-	var info tableau.ExportInfo
+	var size counter
 	var err error
 	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
-		info, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum))
+		w = io.MultiWriter(w, sum, &size)
+		if !e.what.EscapeFormulas {
+			_, err = client.Export(ctx, session, e.request, w)
+			return err
+		}
+		escaper := content.NewFormulaEscaper(w)
+		if _, err = client.Export(ctx, session, e.request, escaper); err == nil {
+			err = escaper.Close()
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	e.size, e.sum = info.Bytes, hex.EncodeToString(sum.Sum(nil))
+	e.size, e.sum = int64(size), hex.EncodeToString(sum.Sum(nil))
 	return nil
+}
+
+// counter counts the bytes that are written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // exportRequest is what Tableau is asked for.

@@ -1,7 +1,12 @@
 package run_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +103,44 @@ func TestRequireFilterProof(t *testing.T) {
 				// the file itself.
 				if got := w.tableau.Stats().Calls["data"]; got != 3 {
 					w.Errorf("got %d calls for data, want 3", got)
+				}
+			})
+		})
+	}
+}
+
+// What a spreadsheet would run is escaped where that is asked for: the file that
+// is kept, its checksum and what is sent are the same, and say so.
+func TestEscapeFormulas(t *testing.T) {
+	t.Parallel()
+	const exported = "\uFEFFName,Sales\r\n=1+1,-5\r\n\"@x\",\"+3.2\"\r\n"
+	for escape, want := range map[bool]string{false: exported, true: "\uFEFFName,Sales\r\n'=1+1,-5\r\n\"'@x\",\"+3.2\"\r\n"} {
+		t.Run(fmt.Sprint(escape), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r", content(report.Content{View: overview, Format: tableau.CSV, EscapeFormulas: escape}))
+				real := w.network.Handler
+				w.network.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					if !strings.HasSuffix(r.URL.Path, "/data") {
+						real.ServeHTTP(rw, r)
+						return
+					}
+					rw.Header().Set("Content-Type", "text/csv;charset=utf-8")
+					_, _ = rw.Write([]byte(exported))
+				})
+				id := w.start("r")
+				w.work()
+				r := w.wantRun(id, run.Delivered, "")
+				f, body, err := w.runs.OpenFile(w.Context(), id, r.Files[0].ID)
+				w.succeed(err)
+				kept, err := io.ReadAll(body)
+				w.succeed(errors.Join(err, body.Close()))
+				sum := sha256.Sum256([]byte(want))
+				if string(kept) != want || f.SHA256 != hex.EncodeToString(sum[:]) || f.Size != int64(len(want)) || f.Escaped != escape || *f.Rows != 2 {
+					w.Errorf("got the file %+v with %q, want %q", f, kept, want)
+				}
+				if sent := w.wantMail("ana@example.com", 1)[0].Attachments[0].Content; string(sent) != want {
+					w.Errorf("%q was sent, want %q", sent, want)
 				}
 			})
 		})

@@ -100,6 +100,7 @@ type File struct {
 	Name        string // for people, with extension
 	Format      string
 	Rows        *int // of data, in a CSV or Excel file; nil if not known
+	Escaped     bool // values of a CSV that a spreadsheet would run have an apostrophe before them
 	ContentType string
 	Size        int64
 	SHA256      string
