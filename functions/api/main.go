@@ -28,6 +28,7 @@ import (
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 func main() { function.Main(build) }
@@ -52,7 +53,8 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 		AllowedOrigins: s.WebhookOrigins(), Now: now, NewID: newID, Log: log,
 	}
 	runs := &run.Service{Store: store, Reports: store, Connections: store, Bell: bell, Now: now, NewID: newID, Log: log}
-	reports := &report.Service{Store: store, Connections: connections, Destinations: destinations, Runs: runs, Now: now}
+	reports := &report.Service{Store: store, Connections: connections, Destinations: destinations, Runs: runs, Now: now,
+		Filters: &verify.Service{Store: store, Connections: connections, Now: now, Log: log}}
 	slackRole := ""
 	if s.SlackTeam() != "" {
 		slackRole = cmp.Or(s.SlackRole(), "none")

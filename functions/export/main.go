@@ -29,6 +29,7 @@ import (
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 const (
@@ -58,6 +59,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 
 	drain := &run.Drain{
 		Store: store, Reports: store, Bell: bell,
+		Filters: &verify.Service{Store: store, Now: now, Log: log},
 		Connections: &connection.Service{
 			Store: store, Vault: vault, Holds: &run.Holds{Store: store, Bell: bell, Now: now},
 			Dial: server.Dial, CheckServer: server.CheckServer, Now: now, NewID: newID, Random: rand.Reader, Log: log,

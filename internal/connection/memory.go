@@ -27,6 +27,7 @@ type memory struct {
 	credentials map[string]sealed        // by connection id and version
 	renewals    map[string]chan struct{} // by fingerprint: one renewal at a time in a process
 	views       map[string]viewList      // by connection id and version
+	current     map[string]current       // views and workbooks, by connection id, version and content URL
 }
 
 // memoryLimit bounds each part of memory; what is over is forgotten at random.

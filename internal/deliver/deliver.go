@@ -29,6 +29,7 @@ type File struct {
 	ViewURL    string              // opens the view in Tableau; "" if there is none
 	Link       string              // durable public address of the file; "" if there is none
 	Filters    map[string][]string // filters that the export was made with
+	VerifiedOn string              // name of the view on which Tableau was seen to apply them; "": messages do not name them
 	ExportedAt time.Time
 
 	// Open reads the file from its beginning. It may be called more than once;

@@ -24,6 +24,7 @@ func fileOf(name, format, contentType string, content []byte) deliver.File {
 		Name: name, Format: format, ContentType: contentType, Size: int64(len(content)),
 		View: "Overview", Workbook: "Superstore", ViewURL: "https://tableau.example.com/#/views/Superstore/Overview",
 		Filters:    map[string][]string{"Region": {"West", "East"}},
+		VerifiedOn: "Sales by Region",
 		ExportedAt: time.Date(2026, 11, 23, 8, 0, 7, 0, time.UTC),
 		Open: func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(content)), nil
@@ -153,12 +154,12 @@ Good morning,
 numbers for West, East & <all>.
 See you
 
-Overview (Region: West, East · exported at 09:00)
+Overview (Region: West, East (verified on Sales by Region) · exported at 09:00)
 Open in Tableau: https://tableau.example.com/#/views/Superstore/Overview
 
 Files
 
-- Übersicht.pdf (3.0 kB · Region: West, East · exported at 09:00)
+- Übersicht.pdf (3.0 kB · Region: West, East (verified on Sales by Region) · exported at 09:00)
   Attached.
 
 -- 

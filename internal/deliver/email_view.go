@@ -330,8 +330,8 @@ func book(f File) string {
 // it was exported. The date is left out where it is that of the message.
 func detail(p Post, f File, more ...string) string {
 	facts := slices.Clone(more)
-	if len(f.Filters) > 0 {
-		facts = append(facts, cutRunes(filterText(f.Filters), 200))
+	if len(f.Filters) > 0 && f.VerifiedOn != "" {
+		facts = append(facts, fmt.Sprintf("%s (verified on %s)", cutRunes(filterText(f.Filters), 200), cutRunes(headerText(f.VerifiedOn), 100)))
 	}
 	if !f.ExportedAt.IsZero() {
 		const day = "2 January 2006"

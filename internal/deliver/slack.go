@@ -138,7 +138,7 @@ func groups(p Post) []fileGroup {
 	var all []fileGroup
 	index := map[string]int{}
 	for _, f := range p.Files {
-		key := strings.Join([]string{f.View, f.Workbook, f.ViewURL, filterText(f.Filters)}, "\x00")
+		key := strings.Join([]string{f.View, f.Workbook, f.ViewURL, filterText(f.Filters), f.VerifiedOn}, "\x00")
 		i, ok := index[key]
 		if !ok {
 			i = len(all)
@@ -173,7 +173,7 @@ func (g fileGroup) blocks(p Post) []slackBlock {
 	if workbook := book(first); workbook != "" {
 		lines[0] += " · " + slackEscaper.Replace(cutUnits(workbook, 80))
 	}
-	if d := detail(p, File{Filters: first.Filters, ExportedAt: first.ExportedAt}); d != "" {
+	if d := detail(p, File{Filters: first.Filters, VerifiedOn: first.VerifiedOn, ExportedAt: first.ExportedAt}); d != "" {
 		lines = append(lines, cutSlack(slackEscaper.Replace(d), 600))
 	}
 	for _, f := range g {

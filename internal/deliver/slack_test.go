@@ -64,7 +64,7 @@ func TestSlack(t *testing.T) {
 			{Type: "section", Text: &text{"mrkdwn", "Numbers for West, East &lt;!channel&gt; &amp; *all*"}},
 			{Type: "image", ImageURL: "https://reports.example.com/f/pic?a=1&b=2", AltText: "Overview (Superstore)", Title: &text{"plain_text", "Overview"}},
 			{Type: "section", Text: &text{"mrkdwn", "*<https://tableau.example.com/#/views/Superstore/Overview|Overview>* · Superstore\n" +
-				"Region: West, East · exported at 09:00\n" +
+				"Region: West, East (verified on Sales by Region) · exported at 09:00\n" +
 				"• <https://reports.example.com/f/pic?a=1&amp;b=2|Overview.png> (" + "78 B" + ")\n" +
 				"• <https://reports.example.com/f/pdf|Q3 &lt;final&gt;.pdf> (3.0 kB)"}},
 		},

@@ -61,6 +61,10 @@ func (e ScheduleEdit) Apply(s Schedule) Schedule {
 // changes.
 func (c *checker) apply(ctx context.Context, r *Report, e Edit) error {
 	c.wrong, c.failed = nil, nil
+	before := r.Content
+	if e.ConnectionID != nil && *e.ConnectionID != r.ConnectionID {
+		before = nil // what another user sees
+	}
 	if e.Name != nil {
 		r.Name = *e.Name
 		c.name(r)
@@ -102,5 +106,11 @@ func (c *checker) apply(ctx context.Context, r *Report, e Edit) error {
 		r.Notify = slices.Clone(*e.Notify)
 		c.notify(r)
 	}
-	return c.err()
+	if err := c.err(); err != nil {
+		return err
+	}
+	if e.Content != nil || e.ConnectionID != nil {
+		return c.filters(ctx, r, before)
+	}
+	return nil
 }

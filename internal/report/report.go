@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // DefaultDeadline is how long a run of a report is tried.
@@ -118,6 +119,24 @@ type Content struct {
 // Verified reports whether what is sent of the content must have its filters
 // applied.
 func (c Content) Verified() bool { return len(c.Filters) > 0 && !c.Unverified }
+
+// FilterList gives the filters in order of their fields.
+func (c Content) FilterList() []tableau.Filter {
+	filters := make([]tableau.Filter, 0, len(c.Filters))
+	for _, field := range slices.Sorted(maps.Keys(c.Filters)) {
+		filters = append(filters, tableau.Filter{Field: field, Values: c.Filters[field]})
+	}
+	return filters
+}
+
+// Subject is what is looked at to verify the filters. The views are as they are
+// now; check is zero where the content names none.
+func (c Content) Subject(view, check tableau.View) verify.Subject {
+	if c.Scope == OfWorkbook {
+		view = tableau.View{}
+	}
+	return verify.Subject{View: view, CustomViewID: c.CustomViewID, CheckView: check, Format: c.Format, Filters: c.FilterList(), Language: c.Language}
+}
 
 // Title is what people call what is exported.
 func (c Content) Title() string {

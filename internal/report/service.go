@@ -8,6 +8,7 @@ import (
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // Connections finds what is on a connection's site.
@@ -26,6 +27,13 @@ type Destinations interface {
 	Get(ctx context.Context, id string) (deliver.Destination, error)
 }
 
+// Filters looks whether Tableau applies filters.
+type Filters interface {
+	// Before looks before there is an export. An error means that Tableau could
+	// not be asked, or not in the context's time.
+	Before(ctx context.Context, connectionID string, s verify.Subject) (verify.Result, error)
+}
+
 // RunSkipper takes back runs that have not begun.
 type RunSkipper interface {
 	// SkipQueued makes a report's queued and held runs skipped, with a reason
@@ -41,6 +49,7 @@ type RunSkipper interface {
 type Service struct {
 	Store        Store
 	Connections  Connections
+	Filters      Filters
 	Destinations Destinations
 	Runs         RunSkipper
 	Now          func() time.Time
@@ -73,6 +82,9 @@ func (s *Service) Create(ctx context.Context, id string, in Report) (Report, err
 	}
 	check.notify(&r)
 	if err := check.err(); err != nil {
+		return Report{}, err
+	}
+	if err := check.filters(ctx, &r, nil); err != nil {
 		return Report{}, err
 	}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -242,9 +241,7 @@ func (c *checker) export(item *Content, at string) {
 	case item.CustomViewID != "":
 		request.ViewID, request.CustomViewID = "", item.CustomViewID
 	}
-	for _, field := range slices.Sorted(maps.Keys(item.Filters)) {
-		request.Filters = append(request.Filters, tableau.Filter{Field: field, Values: item.Filters[field]})
-	}
+	request.Filters = item.FilterList()
 	if err := request.Validate(); err != nil {
 		c.wrong.AddErr(at, err)
 	}

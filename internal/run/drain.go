@@ -14,6 +14,8 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 const (
@@ -53,6 +55,7 @@ type Drain struct {
 	Reports      Reports
 	Connections  Connections
 	Destinations Destinations
+	Filters      *verify.Service
 	Files        Files
 	Bell         Bell
 
@@ -103,6 +106,11 @@ type Connections interface {
 	Probe(ctx context.Context, id string) (bool, error)
 	Unreachable(ctx context.Context, c connection.Connection, why error) (connection.Connection, error)
 	KeepAlive(ctx context.Context, id string) error
+
+	// View and Workbook give what a content URL leads to in Tableau, at most some
+	// minutes ago.
+	View(ctx context.Context, id, contentURL string) (tableau.View, error)
+	Workbook(ctx context.Context, id, contentURL string) (tableau.Workbook, error)
 
 	// NoteReleased notes in the connection's history which runs it holds no
 	// longer. NotFound when the connection is gone.

@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
@@ -19,6 +17,7 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // mediaTypes are what the formats are sent and stored as.
@@ -39,15 +38,17 @@ const (
 	longestPause = 30 * time.Second
 )
 
-// export makes one file: its filters are proven where that is required, then it
-// is exported to a temporary file, checked while it arrives there, and stored.
+// export makes one file: it is exported to a temporary file, checked while it
+// arrives there, and stored, if its filters are not found not to be applied.
 // A failure is a [connection.BrokenError], a neverError, a laterError, or one
 // inside vizpost.
-func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection, proofs *proofs) (File, error) {
-	proof := ""
-	if what.RequireFilterProof {
+func (d *drain) export(ctx context.Context, r Run, what report.Content, c connection.Connection) (File, error) {
+	key := ExportKey(what)
+	what, view := d.current(ctx, c, what)
+	var filters verify.Result
+	if what.Verified() && !showsRows(what) {
 		var err error
-		if proof, err = d.prove(ctx, c, what, proofs); err != nil {
+		if filters, err = d.verify(ctx, r, c, what, view, nil); err != nil {
 			return File{}, err
 		}
 	}
@@ -67,15 +68,21 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	if rows != nil && *rows == 0 && what.IfEmpty == report.FailEmpty {
 		return File{}, &neverError{message: capital(named(what)) + " has no data, and the report is set to fail then.", err: errNoData}
 	}
+	if what.Verified() && showsRows(what) {
+		if filters, err = d.verify(ctx, r, c, what, view, &e); err != nil {
+			return File{}, err
+		}
+	}
 
 	file := File{
-		ID: d.NewID(), Export: ExportKey(what), Format: string(what.Format), Rows: rows, Escaped: what.EscapeFormulas, ContentType: mediaTypes[what.Format],
+		ID: d.NewID(), Export: key, Format: string(what.Format), Rows: rows, Escaped: what.EscapeFormulas, ContentType: mediaTypes[what.Format],
 		Size: e.size, SHA256: e.sum, Width: e.facts.Width, Height: e.facts.Height,
 		View: what.Title(), Workbook: what.WorkbookName, ViewURL: openAt(c, what),
-		Filters: what.Filters, FilterProof: proof, ExportedAt: d.Now(),
+		Filters: what.Filters, ExportedAt: d.Now(),
+		FilterVerdict: filters.Verdict, FilterEvidence: filters.Evidence, VerifiedOn: filters.On, CheckedRows: filters.Rows,
 	}
 	file.Object = "runs/" + r.ID + "/" + file.ID + "." + file.Format
-	if file.Name, err = fileName(r, c, what); err != nil {
+	if file.Name, err = fileName(r, c, what, file.View, file.Workbook); err != nil {
 		return File{}, err
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
@@ -143,16 +150,17 @@ func passing(refused *content.Error) bool {
 }
 
 // openAt gives the address at which a person opens what was exported; "" where
-// it is not known.
+// it is not known. A view opens with the filters that it was exported with.
 func openAt(c connection.Connection, what report.Content) string {
+	page := tableau.OwnURL(what.WorkbookPage, c.ServerURL) // it came from an answer
+	view := tableau.ViewURL(c.ServerURL, c.Site, what.View)
 	switch {
-	case what.Scope == report.OfWorkbook && (what.WorkbookPage != "" || what.View == ""):
-		return what.WorkbookPage
+	case what.Scope == report.OfWorkbook && (page != "" || what.View == ""):
+		return page // which takes no filters
 	case what.CustomViewID != "":
-		return tableau.ViewURL(c.ServerURL, c.Site, what.View) + "/" + url.PathEscape(what.CustomViewID) + "/" + url.PathEscape(what.CustomViewName)
-	default:
-		return tableau.ViewURL(c.ServerURL, c.Site, what.View)
+		view += "/" + url.PathEscape(what.CustomViewID) + "/" + url.PathEscape(what.CustomViewName)
 	}
+	return tableau.FilteredURL(view, what.FilterList())
 }
 
 // exported is an export on its way into a temporary file.
@@ -276,10 +284,7 @@ func exportRequest(c report.Content) tableau.ExportRequest {
 	default:
 		req.ViewID = c.ViewID
 	}
-	for field, values := range c.Filters {
-		req.Filters = append(req.Filters, tableau.Filter{Field: field, Values: values})
-	}
-	slices.SortFunc(req.Filters, func(a, b tableau.Filter) int { return strings.Compare(a.Field, b.Field) })
+	req.Filters = c.FilterList()
 	return req
 }
 
@@ -362,12 +367,14 @@ func wide(err *tableau.Error) bool {
 }
 
 // fileName gives the name of a content's file, with its extension.
-func fileName(r Run, c connection.Connection, what report.Content) (string, error) {
-	name := what.Title()
+// title and workbook are the names that view and workbook had when it was
+// exported.
+func fileName(r Run, c connection.Connection, what report.Content, title, workbook string) (string, error) {
+	name := title
 	if what.FileName != "" {
 		t, err := deliver.CompileTemplate(what.FileName)
 		if err == nil {
-			name, err = t.Render(env(r, c, []deliver.File{{View: what.Title(), Workbook: what.WorkbookName,
+			name, err = t.Render(env(r, c, []deliver.File{{View: title, Workbook: workbook,
 				Format: string(what.Format), Filters: what.Filters}}), deliver.Plain)
 		}
 		if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/tableau"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // All that can be exported arrives, checked, under names that say what it is.
@@ -27,7 +29,7 @@ func TestEveryContent(t *testing.T) {
 			r.Content = []report.Content{
 				{View: overview, Format: tableau.SVG},
 				{View: "workbooks/Superstore.twbx", Format: tableau.PPTX},
-				{View: overview, Scope: report.OfWorkbook, Format: tableau.PDF, Filters: map[string][]string{"Region": {"West"}}},
+				{View: overview, Scope: report.OfWorkbook, Format: tableau.PDF, Filters: map[string][]string{"Region": {"West"}}, Unverified: true},
 				{View: overview + "/" + custom, Format: tableau.PNG},
 				{View: overview + "/" + custom, Format: tableau.CSV},
 			}
@@ -64,26 +66,64 @@ func TestEveryContent(t *testing.T) {
 	})
 }
 
-func TestRequireFilterProof(t *testing.T) {
+// A report says of its filters what was seen, and nothing is sent that they were
+// not applied to.
+func TestVerifyFilters(t *testing.T) {
 	t.Parallel()
+	const sheet, dashboard = "Superstore/sheets/SalesbyRegion", overview
+	type filters = map[string][]string
 	for name, test := range map[string]struct {
-		filters map[string][]string
-		state   run.State
-		reason  string // or the file's proof, where it was delivered
+		view, check string
+		formats     []tableau.Format
+		filters     filters
+		trouble     tableautest.Trouble
+		state       run.State
+		reason      string // or the mail's text, where it was delivered
+		on          string
+		rows        []int // of each file, -1 for none
+		told        int   // notices to the owner
 	}{
-		"applied":          {map[string][]string{"Region": {"West"}}, run.Delivered, "applies the filters"},
-		"no such field":    {map[string][]string{"region": {"West"}}, run.Failed, "does not apply the filters"},
-		"nothing matches":  {map[string][]string{"Region": {"Atlantis"}}, run.Failed, "requires a proof"},
-		"one of them does": {map[string][]string{"Region": {"West"}, "Regoin": {"West"}}, run.Failed, "does not apply the filters"},
+		"applied": {view: sheet, formats: []tableau.Format{tableau.PNG, tableau.CSV, tableau.XLSX}, filters: filters{"Region": {"West"}},
+			state: run.Delivered, reason: "Region: West (verified on Sales by Region)", on: "Sales by Region", rows: []int{3, 3, 3}},
+		"two fields": {view: sheet, formats: []tableau.Format{tableau.PDF}, filters: filters{"Region": {"West", "East"}, "Category": {"Furniture"}},
+			state: run.Delivered, reason: "Category: Furniture; Region: West, East (verified on Sales by Region)", on: "Sales by Region", rows: []int{2}},
+		"a field that is no column": {view: sheet, formats: []tableau.Format{tableau.PNG, tableau.CSV}, filters: filters{"Segment": {"Consumer"}},
+			state: run.Delivered, reason: "(verified on Sales by Region)", on: "Sales by Region", rows: []int{12, 12}},
+		"no such field": {view: sheet, formats: []tableau.Format{tableau.PNG}, filters: filters{"region": {"West"}},
+			state: run.Failed, reason: "The view has the field \"Region\". The view's fields are: Region, Category, Sales, Profit.", told: 1},
+		"no such field, as data": {view: sheet, formats: []tableau.Format{tableau.CSV}, filters: filters{"Regoin": {"West"}},
+			state: run.Failed, reason: "The view's fields are: Region", told: 1},
+		"no such field, as a crosstab": {view: sheet, formats: []tableau.Format{tableau.XLSX}, filters: filters{"Regoin": {"West"}},
+			state: run.Failed, reason: "The view's fields are: Region", told: 1},
+		"a value in the wrong case": {view: sheet, formats: []tableau.Format{tableau.PNG}, filters: filters{"Region": {"West", "east"}},
+			state: run.Failed, reason: "The view has \"East\"", told: 1},
+		"one of two": {view: sheet, formats: []tableau.Format{tableau.PNG, tableau.CSV}, filters: filters{"Region": {"West"}, "Regoin": {"West"}},
+			state: run.Failed, reason: "does not apply the filter on \"Regoin\"", told: 1},
+		"ignored by the view": {view: sheet, formats: []tableau.Format{tableau.PNG, tableau.CSV}, filters: filters{"Region": {"West"}},
+			trouble: tableautest.Trouble{IgnoresFilters: true}, state: run.Failed, reason: "does not apply", told: 1},
+		"a value of another kind": {view: sheet, formats: []tableau.Format{tableau.PNG}, filters: filters{"Quantity": {"many"}},
+			state: run.Failed, reason: "does not apply", told: 1},
+		"a dashboard by a worksheet": {view: dashboard, check: sheet, formats: []tableau.Format{tableau.PNG, tableau.PDF}, filters: filters{"Region": {"West"}},
+			state: run.Delivered, reason: "Region: West (verified on Sales by Region)", on: "Sales by Region", rows: []int{3, 3}},
+		"a dashboard by pictures": {view: dashboard, formats: []tableau.Format{tableau.PNG}, filters: filters{"Region": {"West"}},
+			state: run.Delivered, reason: "Region: West (verified on Overview)", on: "Overview", rows: []int{-1}},
+		"a dashboard that ignores it": {view: dashboard, formats: []tableau.Format{tableau.PNG}, filters: filters{"region": {"West"}},
+			state: run.Failed, reason: "The picture is the same without the filter, with it, and with another value.", told: 1},
+		"a parameter": {view: "Superstore/sheets/TopCustomers", formats: []tableau.Format{tableau.PNG}, filters: filters{"Parameters.Top N": {"5"}},
+			state: run.Delivered, reason: "Parameters.Top N: 5 (verified on Top Customers)", on: "Top Customers", rows: []int{-1}},
+		"a field and a parameter": {view: "Superstore/sheets/TopCustomers", formats: []tableau.Format{tableau.CSV}, filters: filters{"Segment": {"Consumer"}, "Parameters.Top N": {"5"}},
+			state: run.Delivered, reason: "(verified on Top Customers)", on: "Top Customers", rows: []int{5}},
+		"nothing matches": {view: sheet, formats: []tableau.Format{tableau.PNG}, filters: filters{"Region": {"Atlantis"}},
+			state: run.Delivered, reason: "Region: Atlantis (verified on Sales by Region)", on: "Sales by Region", rows: []int{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
-				w.makeReport("r", func(r *report.Report) {
+				w.succeed(w.tableau.SetTrouble(test.view, test.trouble))
+				w.storeReport("r", func(r *report.Report) {
 					r.Content = nil
-					for _, format := range []tableau.Format{tableau.PNG, tableau.CSV} {
-						r.Content = append(r.Content, report.Content{View: "Superstore/sheets/SalesbyRegion", Format: format,
-							Filters: test.filters, RequireFilterProof: true})
+					for _, format := range test.formats {
+						r.Content = append(r.Content, report.Content{View: test.view, CheckView: test.check, Format: format, Filters: test.filters})
 					}
 				})
 				id := w.start("r")
@@ -91,19 +131,26 @@ func TestRequireFilterProof(t *testing.T) {
 				if test.state == run.Failed {
 					w.wantRun(id, run.Failed, test.reason)
 					w.wantMail("ana@example.com", 0)
-					w.wantMail(owner, 1)
+					w.wantMail(owner, test.told)
 					return
 				}
-				for _, f := range w.wantRun(id, test.state, "").Files {
-					if !strings.Contains(f.FilterProof, test.reason) {
-						w.Errorf("the file's proof is %q, want %q", f.FilterProof, test.reason)
+				r := w.wantRun(id, test.state, "")
+				mail := w.wantMail("ana@example.com", 1)[0]
+				if !strings.Contains(mail.Text, test.reason) {
+					w.Errorf("the mail says %q, want %q in it", mail.Text, test.reason)
+				}
+				for i, c := range r.Content {
+					f := r.Files[slices.IndexFunc(r.Files, func(f run.File) bool { return f.Export == run.ExportKey(c) })]
+					rows := -1
+					if f.CheckedRows != nil {
+						rows = *f.CheckedRows
+					}
+					if f.FilterVerdict != verify.Applied || f.VerifiedOn != test.on || rows != test.rows[i] || f.FilterEvidence == "" {
+						w.Errorf("%s: got %s on %q with %d rows: %q, want %s on %q with %d", c.Format, f.FilterVerdict, f.VerifiedOn, rows,
+							f.FilterEvidence, verify.Applied, test.on, test.rows[i])
 					}
 				}
-				// One proof serves both formats: with and without the filter, and
-				// the file itself.
-				if got := w.tableau.Stats().Calls["data"]; got != 3 {
-					w.Errorf("got %d calls for data, want 3", got)
-				}
+				w.wantMail(owner, test.told)
 			})
 		})
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 const (
@@ -115,6 +116,7 @@ type store interface {
 	connection.Vault
 	deliver.DestinationStore
 	report.Store
+	verify.Store
 }
 
 // wire makes the parts over a store, as a new process does.
@@ -130,11 +132,12 @@ func (w *world) wire(s store) {
 	}
 	w.destinations = &deliver.Destinations{Store: s, Vault: s, Poster: w.slack, Now: time.Now, NewID: w.newID, Log: log}
 	w.runs = &run.Service{Store: s, Reports: s, Connections: s, Files: w.files, Bell: w.bell, Now: time.Now, NewID: w.newID, Log: log}
-	w.reports = &report.Service{Store: s, Connections: w.connections, Destinations: w.destinations, Runs: w.runs, Now: time.Now}
+	filters := &verify.Service{Store: s, Connections: w.connections, Now: time.Now, Log: log}
+	w.reports = &report.Service{Store: s, Connections: w.connections, Filters: filters, Destinations: w.destinations, Runs: w.runs, Now: time.Now}
 	w.tick = &run.Tick{Store: s, Connections: s, Bell: w.bell, Now: time.Now, NewID: w.newID, Log: log}
 	w.care = &run.Care{Store: s, Connections: w.connections, Destinations: w.destinations, Bell: w.bell, Now: time.Now, Log: log}
 	w.drain = &run.Drain{
-		Store: s, Reports: s, Connections: w.connections, Destinations: w.destinations, Files: w.files, Bell: w.bell,
+		Store: s, Reports: s, Connections: w.connections, Filters: filters, Destinations: w.destinations, Files: w.files, Bell: w.bell,
 		Mail: w.mail, Slack: w.slack, MailFrom: "vizpost <vizpost@example.com>",
 		Emails: &deliver.EmailBuilder{Budget: deliver.NewBudget(16 << 20), Now: time.Now},
 		Now:    time.Now, NewID: w.newID, Jitter: func(time.Duration) time.Duration { return 0 }, Log: log, TempDir: w.TempDir(),
@@ -164,6 +167,16 @@ func (w *world) makeReport(id string, change ...func(*report.Report)) report.Rep
 	r, err := w.reports.Create(w.Context(), id, r)
 	w.succeed(err)
 	return r
+}
+
+// storeReport makes a report that is as one which an earlier version stored:
+// nobody has looked at its filters.
+func (w *world) storeReport(id string, change ...func(*report.Report)) report.Report {
+	w.Helper()
+	filters := w.reports.Filters
+	w.reports.Filters = nil
+	defer func() { w.reports.Filters = filters }()
+	return w.makeReport(id, change...)
 }
 
 func email(id string, to ...string) report.Destination {

@@ -337,7 +337,7 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			return standing{}, fmt.Errorf("reading the connection: %w", err)
 		}
 		return ofConnection(n, c, d.Now()), nil
-	case RunFailed, RunEmpty, ReportOverdue:
+	case RunFailed, RunEmpty, ReportOverdue, FiltersUnknown:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
 		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && attempts == 0:
@@ -346,6 +346,9 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			return standing{gone: "The report was deleted."}, nil
 		case err != nil:
 			return standing{}, fmt.Errorf("reading the report: %w", err)
+		}
+		if n.Kind == FiltersUnknown {
+			return standing{}, nil
 		}
 		if n.Kind == ReportOverdue {
 			if !r.Enabled || overdueEpisode(r) != n.Episode {

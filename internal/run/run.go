@@ -270,7 +270,8 @@ const (
 	ConnectionMended NoticeKind = "connection_mended" // waits until the connection works again
 	TokenEnds        NoticeKind = "token_ends"
 	RunFailed        NoticeKind = "run_failed"
-	RunEmpty         NoticeKind = "run_empty" // nothing was sent, since there was no data
+	FiltersUnknown   NoticeKind = "filters_unknown" // whether they are applied cannot be told
+	RunEmpty         NoticeKind = "run_empty"       // nothing was sent, since there was no data
 	ReportOverdue    NoticeKind = "report_overdue"
 )
 

@@ -367,7 +367,7 @@ func (d *drain) files(r Run, c connection.Connection) (out, noData []deliver.Fil
 			return nil, nil, fmt.Errorf("the run has no file for its content %s", what.View)
 		}
 		f := r.Files[i]
-		name, err := fileName(r, c, what)
+		name, err := fileName(r, c, what, f.View, f.Workbook)
 		if err != nil {
 			return nil, nil, problem.InvalidField("content", text(err))
 		}
@@ -377,7 +377,7 @@ func (d *drain) files(r Run, c connection.Connection) (out, noData []deliver.Fil
 		}
 		out = append(out, deliver.File{
 			Name: deliver.UniqueName(name, taken), Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
-			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, ExportedAt: f.ExportedAt,
+			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, VerifiedOn: f.VerifiedOn, ExportedAt: f.ExportedAt,
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return d.Files.Open(ctx, f.Object) },
 		})
 	}

@@ -349,10 +349,9 @@ func (d *drain) exportAll(ctx context.Context, r Run, c connection.Connection) (
 	var failures []error
 	var group sync.WaitGroup
 	begun := r // r itself changes as files are stored
-	proofs := &proofs{}
 	for _, i := range wanted {
 		group.Go(func() {
-			file, err := d.export(ctx, begun, begun.Content[i], c, proofs)
+			file, err := d.export(ctx, begun, begun.Content[i], c)
 			if len(begun.Content) > 1 {
 				err = naming(begun.Content[i], err)
 			}

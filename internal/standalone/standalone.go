@@ -34,6 +34,7 @@ import (
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/verify"
 )
 
 // Config is what one installation is told.
@@ -155,12 +156,13 @@ func (v *Vizpost) wire(c Config) error {
 	}
 	v.Runs = &run.Service{Store: v.Store, Reports: v.Store, Connections: v.Store, Files: files, Bell: v.bell,
 		Now: v.now, NewID: v.newID, Log: v.log}
-	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Runs: v.Runs,
+	filters := &verify.Service{Store: v.Store, Connections: v.Connections, Now: v.now, Log: v.log}
+	v.Reports = &report.Service{Store: v.Store, Connections: v.Connections, Filters: filters, Destinations: v.Destinations, Runs: v.Runs,
 		Now: v.now}
 	v.Tick = &run.Tick{Store: v.Store, Connections: v.Store, Repeats: v.Store, Bell: v.bell, Now: v.now, NewID: v.newID, Log: v.log}
 	v.Care = &run.Care{Store: v.Store, Connections: v.Connections, Destinations: v.Destinations, Bell: v.bell, Now: v.now, Log: v.log}
 	v.Drain = &run.Drain{
-		Store: v.Store, Reports: v.Store, Connections: v.Connections, Destinations: v.Destinations, Files: files, Bell: v.bell,
+		Store: v.Store, Reports: v.Store, Connections: v.Connections, Filters: filters, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: &health.Mailer{Mailer: mail, Registry: v.Health}, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
 		Administrators: c.Administrators, PublicURL: c.PublicURL,
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},

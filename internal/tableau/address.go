@@ -87,6 +87,48 @@ func ViewURL(serverURL, site, contentURL string) string {
 	return b.String()
 }
 
+// FilteredURL gives the address of a view, as of [ViewURL], with filters and
+// parameters: the view opens with them. Source: Tableau Help, "Using Custom
+// Queries" and "Pass Parameters and Filters in a URL": fields are combined, and
+// the values of one are separated by commas.
+func FilteredURL(address string, filters []Filter) string {
+	if address == "" || len(filters) == 0 {
+		return address
+	}
+	parts := make([]string, len(filters))
+	for i, f := range filters {
+		values := make([]string, len(f.Values))
+		for j, v := range f.Values {
+			values[j] = escapeQuery(escapeValue(v))
+		}
+		parts[i] = escapeQuery(strings.TrimPrefix(f.Field, parameterPrefix)) + "=" + strings.Join(values, filterSeparator)
+	}
+	return address + "?" + strings.Join(parts, "&")
+}
+
+// OwnURL gives an address that an answer held as one of the server itself, so
+// that people may be sent there, and "" where it names another host or port, or
+// is no web address. A server behind a proxy may say http where it is reached by
+// https.
+func OwnURL(address, serverURL string) string {
+	a, err := url.Parse(address)
+	if err != nil || a.User != nil || a.Scheme != "http" && a.Scheme != "https" {
+		return ""
+	}
+	s, err := url.Parse(serverURL)
+	if err != nil || s.Host == "" || !strings.EqualFold(a.Hostname(), s.Hostname()) {
+		return ""
+	}
+	usual := func(u *url.URL) bool {
+		return u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] || u.Port() == ""
+	}
+	if a.Port() != s.Port() && (!usual(a) || !usual(s)) {
+		return ""
+	}
+	a.Scheme, a.Host = s.Scheme, s.Host
+	return a.String()
+}
+
 // splitContentURL splits "Wb/sheets/Sheet" or "Wb/Sheet".
 func splitContentURL(s string) (workbook, sheet string, ok bool) {
 	parts := strings.Split(s, "/")

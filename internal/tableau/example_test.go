@@ -50,12 +50,6 @@ func Example() {
 		ViewID: target.View.ID, Format: tableau.PDF, Filters: address.Filters,
 		PDF: tableau.PDFOptions{PageSize: "A4", Orientation: "Landscape"},
 	}
-	proof, err := client.ProveFilters(ctx, session, request)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(proof.Message())
-
 	var file bytes.Buffer
 	info, err := client.Export(ctx, session, request, &file)
 	if err != nil {
@@ -69,7 +63,6 @@ func Example() {
 
 	// Output:
 	// Superstore/sheets/SalesbyRegion Superstore
-	// Tableau applies the filters.
 	// application/pdf 1
 }
 

@@ -23,7 +23,7 @@ import (
 // combine in every way, up to 100 combinations: Tableau itself pairs them by their
 // places, so each combination is written out. One empty value is sent as it
 // is, for servers that take away the workbook's own filter on the field then;
-// Tableau does not document it, so let [Client.ProveFilters] show what it does.
+// Tableau does not document it, so see the package verify for what it does.
 // Source: Tableau REST API reference, "Query View Image", view filters.
 type Filter struct {
 	Field  string
@@ -66,7 +66,7 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 		switch {
 		case len(f.Values) == 0:
 			wrong.Add("filters", "A filter has no value. Leave the filter out to export everything.")
-		case f.isParameter() && len(f.Values) > 1:
+		case f.IsParameter() && len(f.Values) > 1:
 			wrong.Add("filters", "A parameter takes a single value.")
 		}
 		for _, v := range f.Values {
@@ -76,11 +76,11 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 			if !isLine(v) {
 				wrong.Add("filters", "A filter's value has a line break or another control character.")
 			}
-			if !f.isParameter() && comparisonPattern.MatchString(v) {
+			if !f.IsParameter() && comparisonPattern.MatchString(v) {
 				wrong.Add("filters", "A filter's value is a comparison, such as gt:1000. Tableau takes members alone here and would leave such a filter out. Filter by a calculated field of the view with a parameter in it.")
 			}
 		}
-		if !f.isParameter() {
+		if !f.IsParameter() {
 			combinations = min(combinations*max(len(f.Values), 1), maxCombinations+1)
 		}
 	}
@@ -98,7 +98,8 @@ func isLine(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-func (f Filter) isParameter() bool { return strings.HasPrefix(f.Field, parameterPrefix) }
+// IsParameter reports whether the filter sets a parameter.
+func (f Filter) IsParameter() bool { return strings.HasPrefix(f.Field, parameterPrefix) }
 
 // encodeFilters writes filters as a query, without a leading "&".
 //
@@ -149,7 +150,7 @@ func expand(filters []Filter) []Filter {
 }
 
 func (f Filter) combines() bool {
-	return !f.isParameter() && len(f.Values) > 0 && (len(f.Values) > 1 || f.Values[0] != "")
+	return !f.IsParameter() && len(f.Values) > 0 && (len(f.Values) > 1 || f.Values[0] != "")
 }
 
 // escapeValue writes one value of a list. A comma is written \, as Tableau

@@ -1,6 +1,6 @@
 // Package tableau is a client of Tableau's REST API, for Tableau Server and
-// Tableau Cloud: sign in, find what is to be exported, export it, and prove that
-// its filters were applied.
+// Tableau Cloud: sign in, find what is to be exported, and export it. Whether
+// its filters were applied is for the package verify to say.
 //
 // # Use
 //
@@ -11,7 +11,6 @@
 //	address, err := tableau.ParseAddress("https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview?Region=West")
 //	target, err := client.Resolve(ctx, session, address)
 //	request := tableau.ExportRequest{ViewID: target.View.ID, Format: tableau.PDF, Filters: address.Filters}
-//	proof, err := client.ProveFilters(ctx, session, request)
 //	info, err := client.Export(ctx, session, request, file)
 //	err = client.SignOut(ctx, session)
 //
@@ -33,7 +32,6 @@
 //	workbooks           Workbooks, FindWorkbook, FindWorkbookPage, WorkbookViews
 //	files               Export: png, svg, pdf, csv, xlsx, pptx
 //	thumbnails          PreviewImage, WorkbookPreviewImage
-//	filters             ProveFilters
 //
 // # Versions
 //

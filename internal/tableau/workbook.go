@@ -14,7 +14,7 @@ type Workbook struct {
 	ID            string
 	Name          string // as people see it
 	ContentURL    string // such as "Superstore"; stable, unlike the name
-	WebpageURL    string // of its page, such as "https://host/#/site/acme/workbooks/10222"; may be empty
+	WebpageURL    string // of its page on the server, such as "https://host/#/site/acme/workbooks/10222"; may be empty
 	ShowTabs      bool   // whether all of its sheets are shown, and exported, as tabs
 	DefaultViewID string // of the sheet that is exported where ShowTabs is not set; may be empty
 	ProjectID     string // empty in a personal space
@@ -28,6 +28,23 @@ type Workbook struct {
 // thousand. Every version has it. Source: Tableau REST API reference, "Query
 // Workbooks for Site".
 func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
+	all, err := c.workbooks(ctx, s)
+	for i := range all {
+		all[i] = all[i].ofServer(s)
+	}
+	return all, err
+}
+
+// ofServer gives the workbook without the address of its page where that is not
+// of the session's server: people are sent there.
+func (w Workbook) ofServer(s Session) Workbook {
+	w.WebpageURL = OwnURL(w.WebpageURL, s.ServerURL)
+	return w
+}
+
+// workbooks gives the addresses of their pages as Tableau does: behind a proxy
+// they may name another host, and the number in them is right all the same.
+func (c *Client) workbooks(ctx context.Context, s Session) ([]Workbook, error) {
 	return pages(opWorkbooks, func(page int) ([]Workbook, pagination, error) {
 		query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)}}
 		var a answer
@@ -44,7 +61,7 @@ func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
 func (c *Client) FindWorkbook(ctx context.Context, s Session, contentURL string) (Workbook, error) {
 	found, err := c.findWorkbook(ctx, s, opFindWorkbook, contentURL)
 	if err == nil {
-		return workbooksOf([]workbook{found})[0], nil
+		return workbooksOf([]workbook{found})[0].ofServer(s), nil
 	}
 	// A server that takes neither key nor filter, or a name that no filter can
 	// hold.
@@ -65,13 +82,13 @@ func (c *Client) FindWorkbookPage(ctx context.Context, s Session, number string)
 }
 
 func (c *Client) pickWorkbook(ctx context.Context, s Session, fits func(Workbook) bool) (Workbook, error) {
-	all, err := c.Workbooks(ctx, s)
+	all, err := c.workbooks(ctx, s)
 	if err != nil {
 		return Workbook{}, err
 	}
 	for _, w := range all {
 		if fits(w) {
-			return w, nil
+			return w.ofServer(s), nil
 		}
 	}
 	return Workbook{}, &Error{Op: opFindWorkbook, Cause: WorkbookNotFound}

@@ -1,4 +1,4 @@
-package tableau
+package verify
 
 import (
 	"crypto/sha256"
@@ -23,27 +23,27 @@ const (
 // kilobytes, whatever the data's size. Two are of the same data if they are of
 // the same rows, in any order.
 type digest struct {
-	header []string
-	rows   int
-	sum    [4]uint64 // of the rows' hashes, which does not depend on their order
-	values map[string]*values
+	Header []string
+	Rows   int
+	Sum    [4]uint64 // of the rows' hashes, which does not depend on their order
+	Values map[string]*values
 }
 
 // values are the distinct ones of a column.
 type values struct {
-	seen map[string]bool
-	more bool // there are more than are kept
+	Seen map[string]bool
+	More bool // there are more than are kept
 }
 
 func (d digest) same(other digest) bool {
-	return d.rows == other.rows && d.sum == other.sum && slices.Equal(d.header, other.header)
+	return d.Rows == other.Rows && d.Sum == other.Sum && slices.Equal(d.Header, other.Header)
 }
 
 // readDigest reads data in the form that Tableau writes them: CSV in UTF-8, with
 // or without a byte order mark, the columns' captions first. No data at all are
 // no rows. It keeps the values of the columns that have the names of fields.
 func readDigest(r io.Reader, fields []string) (digest, error) {
-	d := digest{values: make(map[string]*values)}
+	d := digest{Values: make(map[string]*values)}
 	bounded := &recordReader{r: r}
 	records := csv.NewReader(bounded)
 	records.FieldsPerRecord, records.LazyQuotes, records.ReuseRecord = -1, true, true
@@ -64,10 +64,10 @@ func readDigest(r io.Reader, fields []string) (digest, error) {
 			name = strings.TrimPrefix(name, "\uFEFF")
 		}
 		name = strings.TrimSpace(name)
-		d.header = append(d.header, strings.Clone(name))
-		if slices.Contains(fields, name) && d.values[name] == nil {
-			columns[i] = &values{seen: make(map[string]bool)}
-			d.values[name] = columns[i]
+		d.Header = append(d.Header, strings.Clone(name))
+		if slices.Contains(fields, name) && d.Values[name] == nil {
+			columns[i] = &values{Seen: make(map[string]bool)}
+			d.Values[name] = columns[i]
 		}
 	}
 	hasher := sha256.New()
@@ -80,7 +80,7 @@ func readDigest(r io.Reader, fields []string) (digest, error) {
 		if err != nil {
 			return d, fmt.Errorf("reading a row: %w", err)
 		}
-		d.rows++
+		d.Rows++
 		d.add(hasher, record)
 		for i, value := range record[:min(len(record), len(columns))] {
 			if columns[i] != nil {
@@ -99,35 +99,35 @@ func (d *digest) add(hasher hash.Hash, record []string) {
 		_, _ = io.WriteString(hasher, value)
 	}
 	sum := hasher.Sum(nil)
-	for i := range d.sum {
-		d.sum[i] += binary.BigEndian.Uint64(sum[8*i:])
+	for i := range d.Sum {
+		d.Sum[i] += binary.BigEndian.Uint64(sum[8*i:])
 	}
 }
 
 func (v *values) add(value string) {
 	value = value[:min(len(value), maxValueBytes)]
 	switch {
-	case v.seen[value]:
-	case len(v.seen) < maxDistinct:
-		v.seen[strings.Clone(value)] = true
+	case v.Seen[value]:
+	case len(v.Seen) < maxDistinct:
+		v.Seen[strings.Clone(value)] = true
 	default:
-		v.more = true
+		v.More = true
 	}
 }
 
 // only reports whether the column holds nothing but the wanted values, and any
 // whether it holds one of them.
 func (v *values) only(wanted []string) bool {
-	for value := range v.seen {
+	for value := range v.Seen {
 		if !slices.Contains(wanted, value) {
 			return false
 		}
 	}
-	return !v.more
+	return !v.More
 }
 
 func (v *values) any(wanted []string) bool {
-	return slices.ContainsFunc(wanted, func(w string) bool { return v.seen[w] })
+	return slices.ContainsFunc(wanted, func(w string) bool { return v.Seen[w] })
 }
 
 var errRecordTooLong = errors.New("a row is too long")
@@ -146,4 +146,14 @@ func (r *recordReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.since += n
 	return n, err
+}
+
+func (v *values) all() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for value := range v.Seen {
+			if !yield(value) {
+				return
+			}
+		}
+	}
 }
