@@ -32,7 +32,7 @@ func (s *Service) Create(ctx context.Context, id string, in Settings) (Connectio
 	}
 	c = t.connection
 	if !in.ExpiresAt.IsZero() {
-		c.TokenLife = c.TokenLife.entered(in.ExpiresAt)
+		c.TokenLife = c.TokenLife.told(in.ExpiresAt)
 	}
 	if err := s.store(ctx, t, c, func(ctx context.Context, c Connection, session *Session) error {
 		e := s.note(ctx, &c, Created, fmt.Sprintf("Connected to %s, %s, as %s with %s.", c.ServerURL, siteName(c.Site), c.Identity.UserName, c.Auth.describe()))
@@ -96,7 +96,7 @@ func (s *Service) Edit(ctx context.Context, id string, e Edit) (Connection, erro
 	}
 	c = t.connection
 	if e.ExpiresAt != nil && !e.ExpiresAt.IsZero() {
-		c.TokenLife = c.TokenLife.entered(*e.ExpiresAt)
+		c.TokenLife = c.TokenLife.told(*e.ExpiresAt)
 	}
 	c.mend()
 	c.Version, c.UpdatedAt = old.Version+1, s.Now()
@@ -209,11 +209,8 @@ func (s *Service) editPlain(ctx context.Context, old Connection, e Edit) (Connec
 
 // checkEntered refuses the end of a token where there is none to enter.
 func checkEntered(c Connection) error {
-	switch {
-	case c.Auth.Method != tableau.PersonalAccessToken:
+	if c.Auth.Method != tableau.PersonalAccessToken {
 		return noEnd()
-	case c.TokenLife.Source == ExpiryTableau:
-		return problem.InvalidField("token_expires_on", fmt.Sprintf("Tableau itself says that this token ends on %s. Leave this out.", day(c.TokenLife.ExpiresAt)))
 	}
 	return nil
 }

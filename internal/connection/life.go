@@ -74,14 +74,16 @@ func unreachableProbe(probes int) time.Duration {
 }
 
 // used notes a sign-in, and the end that Tableau gave with it. An end that a
-// person gave has been wrong if the token signs in after it.
+// person gave stands above that, until the token signs in after it: then it has
+// been wrong.
 func (l TokenLife) used(method tableau.Method, now time.Time, expiresIn time.Duration) TokenLife {
 	l.LastUsedAt = now
+	entered := l.Source == ExpiryEntered
 	switch {
-	case method != tableau.PersonalAccessToken:
+	case method != tableau.PersonalAccessToken, entered && now.Before(l.ended()):
 	case expiresIn > 0:
 		l.ExpiresAt, l.Source = now.Add(expiresIn), ExpiryTableau
-	case l.Source == ExpiryEntered && !now.Before(l.ended()):
+	case entered:
 		l.ExpiresAt, l.Source = time.Time{}, ExpiryUnknown
 	}
 	return l
@@ -99,11 +101,21 @@ func (l TokenLife) ended() time.Time {
 	return l.ExpiresAt.Add(afterEnd)
 }
 
-// entered notes the end of a token that a person gave, zero for one that they
-// do not know; Tableau's own word stands above it.
+// told notes the end of a token that a person gave with its secret; what Tableau
+// said at the sign-in stands above it.
+func (l TokenLife) told(expiresAt time.Time) TokenLife {
+	if l.Source == ExpiryTableau {
+		return l
+	}
+	return l.entered(expiresAt)
+}
+
+// entered notes the end of a token that a person gave by itself, whatever is
+// known of it; zero for one that they do not know: then Tableau's word counts,
+// which the next sign-in brings.
 func (l TokenLife) entered(expiresAt time.Time) TokenLife {
 	switch {
-	case l.Source == ExpiryTableau:
+	case expiresAt.IsZero() && l.Source == ExpiryTableau:
 	case expiresAt.IsZero():
 		l.ExpiresAt, l.Source = time.Time{}, ExpiryUnknown
 	default:

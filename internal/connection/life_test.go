@@ -242,8 +242,31 @@ func TestEnteredExpiry(t *testing.T) {
 		c, err = w.Edit(w.Context(), "c", connection.Edit{Credential: &another, ExpiresAt: &end})
 		w.succeed(err)
 		wantEnd(c, time.Now().Add(180*day), connection.ExpiryTableau)
-		_, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &end})
-		w.wantFields(err, "token_expires_on")
+
+		// Unless the day is given by itself: it stands, also after a sign-in, until
+		// the token signs in after it or the day is taken back.
+		late := time.Now().Add(10 * day)
+		for _, back := range []bool{false, true} {
+			c, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &late})
+			w.succeed(err)
+			wantEnd(c, late, connection.ExpiryEntered)
+			w.succeed(w.KeepAlive(w.Context(), "c"))
+			wantEnd(w.stored("c"), late, connection.ExpiryEntered)
+			if back {
+				c, err = w.Edit(w.Context(), "c", connection.Edit{ExpiresAt: &none})
+				w.succeed(err)
+				wantEnd(c, none, connection.ExpiryUnknown)
+				time.Sleep(8 * day)
+			} else {
+				time.Sleep(12 * day)
+			}
+			ends := time.Now()
+			w.succeed(w.KeepAlive(w.Context(), "c"))
+			if got := w.stored("c").TokenLife; got.Source != connection.ExpiryTableau || got.ExpiresAt.Before(ends) {
+				w.Errorf("taken back %v: got the end %+v, want Tableau's", back, got)
+			}
+			late = time.Now().Add(10 * day)
+		}
 
 		// A password has none.
 		password := w.password()

@@ -286,8 +286,11 @@ func attach(ctx context.Context, msg *mail.Msg, f File, where place, cid, name s
 	if where == placeText {
 		disposition, mediaType = "inline", "image/png"
 	}
-	if given, _, err := mime.ParseMediaType(f.ContentType); err == nil {
+	if given, params, err := mime.ParseMediaType(f.ContentType); err == nil {
 		mediaType = given
+		if charset := params["charset"]; charset != "" { // older readers take ASCII for granted (RFC 2046, section 4.1.2)
+			mediaType = mime.FormatMediaType(given, map[string]string{"charset": charset})
+		}
 	}
 	options := []mail.FileOption{
 		mail.WithFileContentType(mail.ContentType(mediaType)),

@@ -417,3 +417,19 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// A CSV says that it is UTF-8: readers of mail may take it for ASCII otherwise.
+func TestAttachmentKeepsItsCharset(t *testing.T) {
+	t.Parallel()
+	p := morning(t)
+	p.Files = []deliver.File{fileOf("a.csv", "csv", "text/csv; charset=utf-8", []byte("Région\nÎle\n")), fileOf("b.pdf", "pdf", "application/pdf", []byte("%PDF"))}
+	_, m := sent(t, builder(), p)
+	var got []string
+	for _, a := range m.Attachments {
+		got = append(got, a.Header.Get("Content-Type"))
+	}
+	want := []string{`text/csv; charset=utf-8; name="a.csv"`, `application/pdf; name="b.pdf"`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("content types (-want +got):\n%s", diff)
+	}
+}

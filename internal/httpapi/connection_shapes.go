@@ -124,7 +124,7 @@ type connectionPatchJSON struct {
 	Site                 optional[string]        `json:"site,omitempty" doc:"Only together with auth."`
 	Auth                 optional[authInputJSON] `json:"auth,omitempty" doc:"The whole credential. It is tried first, and replaces the old one only when it works."`
 	Notify               optional[[]string]      `json:"notify,omitempty" nullable:"false" maxItems:"20"`
-	TokenExpiresOn       optional[string]        `json:"token_expires_on,omitempty" format:"date" doc:"The day on which the personal access token ends, where Tableau does not tell; null when it is not known. Does not need auth." example:"2027-05-22"`
+	TokenExpiresOn       optional[string]        `json:"token_expires_on,omitempty" format:"date" doc:"The day on which the personal access token ends. It stands above what Tableau says, until the token signs in after it; null has Tableau's word count again. Does not need auth." example:"2027-05-22"`
 	AcceptIdentityChange optional[bool]          `json:"accept_identity_change,omitempty" doc:"Accepts that the credential signs in as another user, or to another site, than before."`
 }
 
@@ -188,9 +188,11 @@ func (in authInputJSON) credential(wrong *problem.Fields) (tableau.Credential, t
 	}
 	switch in.Method {
 	case tableau.PersonalAccessToken:
-		c.TokenName, c.Secret = in.TokenName, in.TokenSecret.Text
+		// Neither has white space at its ends, which comes along when it is copied.
+		in.TokenName = strings.TrimSpace(in.TokenName)
+		c.TokenName, c.Secret = in.TokenName, secret.New(strings.TrimSpace(in.TokenSecret.Reveal()))
 		need("token_name", in.TokenName == "")
-		need("token_secret", in.TokenSecret.IsZero())
+		need("token_secret", c.Secret.IsZero())
 		if strings.Contains(in.TokenName, "==:") {
 			// Secrets have this in their middle. Names are shown and stored.
 			wrong.Add("auth.token_name", "This looks like a token's secret. Enter the token's name here, and its secret in token_secret.")

@@ -183,3 +183,20 @@ func TestConnectionHistory(t *testing.T) {
 		t.Error("the log names the person")
 	}
 }
+
+// White space that came along with a token when it was copied is no part of it;
+// of a password it may be.
+func TestCopiedWhiteSpace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const body = `{"name":"n","server_url":"https://t.example.com","auth":%s}`
+	w.call(t, "POST", "/v1/connections", fmt.Sprintf(body, `{"method":"personal_access_token","token_name":" vizpost\n","token_secret":"\tabc==:def \n"}`)).want(201)
+	if got := w.connections.lastSet.Credential; got.TokenName != "vizpost" || got.Secret.Reveal() != "abc==:def" {
+		t.Errorf("got the token %q with the secret %q", got.TokenName, got.Secret.Reveal())
+	}
+	w.call(t, "POST", "/v1/connections", fmt.Sprintf(body, `{"method":"personal_access_token","token_name":"n","token_secret":" "}`)).want(422)
+	w.call(t, "POST", "/v1/connections", fmt.Sprintf(body, `{"method":"username_password","username":"u","password":" p "}`)).want(201)
+	if got := w.connections.lastSet.Credential.Secret.Reveal(); got != " p " {
+		t.Errorf("got the password %q", got)
+	}
+}

@@ -371,6 +371,9 @@ func TestIdempotencyKey(t *testing.T) {
 	if len(w.connections.rows) != 1 {
 		t.Errorf("%d connections were made", len(w.connections.rows))
 	}
+	if got := w.call(t, "POST", "/v1/connections", body("Sales", "another"), key...).want(409).trouble().Code; got != problem.CodeKeyReused {
+		t.Errorf("with another secret: code %q", got)
+	}
 	if got := w.call(t, "POST", "/v1/connections", body("Other", "right"), key...).want(409).trouble().Code; got != problem.CodeKeyReused {
 		t.Errorf("code %q", got)
 	}
@@ -384,6 +387,12 @@ func TestIdempotencyKey(t *testing.T) {
 	const destination = `{"name":"#sales","type":"slack","url":"https://hooks.slack.com/services/T/B/x"}`
 	one := w.call(t, "POST", "/v1/destinations", destination, key...).want(201).object()["id"]
 	two := w.call(t, "POST", "/v1/destinations", destination, key...).want(201).object()["id"]
+	w.call(t, "POST", "/v1/destinations", strings.Replace(destination, "/x", "/y", 1), key...).want(409)
+	for _, claim := range w.requests.claims {
+		if len(claim[0]) != 64 {
+			t.Errorf("the digest %q is kept", claim[0])
+		}
+	}
 	if one != two || one == first["id"] {
 		t.Errorf("the same request made the destinations %v and %v", one, two)
 	}

@@ -128,5 +128,5 @@ func (o Outbox) Open(_ context.Context, name string) (io.ReadCloser, error) {
 }
 
 func isOutboxName(name string) bool {
-	return strings.HasSuffix(name, outboxExtension) && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, `/\`)
+	return strings.HasSuffix(name, outboxExtension) && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00")
 }

@@ -213,6 +213,9 @@ func TestOutboxOpen(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "secret.eml"), filepath.Join(o.Dir, "link.eml")); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := o.Open(t.Context(), "a\x00.eml"); !problem.Is(err, problem.NotFound) {
+		t.Errorf("a name with a NUL: got %v, want that there is none", err)
+	}
 	if _, err := o.Open(t.Context(), "link.eml"); err == nil {
 		t.Error("Open follows a link out of the folder")
 	}

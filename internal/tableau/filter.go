@@ -20,7 +20,7 @@ import (
 // comparisons such as "gt:1000", which Tableau leaves out silently, are refused.
 // Dates are "2026-01-31" or "2026-01-31 09:00:00", booleans "true" and "false",
 // numbers plain. Several values are alternatives, and those of several fields
-// combine in every way, up to 100 combinations: Tableau itself pairs them by their
+// combine in every way, up to 100 combinations of two fields and more: Tableau itself pairs them by their
 // places, so each combination is written out. One empty value is sent as it
 // is, for servers that take away the workbook's own filter on the field then;
 // Tableau does not document it, so see the package verify for what it does.
@@ -53,7 +53,7 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 		return
 	}
 	seen := make(map[string]bool, len(filters))
-	combinations := 1
+	combinations, several := 1, 0 // fields with several values
 	for _, f := range filters {
 		if f.Field == "" || f.Field == parameterPrefix || utf8.RuneCountInString(f.Field) > maxFieldName || !isLine(f.Field) {
 			wrong.Add("filters", filterFieldMessage)
@@ -82,9 +82,12 @@ func validateFilters(filters []Filter, wrong *problem.Fields) {
 		}
 		if !f.IsParameter() {
 			combinations = min(combinations*max(len(f.Values), 1), maxCombinations+1)
+			if len(f.Values) > 1 {
+				several++
+			}
 		}
 	}
-	if combinations > maxCombinations {
+	if combinations > maxCombinations && several > 1 { // one field alone combines with nothing
 		wrong.Add("filters", "The filters have more than %d combinations of values. Use fewer values, or filter in the view itself.", maxCombinations)
 		return
 	}

@@ -170,10 +170,10 @@ function TokenFields({ form, set, dated, wrong, connection, signsIn }) {
     <${Field} id="c-token-name" label="Token name" value=${form.token_name} error=${wrong.token_name} onInput=${set("token_name")} data-first=${asked} autocomplete="off" spellcheck="false" autocapitalize="none" />
     <${Field} id="c-token-secret" label="Token secret" type="password" value=${form.token_secret} error=${wrong.token_secret} onInput=${set("token_secret")}
       autocomplete="new-password" hint=${kept ? "One is kept, and never shown. Leave this empty to keep it." : dead ? "Tableau refuses the one that is kept: paste the secret of a new token." : "It is kept sealed, and never shown again."} />
-    ${fromTableau ? html`<p class="hint">Tableau says that this token ends on ${date(connection.token_life.expires_at)}.</p>`
-      : html`<${Disclosure} title="Enter yourself when the token ends" open=${Boolean(form.expires_on || wrong.expires_on)}>
+    ${fromTableau && html`<p class="hint">Tableau says that this token ends on ${date(connection.token_life.expires_at)}.</p>`}
+    ${html`<${Disclosure} title="Enter yourself when the token ends" open=${Boolean(form.expires_on || wrong.expires_on)}>
           <${Field} id="c-expires" label="Ends on" optional type="date" value=${day} error=${wrong.expires_on} onInput=${set("expires_on")}
-            hint=${`For servers that do not tell vizpost. It warns before that day; what Tableau says goes first.${before || ""}`} /><//>`}`;
+            hint=${`vizpost warns before that day. ${kept ? "It stands above what Tableau says." : "If Tableau says a day at the sign-in, that one counts."}${before || ""}`} /><//>`}`;
 }
 
 function PasswordFields({ form, set, wrong, connection, signsIn }) {

@@ -1,5 +1,5 @@
 // What a report exports: its views, each with its format, filters and options.
-import { formats, nameOf, newContent, newFilter, pageSizes, replaced } from "/report-draft.js";
+import { emptyWords, formats, nameOf, newContent, newFilter, pageSizes, replaced, tellsRows } from "/report-draft.js";
 import { Check, Chips, Choice, Pills, Template, Text, focusField, splitLines, useWrong } from "/report-fields.js";
 import { features } from "/features.js";
 import { Button, Disclosure, Icon, html, useEffect, useRef, useState } from "/ui.js";
@@ -62,6 +62,10 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     ${c.format === "pptx" ? html`<p class="hint">The whole workbook, a slide for each view.</p>` : book && html`<p class="hint">The whole workbook, a page for each view.</p>`}
     ${c.format === "csv" && html`<p class="hint">The numbers behind the view. Of a dashboard, Tableau gives those of one worksheet: the first by name.</p>`}
     ${c.format === "png" && html`<${Check} path=${`${path}.image.high_resolution`} label="High resolution" hint="Twice as sharp, and a larger file." value=${c.high_resolution} change=${(high_resolution) => change({ high_resolution })} />`}
+    ${tellsRows(c.format) && html`<${Choice} path=${`${path}.if_empty`} label="If there is no data" value=${c.if_empty} change=${(if_empty) => change({ if_empty })}
+      options=${Object.entries(emptyWords)} hint=${emptyHints[c.if_empty]} />`}
+    ${c.format === "csv" && html`<${Check} path=${`${path}.escape_formulas`} label="Safe for spreadsheets" value=${c.escape_formulas} change=${(escape_formulas) => change({ escape_formulas })}
+      hint="Puts an apostrophe before values that a spreadsheet would run as a formula. Numbers stay as they are." />`}
     <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
     ${able?.proof && !whole && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
       hint="The run fails unless Tableau's own data show it. A field that Tableau does not know would send numbers of everything." value=${c.require_filter_proof}
@@ -82,6 +86,12 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     <//>
   </article>`;
 }
+
+const emptyHints = {
+  skip: "The message says so. If nothing else is left, nothing is sent.",
+  send: "People get a file without rows.",
+  fail: "Nothing is sent, and those who get alerts are told.",
+};
 
 const order = ["pdf", "png", "svg", "csv", "xlsx", "pptx"];
 

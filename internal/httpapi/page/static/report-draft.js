@@ -37,6 +37,7 @@ export function newContent({ view, custom_view, workbook, filters = {}, format =
     key: key(), original: {}, ...place({ view, custom_view, workbook }),
     format: format || "pdf", filters: rowsOf(filters), require_filter_proof: false, page_size: "", orientation: "landscape", high_resolution: true,
     width: "", height: "", max_age_minutes: "", language: "", file_name: "",
+    if_empty: "skip", escape_formulas: false,
   };
 }
 
@@ -58,6 +59,12 @@ export function replaced(c, picked) {
 // nameOf names what is exported.
 export const nameOf = (c) => c.view_name ? c.view_name + (c.custom_view ? ` (${c.custom_view.name})` : "") : c.workbook || c.view;
 
+// tellsRows says whether it is known of a format's files how many rows they have.
+export const tellsRows = (format) => format === "csv" || format === "xlsx";
+
+// emptyWords says what becomes of a content without data.
+export const emptyWords = { skip: "Leave it out", send: "Send it anyway", fail: "Fail the run" };
+
 // A parameter is a filter whose field begins with this.
 const parameter = "Parameters.";
 
@@ -78,6 +85,7 @@ export function fromReport(report) {
       format: c.format, filters: rowsOf(c.filters), page_size: c.pdf?.page_size || "", orientation: c.pdf?.orientation || "portrait",
       high_resolution: Boolean(c.image?.high_resolution), language: c.language || "", width: c.image?.width || "", height: c.image?.height || "",
       max_age_minutes: c.max_age_minutes === 1 ? "" : c.max_age_minutes, file_name: c.file_name,
+      if_empty: c.if_empty || "send", escape_formulas: Boolean(c.escape_formulas),
     })),
     schedule: s
       ? { on: true, plan: fromCron(s.cron), time_zone: s.time_zone, starts_on: s.starts_on || "", ends_on: s.ends_on || "", catch_up: s.catch_up }
@@ -101,8 +109,8 @@ export const toRequest = (draft) => ({
 
 function contentOut(c) {
   // What this form does not know stays as it was read.
-  const { pdf, image, scope, language, require_filter_proof, ...rest } = c.original;
-  const out = { ...rest, view: c.view, format: c.format, filters: filtersOut(c.filters), file_name: c.file_name.trim() };
+  const { pdf, image, scope, language, escape_formulas, require_filter_proof, ...rest } = c.original;
+  const out = { ...rest, view: c.view, format: c.format, filters: filtersOut(c.filters), file_name: c.file_name.trim(), if_empty: c.if_empty };
   if (c.format === "pdf") {
     out.pdf = { orientation: c.orientation };
     if (c.page_size) out.pdf.page_size = c.page_size;
@@ -118,6 +126,7 @@ function contentOut(c) {
   if (c.max_age_minutes === "") delete out.max_age_minutes;
   else out.max_age_minutes = whole(c.max_age_minutes);
   if (c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook")) out.scope = "workbook";
+  if (c.format === "csv" && c.escape_formulas) out.escape_formulas = true;
   if (c.language.trim()) out.language = c.language.trim();
   if (c.require_filter_proof && c.filters.length > 0 && out.scope !== "workbook") out.require_filter_proof = true;
   return out;

@@ -6,7 +6,7 @@ import { Format, Next, capital, whom } from "/report-words.js";
 import { useMe } from "/me.js";
 import { AlertsTo } from "/trouble.js";
 import { useMore } from "/some.js";
-import { browserZone, nameOf } from "/report-draft.js";
+import { browserZone, nameOf, tellsRows } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { SendDialog } from "/send-dialog.js";
 import { Button, Dialog, Facts, Failure, Loading, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
@@ -89,6 +89,7 @@ function Shown({ id }) {
         <div class="card">
           <${Facts} of=${[
             ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <${Format} format=${c.format} />
+              ${tellsRows(c.format) && html`<p class="quiet small">Without data: ${{ skip: "left out", send: "sent anyway", fail: "the run fails" }[c.if_empty]}</p>`}
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],

@@ -1,7 +1,7 @@
 // The files of a run, to look at and to take along.
 import { blob, download } from "/api.js";
 import { Button, Disclosure, Failure, Icon, Section, When, html, useEffect, useState } from "/ui.js";
-import { size } from "/words.js";
+import { many, size } from "/words.js";
 
 const isPicture = (file) => /^image\/(png|svg\+xml)/.test(file.content_type);
 
@@ -25,8 +25,10 @@ function File({ run, file }) {
     ${isPicture(file) && html`<${Picture} path=${path} file=${file} />`}
     <div class="run-file-text">
       <div class="run-file-head"><span class="kind"><${Icon} name="file" /></span>
-        <div class="grow"><h3>${file.name}</h3><p class="quiet small">${[size(file.size), file.width > 0 && `${file.width} × ${file.height}`].filter(Boolean).join(" · ")} · <${When} at=${file.exported_at} /></p></div>
-        <${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//></div>
+        <div class="grow"><h3>${file.name}</h3><p class="quiet small">${[file.size > 0 && size(file.size), file.rows !== null && many(file.rows, "row"), file.width > 0 && `${file.width} × ${file.height}`].filter(Boolean).join(" · ")} · <${When} at=${file.exported_at} /></p></div>
+        ${file.size > 0 && html`<${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//>`}</div>
+      ${file.left_out === "no_data" && html`<p class="small">Left out of the message: there is no data.</p>`}
+      ${file.formulas_escaped && html`<p class="small">Values that a spreadsheet would run have an apostrophe before them.</p>`}
       ${filters && html`<p class="small">Filters: ${filters}</p>`}
       <${Failure} problem=${problem} />
       <div class="small run-file-more">${file.view_url && html`<a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open ${file.view || file.workbook} in Tableau</a>`}
