@@ -48,6 +48,17 @@ func (s *Service) Resolve(ctx context.Context, id, pasted string) (tableau.Targe
 	return tableau.Target{}, tableau.Address{}, answerUse(err)
 }
 
+// Supports returns what keeps a connection's server from an export: a
+// [*tableau.Error] with the cause NotSupported where it is too old, as of the
+// last sign-in. NotFound when there is no such connection.
+func (s *Service) Supports(ctx context.Context, id string, r tableau.ExportRequest) error {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	return r.SupportedBy(c.Server.RESTAPIVersion, c.Server.ProductVersion)
+}
+
 // address reads a pasted address, which must be of the connection's site.
 func (c Connection) address(pasted string) (tableau.Address, error) {
 	address, err := tableau.ParseAddress(pasted)

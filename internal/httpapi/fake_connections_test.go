@@ -218,6 +218,14 @@ func (c *connections) Resolve(ctx context.Context, id, pasted string) (tableau.T
 	return tableau.Target{}, tableau.Address{}, problem.InvalidField("view", "This view does not exist on the connection's site.")
 }
 
+func (c *connections) Supports(ctx context.Context, id string, r tableau.ExportRequest) error {
+	row, err := c.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return r.SupportedBy(row.Server.RESTAPIVersion, row.Server.ProductVersion)
+}
+
 func (c *connections) SeeViews(ctx context.Context, id string, wanted []connection.Wanted) ([]connection.Seen, error) {
 	if err := c.begin(ctx); err != nil {
 		return nil, err

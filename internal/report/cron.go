@@ -153,10 +153,13 @@ func (f cronField) item(position int, item string, alone bool) (string, error) {
 	return checked, nil
 }
 
-// monthDay checks L, the last day of the month, and such as 15W, the weekday
-// nearest the 15th in the same month.
+// lastWeekday is the month's last day from Monday to Friday.
+const lastWeekday = "LW"
+
+// monthDay checks L, the last day of the month, LW, its last weekday, and such as
+// 15W, the weekday nearest the 15th in the same month.
 func (f cronField) monthDay(item string) (string, error) {
-	if item == "L" {
+	if item == "L" || item == lastWeekday {
 		return item, nil
 	}
 	if number, ok := strings.CutSuffix(item, "W"); ok {
@@ -164,7 +167,7 @@ func (f cronField) monthDay(item string) (string, error) {
 			return strconv.Itoa(day) + "W", nil
 		}
 	}
-	return "", wrongCron("In the %s, L is the last day and 15W the weekday nearest the 15th; other uses of L and W are not taken.", f.name)
+	return "", wrongCron("In the %s, L is the last day, LW the last weekday, and 15W the weekday nearest the 15th; other uses of L and W are not taken.", f.name)
 }
 
 // weekDay checks such as FRIL, the month's last Friday, and FRI#2, its second.

@@ -164,6 +164,8 @@ func monthDaysInWords(field string) (string, bool) {
 		number, nearest := strings.CutSuffix(from, "W")
 		day, _ := strconv.Atoi(number)
 		switch {
+		case item == lastWeekday:
+			words = append(words, "the last weekday")
 		case item == "L":
 			words = append(words, "the last day")
 		case nearest:

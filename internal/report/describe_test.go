@@ -40,6 +40,7 @@ func TestDescribe(t *testing.T) {
 		{"0 9 1-7 * *", "on the 1st to 7th of every month at 09:00"},
 		{"0 9 1 1,7 *", "on the 1st of January and July at 09:00"},
 		{"0 9 L * *", "on the last day of every month at 09:00"},
+		{"0 9 LW * *", "on the last weekday of every month at 09:00"},
 		{"0 9 15W * *", "on the weekday nearest the 15th of every month at 09:00"},
 		{"0 9 * * FRI#2", "on the second Friday of every month at 09:00"},
 		{"0 9 * 12 FRIL", "on the last Friday of December at 09:00"},

@@ -106,8 +106,9 @@ func (s *shelf) touch(id string) {
 
 // site has a few views, and may be out of reach.
 type site struct {
-	asked int
-	fail  error
+	asked   int
+	fail    error
+	version string // of the server's REST API; "" for the newest
 }
 
 func (s *site) Resolve(_ context.Context, connectionID, pasted string) (tableau.Target, tableau.Address, error) {
@@ -135,6 +136,14 @@ func (s *site) Resolve(_ context.Context, connectionID, pasted string) (tableau.
 		target.CustomView = tableau.CustomView{ID: address.CustomView, Name: "West only", ViewID: target.View.ID}
 	}
 	return target, address, nil
+}
+
+// Supports goes by the version of the site's server.
+func (s *site) Supports(_ context.Context, _ string, r tableau.ExportRequest) error {
+	if s.version == "" {
+		return r.SupportedBy("3.29", "2026.2.0")
+	}
+	return r.SupportedBy(s.version, "")
 }
 
 // named are destinations by id, with their types.

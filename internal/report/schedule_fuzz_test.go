@@ -14,7 +14,7 @@ import (
 // panics, never comes back or contradicts itself.
 func FuzzSchedule(f *testing.F) {
 	for _, cron := range []string{
-		"0 9 * * MON-FRI", "*/15 * * * *", "0 */2 1,15W,L JAN-JUN/2 MON#1,5L", "30 2 29 2 */7", "0 9 31 2 *", "0 0 * * SAT-SUN",
+		"0 9 * * MON-FRI", "0 9 LW * *", "*/15 * * * *", "0 */2 1,15W,L JAN-JUN/2 MON#1,5L", "30 2 29 2 */7", "0 9 31 2 *", "0 0 * * SAT-SUN",
 		"5/10 0-23 */31 1 7#5", "@daily", "0 0 9 * * * 2026", "*/0 60 5-1 ,, ?", "TZ=UTC 0 9 * * *", "0 * 29 2 1#5", "\t* *\u00a0* * *", "L W # - /",
 	} {
 		f.Add(cron, "Europe/Berlin", int64(1_795_392_000), int64(0), uint16(0), uint16(0))
@@ -49,7 +49,9 @@ func FuzzSchedule(f *testing.F) {
 		if !first.After(after) {
 			t.Fatalf("Next(%v) = %v, which is not after it", after, first)
 		}
-		if !gronx.IsValid(strings.Join(strings.Fields(cron), " ")) && !strings.Contains(strings.ToUpper(cron), "-SUN") {
+		// LW, which gronx does not know, is one of its days of the month.
+		known := strings.ReplaceAll(strings.ToUpper(cron), "LW", "31")
+		if !gronx.IsValid(strings.Join(strings.Fields(known), " ")) && !strings.Contains(known, "-SUN") {
 			t.Errorf("Validate() takes %q, but gronx does not", cron)
 		}
 		second, ok := s.Next(first)

@@ -19,6 +19,11 @@ type Connections interface {
 	// the text names nothing of this site; NotFound when there is no such
 	// connection; any other error means that Tableau could not be asked.
 	Resolve(ctx context.Context, connectionID, pasted string) (tableau.Target, tableau.Address, error)
+
+	// Supports returns what keeps the connection's server from an export: a
+	// [*tableau.Error] with the cause NotSupported where it is too old for it.
+	// NotFound when there is no such connection.
+	Supports(ctx context.Context, connectionID string, r tableau.ExportRequest) error
 }
 
 // Destinations finds named destinations.

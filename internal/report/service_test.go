@@ -457,3 +457,31 @@ func TestPausingAndDeletingSkip(t *testing.T) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
+
+// What the connection's server is too old for is refused when it is saved.
+func TestServerIsTooOld(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		version string
+		format  tableau.Format
+		want    []string
+	}{
+		{"3.6", tableau.XLSX, []string{"content[0].format"}}, {"3.6", tableau.CSV, nil}, {"3.28", tableau.SVG, []string{"content[0].format"}},
+		{"", tableau.SVG, nil}, {"", tableau.XLSX, nil},
+	} {
+		o := newOffice()
+		o.views.version = test.version
+		r := morning()
+		r.Content = []report.Content{{View: "Superstore/sheets/Overview", Format: test.format}}
+		_, err := o.Create(t.Context(), "R1", r)
+		if (err == nil) != (test.want == nil) {
+			t.Errorf("%s on %q: got error %v", test.format, test.version, err)
+			continue
+		}
+		if err != nil {
+			if diff := cmp.Diff(test.want, fieldsOf(t, err)); diff != "" {
+				t.Errorf("%s on %q (-want +got):\n%s", test.format, test.version, diff)
+			}
+		}
+	}
+}

@@ -3,6 +3,8 @@ package report
 import (
 	"errors"
 	"math/bits"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -170,8 +172,29 @@ func (t *timetable) match(from, until time.Time) (time.Time, bool) {
 // it has not found after a number of steps for something that never comes.
 func (t *timetable) onDay(day time.Time) bool {
 	t.gron.C.SetRef(day)
-	due, err := t.gron.SegmentsDue(t.days)
+	days := t.days
+	if monthDay := days[monthDaySegment]; strings.Contains(monthDay, lastWeekday) { // which gronx does not know
+		days = slices.Clone(days)
+		days[monthDaySegment] = strings.ReplaceAll(monthDay, lastWeekday, strconv.Itoa(lastWeekdayOf(day)))
+	}
+	due, err := t.gron.SegmentsDue(days)
 	return err == nil && due
+}
+
+// monthDaySegment is where gronx has the day of month: its first field is of
+// seconds.
+const monthDaySegment = cronMonthDay + 1
+
+// lastWeekdayOf returns the last day from Monday to Friday of a day's month.
+func lastWeekdayOf(day time.Time) int {
+	last := time.Date(day.Year(), day.Month()+1, 0, 0, 0, 0, 0, time.UTC)
+	switch last.Weekday() {
+	case time.Saturday:
+		return last.Day() - 1
+	case time.Sunday:
+		return last.Day() - 2
+	}
+	return last.Day()
 }
 
 // timeOfDay finds the first matching time of a matching day, not before the

@@ -234,6 +234,8 @@ func TestNextByFields(t *testing.T) {
 		{"the last day of the month", "0 9 L * *", "2026-11-23T00:00:00Z", []string{"2026-11-30 09:00", "2026-12-31 09:00", "2027-01-31 09:00", "2027-02-28 09:00"}},
 		{"the last day of a leap year's February", "0 9 L 2 *", "2027-03-01T00:00:00Z", []string{"2028-02-29 09:00", "2029-02-28 09:00"}},
 		{"the last day of each quarter", "30 9 L */3 *", "2023-05-05T00:00:00Z", []string{"2023-07-31 09:30", "2023-10-31 09:30", "2024-01-31 09:30"}},
+		{"the last weekday", "0 9 LW * *", "2026-01-01T00:00:00Z", []string{"2026-01-30 09:00", "2026-02-27 09:00", "2026-03-31 09:00", "2026-04-30 09:00", "2026-05-29 09:00"}},
+		{"the last weekday among others", "0 9 1,LW 8 *", "2026-01-01T00:00:00Z", []string{"2026-08-01 09:00", "2026-08-31 09:00", "2027-08-01 09:00", "2027-08-31 09:00"}},
 		{"the weekday nearest a Saturday is the Friday before", "0 9 15W 8 *", "2026-08-01T00:00:00Z", []string{"2026-08-14 09:00"}},
 		{"the weekday nearest a Sunday is the Monday after", "0 9 15W 11 *", "2026-11-01T00:00:00Z", []string{"2026-11-16 09:00"}},
 		{"the weekday nearest a Saturday the 1st is the 3rd", "0 9 1W 8 *", "2026-07-31T00:00:00Z", []string{"2026-08-03 09:00"}},

@@ -66,8 +66,28 @@ func (c *checker) item(ctx context.Context, r *Report, i int) error {
 	if err := c.checkView(ctx, r.ConnectionID, item, at+".check_view"); err != nil {
 		return err
 	}
-	c.export(item, at)
+	request := c.export(item, at)
 	c.fileName(item, at)
+	return c.supported(ctx, r.ConnectionID, request, at)
+}
+
+// supported refuses what the connection's server is too old for: its first run
+// would fail. An error means that the context ended.
+func (c *checker) supported(ctx context.Context, connectionID string, request tableau.ExportRequest, at string) error {
+	if connectionID == "" || request.Validate() != nil {
+		return nil
+	}
+	err := c.service.Connections.Supports(ctx, connectionID, request)
+	var refused *tableau.Error
+	switch {
+	case err == nil || problem.Is(err, problem.NotFound): // which is told of the view
+	case ctx.Err() != nil:
+		return fmt.Errorf("asking what a server supports: %w", err)
+	case errors.As(err, &refused) && refused.Cause == tableau.NotSupported:
+		c.wrong.Add(at+".format", "%s", refused.Message())
+	case c.failed == nil:
+		c.failed = fmt.Errorf("asking what a server supports: %w", err)
+	}
 	return nil
 }
 
@@ -219,7 +239,9 @@ func skipIfEmpty(content []Content) {
 	}
 }
 
-func (c *checker) export(item *Content, at string) {
+// export checks how the item is exported, and returns what Tableau will be asked
+// for.
+func (c *checker) export(item *Content, at string) tableau.ExportRequest {
 	switch item.IfEmpty {
 	case "", SkipEmpty, SendEmpty, FailEmpty:
 	default:
@@ -248,6 +270,7 @@ func (c *checker) export(item *Content, at string) {
 	if item.MaxAgeMinutes < 1 || item.MaxAgeMinutes > maxAge {
 		c.wrong.Add(at+".max_age_minutes", "Give whole minutes from 1 to %d.", maxAge)
 	}
+	return request
 }
 
 func orElse(s, fallback string) string {

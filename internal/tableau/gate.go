@@ -25,6 +25,16 @@ func (r ExportRequest) supportedBy(s Session) error {
 	return nil
 }
 
+// SupportedBy returns the error that an export has on a server of these versions
+// of the REST API and of Tableau: nil where it can be asked for, or where nothing
+// is known of the server.
+func (r ExportRequest) SupportedBy(apiVersion, productVersion string) error {
+	if _, _, ok := parseVersion(apiVersion); !ok {
+		return nil
+	}
+	return r.supportedBy(Session{APIVersion: apiVersion, ProductVersion: productVersion})
+}
+
 // has reports whether the session's server has something.
 func (s Session) has(g gate) bool {
 	if g.version == lateVersion && earlyProduct(s.ProductVersion) {
