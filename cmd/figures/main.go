@@ -57,6 +57,7 @@ func measurements() []measurement {
 		{[]string{"client_overhead"}, clientOverhead},
 		{[]string{"client_heap_mb"}, clientHeap},
 		{[]string{"pipeline_ratio", "tableau_calls_per_report"}, pipeline},
+		{[]string{"tableau_calls_per_filtered_png", "tableau_calls_per_filtered_csv"}, filtered},
 		{[]string{"tick_ratio", "tick_rows_over_due"}, tick},
 		{[]string{"zip_mb_export", "zip_mb_others", "start_ms_over_empty"}, functions},
 		{[]string{"dynamo_tick_items_over_due"}, dynamoTick},

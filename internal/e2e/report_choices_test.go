@@ -17,7 +17,7 @@ func leadsTo(words string) action {
 }
 
 // TestWhatAddressesLeadTo takes a custom view and a workbook from their
-// addresses, and asks for proof of a filter.
+// addresses, and leaves a filter unverified.
 func TestWhatAddressesLeadTo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "0s")
@@ -35,8 +35,8 @@ func TestWhatAddressesLeadTo(t *testing.T) {
 	do(ctx, t, "reports-61-workbook", press("Add view"), press("Add another view"), write(search, "workbooks/Superstore.twbx"), leadsTo("The whole workbook"))
 	c.check("reports-61-workbook")
 	do(ctx, t, "reports-62-another-server", write(search, "https://10ay.online.tableau.com/#/site/acme/views/Superstore/Overview"), seen("This address is of another server"))
-	do(ctx, t, "reports-63-proof", write(search, site+"/views/Superstore/MonthlySales?Region=West"), leadsTo("Region: West"), press("Add view"),
-		chromedp.WaitVisible(`//article[@aria-label="Monthly Sales"]`), chromedp.Focus(labelled("Send only if the filters")), chromedp.KeyEvent(" "))
+	do(ctx, t, "reports-63-filter", write(search, site+"/views/Superstore/MonthlySales?Region=West"), leadsTo("Region: West"), press("Add view"),
+		chromedp.WaitVisible(`//article[@aria-label="Monthly Sales"]`), chromedp.Focus(labelled("Verify filters")), chromedp.KeyEvent(" "))
 	do(ctx, t, "reports-64-workbook-chosen", press("Add another view"), write(search, "workbooks/Superstore.twbx"), leadsTo("The whole workbook"), press("Add view"),
 		chromedp.Click(`//article[@aria-label="Superstore"]//label[contains(., "Slides")]/input`), seen("a slide for each view"),
 		chromedp.SendKeys(labelled("To"), "ana@example.com,"))
@@ -54,11 +54,11 @@ func TestWhatAddressesLeadTo(t *testing.T) {
 			if custom, ok := c["custom_view"].(map[string]any); ok {
 				name = custom["name"]
 			}
-			got = append(got, [4]any{c["format"], c["scope"], name, c["require_filter_proof"]})
+			got = append(got, [4]any{c["format"], c["scope"], name, c["verify_filters"]})
 		}
 		return got
 	}
-	want := [][4]any{{"pdf", "view", "West only", false}, {"pdf", "view", nil, true}, {"pptx", "workbook", nil, false}}
+	want := [][4]any{{"pdf", "view", "West only", true}, {"pdf", "view", nil, false}, {"pptx", "workbook", nil, true}}
 	if diff := cmp.Diff(want, contents(list[0])); diff != "" {
 		t.Errorf("the content (-want +got):\n%s", diff)
 	}

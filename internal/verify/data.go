@@ -281,16 +281,21 @@ func (j *judging) examine(ctx context.Context, f tableau.Filter) (finding, error
 func (j *judging) probe(ctx context.Context, f tableau.Filter, before, alone digest) (finding, error) {
 	other, ok := another(f)
 	if !ok {
-		return found(f, Unknown, "The data are the same with the filter and without it: %s.", rows(alone.Rows)), nil
+		return found(f, Unknown, "There is no other value to try: %s with the filter, %d without.", rows(alone.Rows), before.Rows), nil
 	}
 	got, err := j.read(ctx, j.from, slices.Concat(j.parameters, []tableau.Filter{other}))
 	switch {
 	case refused(err):
-		return found(f, Unknown, "The data are the same with the filter and without it: %s. Tableau refused another value.", rows(alone.Rows)), nil
+		return found(f, Unknown, "Tableau refused another value to compare with: %s with the filter, %d without.", rows(alone.Rows), before.Rows), nil
 	case err != nil:
 		return finding{}, err
+	case !got.same(before) && !alone.same(before):
+		return differs(f, "The data differ: %s with the filter, %d without, %d with another value.", rows(alone.Rows), before.Rows, got.Rows), nil
 	case !got.same(before):
 		return differs(f, "All %s match the filter. With another value there are %d.", rows(alone.Rows), got.Rows), nil
+	}
+	if !alone.same(before) {
+		return found(f, Unknown, "The data differ with the filter, and not with another value: %s.", rows(alone.Rows)), nil
 	}
 	evidence := "The data are the same without the filter, with it, and with another value: %s."
 	for _, name := range before.Header {

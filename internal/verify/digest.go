@@ -126,6 +126,19 @@ func (v *values) only(wanted []string) bool {
 	return !v.More
 }
 
+// other reports whether there are values that the column did not have before.
+func (v *values) other(before *values) bool {
+	if v.More || before.More {
+		return false
+	}
+	for value := range v.Seen {
+		if !before.Seen[value] {
+			return true
+		}
+	}
+	return false
+}
+
 func (v *values) any(wanted []string) bool {
 	return slices.ContainsFunc(wanted, func(w string) bool { return v.Seen[w] })
 }

@@ -93,18 +93,17 @@ func judgeColumn(f tableau.Filter, before, after digest, counts string) finding 
 	if all == nil { // a column that comes with the filter only
 		all = &values{}
 	}
-	same := before.same(after)
 	fewer := !left.More && (all.More || len(left.Seen) < len(all.Seen))
 	switch {
 	case left.only(f.Values):
 		return found(f, Applied, "Every row of the data holds a wanted value of %s: %s.", strconv.Quote(f.Field), counts)
-	case same && left.any(f.Values):
-		return found(f, NotApplied, "The data are the same with the filter and without it, and hold other values of the field: %s.", rows(after.Rows))
-	case same:
+	case before.same(after), left.other(all):
+		// A column whose values are not those from before is no list of members but
+		// of sums, which a filter changes.
 		return finding{Field: f.Field}
-	case left.any(f.Values) && !fewer:
+	case left.any(f.Values):
 		return found(f, NotApplied, "Rows hold other values of the field, as without the filter: %s.", counts)
-	case fewer && !left.any(f.Values) && len(left.Seen) <= len(f.Values):
+	case fewer && len(left.Seen) <= len(f.Values):
 		return differs(f, "The field has %d different values left, shown in another form than the filter has them: %s.", len(left.Seen), counts)
 	default:
 		return found(f, Unknown, "The data differ, and hold other values of the field too, perhaps shown in another form than the filter has them: %s.", counts)

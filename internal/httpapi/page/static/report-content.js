@@ -40,6 +40,7 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
   const book = !c.view_name && c.scope === "workbook"; // there is no view to export alone
   const offered = (able?.formats || ["png", "pdf", "csv", "xlsx"]).filter((f) => !book || f === "pdf" || f === "pptx").toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
   const whole = c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook");
+  const data = c.format === "csv" || c.format === "xlsx";
   const sized = c.format === "png" || c.format === "svg" || (c.format === "pdf" && c.scope === "view");
   return html`<article class="content" aria-label=${nameOf(c)}>
     <header class="content-head">
@@ -67,9 +68,13 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     ${c.format === "csv" && html`<${Check} path=${`${path}.escape_formulas`} label="Safe for spreadsheets" value=${c.escape_formulas} change=${(escape_formulas) => change({ escape_formulas })}
       hint="Puts an apostrophe before values that a spreadsheet would run as a formula. Numbers stay as they are." />`}
     <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
-    ${able?.proof && !whole && c.filters.length > 0 && html`<${Check} path=${`${path}.require_filter_proof`} label="Send only if the filters were surely applied"
-      hint="The run fails unless Tableau's own data show it. A field that Tableau does not know would send numbers of everything." value=${c.require_filter_proof}
-      change=${(require_filter_proof) => change({ require_filter_proof })} />`}
+    ${able?.verifies && c.filters.length > 0 && html`<${Check} path=${`${path}.verify_filters`} label="Verify filters" value=${c.verify_filters}
+      hint=${c.verify_filters ? "Before it is sent, vizpost checks that Tableau applied the filters. If it did not, nothing is sent, and you are told why."
+        : "Nobody checks the filters: if a name is misspelled, Tableau ignores it, and everybody gets everything. Messages do not name the filters."}
+      change=${(verify_filters) => change({ verify_filters })} />`}
+    ${able?.verifies && c.verify_filters && c.filters.length > 0 && !whole && !data && html`<${Text} path=${`${path}.check_view`} label="Worksheet to verify a dashboard on" optional value=${c.check_view}
+      change=${(check_view) => change({ check_view })} placeholder="Its address in Tableau" autocomplete="off"
+      hint="One of the dashboard's worksheets that is published as a view of its own. Left empty, vizpost compares pictures of the dashboard, which shows less." />`}
     <${Disclosure} title="More options">
       <div class="stack">
         <${Template} path=${`${path}.file_name`} label="File name" value=${c.file_name} change=${(file_name) => change({ file_name })}
@@ -110,7 +115,7 @@ function Filters({ path, value, change }) {
         split=${splitLines} commas=${false} placeholder=${row.kind === "parameter" ? "One value" : "West, then Enter"} />
       <button type="button" class="icon-button" aria-label=${`Remove the filter ${row.field || ""}`} onClick=${() => { change(value.filter((old) => old.key !== row.key)); focusField(path); }}><${Icon} name="trash" /></button>
     </div>`)}
-    ${value.length > 0 && html`<p class="hint">Write the field as the view shows it: Tableau ignores a name that it does not know. Press Enter after each value.</p>`}
+    ${value.length > 0 && html`<p class="hint">Write field and values exactly as the view shows them, upper and lower case included. Press Enter after each value.</p>`}
     <div class="actions">
       <${Button} small icon="plus" onClick=${() => add("field")} data-field=${path} aria-invalid=${wrong ? "true" : undefined}>Add filter<//>
       <${Button} small kind="quiet" icon="plus" onClick=${() => add("parameter")}>Set parameter<//>

@@ -35,7 +35,7 @@ export const newSlack = (id = "") => ({ key: key(), type: "slack", destination_i
 export function newContent({ view, custom_view, workbook, filters = {}, format = "" }) {
   return {
     key: key(), original: {}, ...place({ view, custom_view, workbook }),
-    format: format || "pdf", filters: rowsOf(filters), require_filter_proof: false, page_size: "", orientation: "landscape", high_resolution: true,
+    format: format || "pdf", filters: rowsOf(filters), verify_filters: true, check_view: "", page_size: "", orientation: "landscape", high_resolution: true,
     width: "", height: "", max_age_minutes: "", language: "", file_name: "",
     if_empty: "skip", escape_formulas: false,
   };
@@ -81,7 +81,7 @@ export function fromReport(report) {
     name: report.name, connection_id: report.connection_id, notify: report.notify,
     content: report.content.map((c) => ({
       key: key(), original: c, view: c.view, view_id: c.view_id, view_name: c.view_name, workbook: c.workbook,
-      scope: c.scope || "view", custom_view: c.custom_view || null, require_filter_proof: Boolean(c.require_filter_proof),
+      scope: c.scope || "view", custom_view: c.custom_view || null, verify_filters: c.verify_filters !== false, check_view: c.check_view || "",
       format: c.format, filters: rowsOf(c.filters), page_size: c.pdf?.page_size || "", orientation: c.pdf?.orientation || "portrait",
       high_resolution: Boolean(c.image?.high_resolution), language: c.language || "", width: c.image?.width || "", height: c.image?.height || "",
       max_age_minutes: c.max_age_minutes === 1 ? "" : c.max_age_minutes, file_name: c.file_name,
@@ -109,7 +109,7 @@ export const toRequest = (draft) => ({
 
 function contentOut(c) {
   // What this form does not know stays as it was read.
-  const { pdf, image, scope, language, escape_formulas, require_filter_proof, ...rest } = c.original;
+  const { pdf, image, scope, language, escape_formulas, verify_filters, check_view, ...rest } = c.original;
   const out = { ...rest, view: c.view, format: c.format, filters: filtersOut(c.filters), file_name: c.file_name.trim(), if_empty: c.if_empty };
   if (c.format === "pdf") {
     out.pdf = { orientation: c.orientation };
@@ -128,7 +128,8 @@ function contentOut(c) {
   if (c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook")) out.scope = "workbook";
   if (c.format === "csv" && c.escape_formulas) out.escape_formulas = true;
   if (c.language.trim()) out.language = c.language.trim();
-  if (c.require_filter_proof && c.filters.length > 0 && out.scope !== "workbook") out.require_filter_proof = true;
+  out.verify_filters = c.verify_filters;
+  if (c.check_view.trim()) out.check_view = c.check_view.trim();
   return out;
 }
 

@@ -7,6 +7,7 @@ import { takeDraft, useDraft } from "/drafts.js";
 import { changed, fromReport, newReport, revived, toRequest } from "/report-draft.js";
 import { Chips, Choice, Text, WrongFields, nothingWrong, placed } from "/report-fields.js";
 import { ScheduleEditor, missing } from "/schedule.js";
+import { noteSaved } from "/saved-warnings.js";
 import { LeaveGuard } from "/leave-guard.js";
 import { useMe } from "/me.js";
 import { Button, Empty, Failure, Loading, Notice, Page, announce, html, toast, useEffect, useLoad, useRef, useState } from "/ui.js";
@@ -98,6 +99,8 @@ function Form({ id, report: read, connections, destinations, can, query, reload 
         if (key.current.text !== text) key.current = { text, key: newKey() };
         saved = await post("/v1/reports", request, { key: key.current.key });
       }
+      const warnings = [...new Set((saved.warnings || []).map((w) => w.message))];
+      if (warnings.length > 0) noteSaved(saved.id, warnings);
       toast(id ? "Saved." : "Saved. Send it to yourself to see what others will get.");
       setDone(saved.id); // the guard lets go first
     } catch (failure) {

@@ -8,8 +8,9 @@ import { AlertsTo } from "/trouble.js";
 import { useMore } from "/some.js";
 import { browserZone, nameOf, tellsRows } from "/report-draft.js";
 import { Runs } from "/run-list.js";
+import { takeSaved } from "/saved-warnings.js";
 import { SendDialog } from "/send-dialog.js";
-import { Button, Dialog, Facts, Failure, Loading, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
+import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 import { offsetIn } from "/zones.js";
 
@@ -29,6 +30,7 @@ function Shown({ id }) {
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(null);
   const [dialog, setDialog] = useState("");
+  const [warnings] = useState(() => takeSaved(id));
   const { can } = useMe();
   useTick();
   const { report, runs, next_cursor: more } = read.data || {};
@@ -76,6 +78,7 @@ function Shown({ id }) {
       <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
       <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
       <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
+    ${warnings.length > 0 && html`<${Notice} tone="held" title="It is saved. There is something to know."><ul>${warnings.map((text) => html`<li key=${text}>${text}</li>`)}</ul><//>`}
     <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
     <${Ailing} connection=${connection} can=${can}>Its runs wait until it works again.<//>

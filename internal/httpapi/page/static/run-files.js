@@ -11,6 +11,12 @@ export function RunFiles({ run }) {
   return html`<${Section} title="Files"><ul class="run-files">${files.map((file) => html`<${File} key=${file.id} run=${run} file=${file} />`)}</ul><//>`;
 }
 
+// What a run knows of its filters.
+const verdicts = {
+  applied: (file) => ` (verified on ${file.verified_on})`,
+  unknown: () => " (could not be verified, and messages do not name them)",
+};
+
 function File({ run, file }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -29,7 +35,8 @@ function File({ run, file }) {
         ${file.size > 0 && html`<${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//>`}</div>
       ${file.left_out === "no_data" && html`<p class="small">Left out of the message: there is no data.</p>`}
       ${file.formulas_escaped && html`<p class="small">Values that a spreadsheet would run have an apostrophe before them.</p>`}
-      ${filters && html`<p class="small">Filters: ${filters}</p>`}
+      ${filters && html`<p class="small">Filters: ${filters}${verdicts[file.filter_verdict]?.(file)}</p>`}
+      ${file.filter_evidence && html`<p class="quiet small">${file.filter_evidence}</p>`}
       <${Failure} problem=${problem} />
       <div class="small run-file-more">${file.view_url && html`<a href=${file.view_url} target="_blank" rel="noopener noreferrer">Open ${file.view || file.workbook} in Tableau</a>`}
         <${Disclosure} title="Proof"><p class="quiet">SHA-256</p><code class="anywhere">${file.sha256}</code><//></div>
