@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/assembly"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/report"
@@ -140,7 +141,8 @@ func allVerified(ctx context.Context, v *standalone.Vizpost) error {
 // filteredContent gives the content of the reports: for each worksheet twenty
 // filters on the columns that it has, of one value, of two, and of two fields.
 func (s tableauServer) filteredContent(ctx context.Context, format tableau.Format) ([]report.Content, error) {
-	client, err := tableau.NewClient(s.url, tableau.Options{Transport: outbound.NewTransport(outbound.Policy{PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})})
+	policy := outbound.Policy{PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	client, err := assembly.Tableau{Policy: policy, Transport: outbound.NewTransport(policy), Now: time.Now}.Dial(s.url)
 	if err != nil {
 		return nil, err
 	}

@@ -37,11 +37,15 @@ const (
 
 // known is what is remembered of fields that are filtered together on a view.
 type known struct {
-	Fields     map[string]finding // by field and kind of value
-	Unfiltered *digest            // the data without the filters; nil if they were not read
-	ReadAt     time.Time          // when they were
+	Fields map[string]finding // by field and kind of value
 
 	changed bool
+}
+
+// unfiltered is what is remembered of a view's data without filters on fields.
+type unfiltered struct {
+	Data   digest
+	ReadAt time.Time
 }
 
 // remains is what is remembered of a filter's values.
@@ -93,8 +97,8 @@ func (k *check) data(ctx context.Context, from source) (report, error) {
 		}
 		out.findings = append(out.findings, finding)
 	}
-	if len(out.columns) == 0 && j.known.Unfiltered != nil {
-		out.columns = columnsOf(*j.known.Unfiltered)
+	if len(out.columns) == 0 && j.before != nil {
+		out.columns = columnsOf(j.before.Data)
 	}
 	if err := j.keep(ctx); err != nil {
 		return out, err
@@ -136,15 +140,15 @@ func (k *check) byFields(ctx context.Context, from source, key string) (report, 
 // judging gives the verdicts on the filters of one read of data.
 type judging struct {
 	*check
-	from    source
-	key     string // of what is known of the fields
-	left    digest // the data with all filters
-	known   known
-	control *digest // the data without filters, read once more
+	from   source
+	key    string // of what is known of the fields
+	left   digest // the data with all filters
+	known  known
+	before *unfiltered // nil until they were needed
 
 	loaded  bool
 	unlock  func()
-	freshed bool // the data without filters were read in this check
+	readNow bool // the data without filters were read in this check
 }
 
 func (j *judging) release() {
@@ -189,18 +193,32 @@ func (j *judging) note(f tableau.Filter, finding finding) {
 // compared with others they must be fresh; for the values that a field has, those
 // of today do.
 func (j *judging) unfiltered(ctx context.Context, fresh bool) (digest, error) {
-	if err := j.load(ctx); err != nil {
-		return digest{}, err
+	good := func() bool {
+		return j.before != nil && (!fresh || j.readNow || j.Now().Sub(j.before.ReadAt).Abs() < unfilteredFresh)
 	}
-	if j.known.Unfiltered != nil && (!fresh || j.freshed || j.Now().Sub(j.known.ReadAt).Abs() < unfilteredFresh) {
-		return *j.known.Unfiltered, nil
+	if good() {
+		return j.before.Data, nil
 	}
-	d, err := j.read(ctx, j.from, j.parameters)
+	key := j.check.key(j.from, "unfiltered", j.parameters, nil)
+	release, err := j.hold(ctx, key)
 	if err != nil {
 		return digest{}, err
 	}
-	j.known.Unfiltered, j.known.ReadAt, j.known.changed, j.freshed = &d, j.Now(), true, true
-	return d, nil
+	defer release()
+	var before unfiltered
+	if ok, err := j.recall(ctx, key, &before); err != nil {
+		return digest{}, err
+	} else if ok {
+		if j.before = &before; good() {
+			return before.Data, nil
+		}
+	}
+	d, err := j.readAll(ctx, j.from, j.parameters)
+	if err != nil {
+		return digest{}, err
+	}
+	j.before, j.readNow = &unfiltered{d, j.Now()}, true
+	return d, j.remember(ctx, key, *j.before)
 }
 
 // filter gives the verdict on one filter.
@@ -230,9 +248,12 @@ func (j *judging) filter(ctx context.Context, f tableau.Filter) (finding, error)
 		return finding{}, err
 	}
 	if known := j.known.Fields[nameAndKind(f)]; known.Verdict == Applied && !known.Column {
-		before := j.known.Unfiltered
+		before, err := j.unfiltered(ctx, false)
+		if err != nil {
+			return finding{}, err
+		}
 		// Data that are still the same as without any filter are looked at anew.
-		if before != nil && before.Values[f.Field] == nil && column == nil && !before.same(j.left) {
+		if before.Values[f.Field] == nil && column == nil && !before.same(j.left) {
 			return known, nil
 		}
 	}
@@ -330,12 +351,22 @@ func refused(err error) bool {
 	return errors.As(err, &t) && (t.Cause == tableau.BadParameter || t.Cause == tableau.RenderFailed)
 }
 
-// read reads a source's data with some filters.
+// read reads a source's data with some filters, and keeps the values of the
+// fields that are filtered.
 func (k *check) read(ctx context.Context, from source, filters []tableau.Filter) (digest, error) {
 	fields := make([]string, len(k.fields))
 	for i, f := range k.fields {
 		fields[i] = f.Field
 	}
+	return k.readFields(ctx, from, filters, fields)
+}
+
+// readAll keeps the values of all fields.
+func (k *check) readAll(ctx context.Context, from source, filters []tableau.Filter) (digest, error) {
+	return k.readFields(ctx, from, filters, nil)
+}
+
+func (k *check) readFields(ctx context.Context, from source, filters []tableau.Filter, fields []string) (digest, error) {
 	request := k.request(from, filters)
 	request.Format = tableau.CSV
 	var got digest

@@ -16,6 +16,7 @@ const (
 	maxColumns    = 2000    // of the data that are compared
 	maxDistinct   = 1000    // values of a column that are kept
 	maxValueBytes = 1 << 10 // of one of them
+	maxKept       = 4 << 20 // bytes of values of all columns
 	maxRecord     = 1 << 20 // bytes
 )
 
@@ -41,7 +42,8 @@ func (d digest) same(other digest) bool {
 
 // readDigest reads data in the form that Tableau writes them: CSV in UTF-8, with
 // or without a byte order mark, the columns' captions first. No data at all are
-// no rows. It keeps the values of the columns that have the names of fields.
+// no rows. It keeps the values of the columns that have the names of fields, or
+// of all where fields is nil.
 func readDigest(r io.Reader, fields []string) (digest, error) {
 	d := digest{Values: make(map[string]*values)}
 	bounded := &recordReader{r: r}
@@ -65,12 +67,13 @@ func readDigest(r io.Reader, fields []string) (digest, error) {
 		}
 		name = strings.TrimSpace(name)
 		d.Header = append(d.Header, strings.Clone(name))
-		if slices.Contains(fields, name) && d.Values[name] == nil {
+		if (fields == nil || slices.Contains(fields, name)) && d.Values[name] == nil {
 			columns[i] = &values{Seen: make(map[string]bool)}
 			d.Values[name] = columns[i]
 		}
 	}
 	hasher := sha256.New()
+	kept := 0
 	for {
 		bounded.since = 0
 		record, err := records.Read()
@@ -84,7 +87,7 @@ func readDigest(r io.Reader, fields []string) (digest, error) {
 		d.add(hasher, record)
 		for i, value := range record[:min(len(record), len(columns))] {
 			if columns[i] != nil {
-				columns[i].add(value)
+				columns[i].add(value, &kept)
 			}
 		}
 	}
@@ -104,11 +107,13 @@ func (d *digest) add(hasher hash.Hash, record []string) {
 	}
 }
 
-func (v *values) add(value string) {
+// add notes a value. kept is what the values of all columns take.
+func (v *values) add(value string, kept *int) {
 	value = value[:min(len(value), maxValueBytes)]
 	switch {
 	case v.Seen[value]:
-	case len(v.Seen) < maxDistinct:
+	case len(v.Seen) < maxDistinct && *kept+len(value) <= maxKept:
+		*kept += len(value)
 		v.Seen[strings.Clone(value)] = true
 	default:
 		v.More = true

@@ -67,14 +67,35 @@ func (k *check) remember(ctx context.Context, key string, what any) error {
 	if err != nil {
 		return fmt.Errorf("encoding what was learned of filters: %w", err)
 	}
-	if all, ok := what.(known); ok && len(doc) > maxRemembered {
-		all.Unfiltered = nil
-		return k.remember(ctx, key, all)
+	if all, ok := what.(unfiltered); ok && len(doc) > maxRemembered {
+		if smaller, ok := all.smaller(); ok {
+			return k.remember(ctx, key, smaller)
+		}
 	}
 	if len(doc) > maxRemembered {
 		return nil // it is found out again
 	}
 	return k.Store.PutVerdict(ctx, key, doc, k.Now())
+}
+
+// smaller gives the same without the values of the columns that have the most;
+// false when there is nothing left to leave out.
+func (u unfiltered) smaller() (unfiltered, bool) {
+	most := 0
+	for _, v := range u.Data.Values {
+		most = max(most, len(v.Seen))
+	}
+	if most == 0 {
+		return u, false
+	}
+	kept := map[string]*values{}
+	for name, v := range u.Data.Values {
+		if kept[name] = v; 2*len(v.Seen) > most {
+			kept[name] = &values{More: true}
+		}
+	}
+	u.Data.Values = kept
+	return u, true
 }
 
 // hold lets nobody else of this process find out the same until the lock is

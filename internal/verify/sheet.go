@@ -51,6 +51,7 @@ func readSheet(ctx context.Context, file io.ReaderAt, size int64, fields []strin
 		return d, err
 	}
 	hasher := sha256.New()
+	kept := 0
 	var above []string
 	err = eachRow(ctx, sheet, texts, func(row []string) {
 		if d.Header == nil {
@@ -72,7 +73,7 @@ func readSheet(ctx context.Context, file io.ReaderAt, size int64, fields []strin
 				row[i] = above[i]
 			}
 			if i < len(d.Header) && d.Values[d.Header[i]] != nil {
-				d.Values[d.Header[i]].add(row[i])
+				d.Values[d.Header[i]].add(row[i], &kept)
 			}
 		}
 		d.Rows++
