@@ -107,10 +107,10 @@ type Connections interface {
 	Unreachable(ctx context.Context, c connection.Connection, why error) (connection.Connection, error)
 	KeepAlive(ctx context.Context, id string) error
 
-	// View and Workbook give what a content URL leads to in Tableau, at most some
-	// minutes ago.
-	View(ctx context.Context, id, contentURL string) (tableau.View, error)
-	Workbook(ctx context.Context, id, contentURL string) (tableau.Workbook, error)
+	// View and Workbook give what a content URL leads to in Tableau, or led to at
+	// most the given time ago.
+	View(ctx context.Context, id, contentURL string, age time.Duration) (tableau.View, error)
+	Workbook(ctx context.Context, id, contentURL string, age time.Duration) (tableau.Workbook, error)
 
 	// NoteReleased notes in the connection's history which runs it holds no
 	// longer. NotFound when the connection is gone.

@@ -22,7 +22,7 @@ func showsRows(what report.Content) bool {
 // report was saved: what is wrong shows when it is exported.
 func (d *drain) current(ctx context.Context, c connection.Connection, what report.Content) (report.Content, tableau.View) {
 	if what.Scope == report.OfWorkbook {
-		book, err := d.Connections.Workbook(ctx, c.ID, what.WorkbookURL)
+		book, err := d.Connections.Workbook(ctx, c.ID, what.WorkbookURL, connection.NameAge)
 		if err != nil {
 			d.Log.Info("a workbook goes by the name that it had", "connection", c.ID, "error", err)
 			return what, tableau.View{}
@@ -33,7 +33,11 @@ func (d *drain) current(ctx context.Context, c connection.Connection, what repor
 		}
 		return what, tableau.View{}
 	}
-	view, err := d.Connections.View(ctx, c.ID, what.View)
+	age := connection.NameAge
+	if what.Verified() {
+		age = connection.VersionAge
+	}
+	view, err := d.Connections.View(ctx, c.ID, what.View, age)
 	if err != nil {
 		d.Log.Info("a view goes by the name that it had", "connection", c.ID, "error", err)
 		return what, tableau.View{ID: what.ViewID, Name: what.ViewName, ContentURL: what.View, WorkbookName: what.WorkbookName}
@@ -52,7 +56,7 @@ func (d *drain) verify(ctx context.Context, r Run, c connection.Connection, what
 	var check tableau.View
 	if what.CheckView != "" {
 		var err error
-		if check, err = d.Connections.View(ctx, c.ID, what.CheckView); err != nil {
+		if check, err = d.Connections.View(ctx, c.ID, what.CheckView, connection.VersionAge); err != nil {
 			d.Log.Info("the view that filters are verified on cannot be had", "connection", c.ID, "error", err)
 			check = tableau.View{}
 		}

@@ -231,7 +231,7 @@ func TestNamesFollowARename(t *testing.T) {
 			report.Content{View: "workbooks/Finance.twbx", Scope: report.OfWorkbook, Format: tableau.PDF}))
 		w.succeed(w.tableau.Republish(sheet, "Revenue by Region", "Shop"))
 		w.succeed(w.tableau.Republish("Finance/sheets/Overview", "", "Money"))
-		time.Sleep(6 * time.Minute)
+		time.Sleep(6 * time.Minute) // a view is known for five, where only its name counts for two hours
 		id := w.start("r")
 		w.work()
 		names := map[string]bool{}
@@ -246,6 +246,15 @@ func TestNamesFollowARename(t *testing.T) {
 		mail := w.wantMail("ana@example.com", 1)[0]
 		if !strings.Contains(mail.Text, "Revenue by Region (Region: West (verified on Revenue by Region)") {
 			t.Errorf("the mail says %q, want the new name", mail.Text)
+		}
+
+		w.makeReport("plain", content(report.Content{View: overview, Format: tableau.PNG}))
+		w.succeed(w.tableau.Republish(overview, "Summary", ""))
+		time.Sleep(2*time.Hour + time.Minute)
+		id = w.start("plain")
+		w.work()
+		if got := w.wantRun(id, run.Delivered, "").Files[0]; got.View != "Summary" || got.Name != "Summary.png" {
+			t.Errorf("got the file %q of %q, want the new name", got.Name, got.View)
 		}
 	})
 }
