@@ -92,7 +92,7 @@ type Content struct {
 	FileName      string // template, without the extension; "" for the title
 
 	// IfEmpty is what becomes of it without a row of data: in a CSV or Excel
-	// file.
+	// file, or, of a picture, in the check of its filters.
 	IfEmpty IfEmpty `json:",omitzero"`
 
 	// EscapeFormulas has values of a CSV that a spreadsheet would run exported

@@ -52,7 +52,7 @@ func (d *drain) rows(ctx context.Context, connectionID string, e *exported, err 
 			return nil, &neverError{message: "Tableau does not export this view as " + strings.ToUpper(string(e.what.Format)) +
 				", although it has data. Choose another format.", err: failed}
 		}
-		e.size, e.sum = 0, hex.EncodeToString(sha256.New().Sum(nil))
+		e.size, e.sum = 0, emptySum()
 		if err := e.file.Truncate(0); err != nil {
 			return nil, fmt.Errorf("emptying the temporary file: %w", err)
 		}
@@ -60,6 +60,9 @@ func (d *drain) rows(ctx context.Context, connectionID string, e *exported, err 
 	}
 	return nil, err
 }
+
+// emptySum is the checksum of no bytes.
+func emptySum() string { return hex.EncodeToString(sha256.New().Sum(nil)) }
 
 // noRows reports whether a refusal of Tableau means that a view is empty. One
 // code says so; another, which an Excel file is refused with, has other meanings

@@ -63,6 +63,9 @@ func TestNoData(t *testing.T) {
 		"excel with data, left out":        {regions(tableau.XLSX, "West", report.SkipEmpty), nil, run.Delivered, ""},
 		"excel refused though it has data": {regions(tableau.XLSX, "West", report.SkipEmpty), refuse(400130, "crosstab"), run.Failed, "although it has data"},
 		"csv refused as without data":      {regions(tableau.CSV, "West", report.SkipEmpty), refuse(400083, "data"), run.Skipped, "so nothing was sent"},
+		"a picture without data, left out": {regions(tableau.PNG, "Atlantis", report.SkipEmpty), nil, run.Skipped, nothing + "PNG has no data"},
+		"a picture without data, fails":    {regions(tableau.PNG, "Atlantis", report.FailEmpty), nil, run.Failed, "set to fail then"},
+		"a picture without data, sent":     {regions(tableau.PNG, "Atlantis", report.SendEmpty), nil, run.Delivered, ""},
 		"a picture":                        {regions(tableau.PNG, "West", report.SkipEmpty), nil, run.Delivered, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +90,7 @@ func TestNoData(t *testing.T) {
 				}
 				for _, f := range r.Files {
 					tells := test.content.Format != tableau.PNG
-					if (f.Rows != nil) != tells || tells && (*f.Rows == 0) != (r.LeftOut(f) || test.content.IfEmpty == report.SendEmpty) {
+					if tells != (f.Rows != nil) || tells && (*f.Rows == 0) != (r.LeftOut(f) || test.content.IfEmpty == report.SendEmpty) {
 						w.Errorf("got the file %+v", f)
 					}
 				}

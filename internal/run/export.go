@@ -52,6 +52,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 			return File{}, err
 		}
 	}
+	empty := filters.Rows != nil && *filters.Rows == 0 && what.IfEmpty != "" && what.IfEmpty != report.SendEmpty
 	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
 	if err != nil {
 		return File{}, fmt.Errorf("making a temporary file: %w", err)
@@ -60,18 +61,31 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	defer discard(tmp)
 
 	e := exported{request: exportRequest(what), file: tmp, what: what}
-	err = d.tryOften(ctx, c, func() error { return d.exportOnce(ctx, c.ID, &e) })
-	rows, err := d.rows(ctx, c.ID, &e, err)
-	if err != nil {
-		return File{}, err
+	var rows *int
+	if empty { // of which nothing is to be sent, so it is not exported
+		e.sum = emptySum()
+	} else {
+		err = d.tryOften(ctx, c, func() error { return d.exportOnce(ctx, c.ID, &e) })
+		if rows, err = d.rows(ctx, c.ID, &e, err); err != nil {
+			return File{}, err
+		}
 	}
-	if rows != nil && *rows == 0 && what.IfEmpty == report.FailEmpty {
+	if (empty || rows != nil && *rows == 0) && what.IfEmpty == report.FailEmpty {
 		return File{}, &neverError{message: capital(named(what)) + " has no data, and the report is set to fail then.", err: errNoData}
 	}
 	if what.Verified() && showsRows(what) {
 		if filters, err = d.verify(ctx, r, c, what, view, &e); err != nil {
 			return File{}, err
 		}
+	}
+	if what.EscapeFormulas { // after the check, which looks at what Tableau exported
+		escaped, err := d.escape(&e)
+		if err != nil {
+			return File{}, err
+		}
+		defer func() { _ = os.Remove(escaped.Name()) }()
+		defer discard(escaped)
+		tmp = escaped
 	}
 
 	file := File{
@@ -247,15 +261,7 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 	var size counter
 	var err error
 	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
-		w = io.MultiWriter(w, sum, &size)
-		if !e.what.EscapeFormulas {
-			_, err = client.Export(ctx, session, e.request, w)
-			return err
-		}
-		escaper := content.NewFormulaEscaper(w)
-		if _, err = client.Export(ctx, session, e.request, escaper); err == nil {
-			err = escaper.Close()
-		}
+		_, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum, &size))
 		return err
 	})
 	if err != nil {
@@ -263,6 +269,26 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 	}
 	e.size, e.sum = int64(size), hex.EncodeToString(sum.Sum(nil))
 	return nil
+}
+
+// escape writes the export to another temporary file, with an apostrophe before
+// what a spreadsheet would run. The caller removes it.
+func (d *drain) escape(e *exported) (*os.File, error) {
+	to, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary file: %w", err)
+	}
+	sum := sha256.New()
+	var size counter
+	escaper := content.NewFormulaEscaper(io.MultiWriter(to, sum, &size))
+	_, err = io.Copy(escaper, io.NewSectionReader(e.file, 0, e.size))
+	if err = errors.Join(err, escaper.Close()); err != nil {
+		discard(to)
+		_ = os.Remove(to.Name())
+		return nil, fmt.Errorf("escaping the export: %w", err)
+	}
+	e.size, e.sum = int64(size), hex.EncodeToString(sum.Sum(nil))
+	return to, nil
 }
 
 // counter counts the bytes that are written to it.

@@ -123,7 +123,8 @@ func TestVerifyFilters(t *testing.T) {
 				w.storeReport("r", func(r *report.Report) {
 					r.Content = nil
 					for _, format := range test.formats {
-						r.Content = append(r.Content, report.Content{View: test.view, CheckView: test.check, Format: format, Filters: test.filters})
+						r.Content = append(r.Content, report.Content{View: test.view, CheckView: test.check, Format: format, Filters: test.filters,
+							IfEmpty: report.SendEmpty})
 					}
 				})
 				id := w.start("r")
@@ -165,7 +166,8 @@ func TestEscapeFormulas(t *testing.T) {
 		t.Run(fmt.Sprint(escape), func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
-				w.makeReport("r", content(report.Content{View: overview, Format: tableau.CSV, EscapeFormulas: escape}))
+				w.storeReport("r", content(report.Content{View: sales, Format: tableau.CSV, EscapeFormulas: escape,
+					Filters: map[string][]string{"Name": {"=1+1", "@x"}}})) // which are seen in what Tableau exported
 				real := w.network.Handler
 				w.network.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 					if !strings.HasSuffix(r.URL.Path, "/data") {

@@ -161,7 +161,11 @@ func ExportKey(c report.Content) string {
 // has no data, as its content asks.
 func (r Run) LeftOut(f File) bool {
 	i := slices.IndexFunc(r.Content, func(c report.Content) bool { return ExportKey(c) == f.Export })
-	return i >= 0 && r.Content[i].IfEmpty == report.SkipEmpty && f.Rows != nil && *f.Rows == 0
+	rows := f.Rows
+	if rows == nil {
+		rows = f.CheckedRows
+	}
+	return i >= 0 && r.Content[i].IfEmpty == report.SkipEmpty && rows != nil && *rows == 0
 }
 
 // Clone gives a copy that shares nothing with the original.

@@ -63,7 +63,7 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
     ${c.format === "pptx" ? html`<p class="hint">The whole workbook, a slide for each view.</p>` : book && html`<p class="hint">The whole workbook, a page for each view.</p>`}
     ${c.format === "csv" && html`<p class="hint">The numbers behind the view. Of a dashboard, Tableau gives those of one worksheet: the first by name.</p>`}
     ${c.format === "png" && html`<${Check} path=${`${path}.image.high_resolution`} label="High resolution" hint="Twice as sharp, and a larger file." value=${c.high_resolution} change=${(high_resolution) => change({ high_resolution })} />`}
-    ${tellsRows(c.format) && html`<${Choice} path=${`${path}.if_empty`} label="If there is no data" value=${c.if_empty} change=${(if_empty) => change({ if_empty })}
+    ${tellsRows(c.format, c.filters.length > 0 && !whole) && html`<${Choice} path=${`${path}.if_empty`} label="If there is no data" value=${c.if_empty} change=${(if_empty) => change({ if_empty })}
       options=${Object.entries(emptyWords)} hint=${emptyHints[c.if_empty]} />`}
     ${c.format === "csv" && html`<${Check} path=${`${path}.escape_formulas`} label="Safe for spreadsheets" value=${c.escape_formulas} change=${(escape_formulas) => change({ escape_formulas })}
       hint="Puts an apostrophe before values that a spreadsheet would run as a formula. Numbers stay as they are." />`}

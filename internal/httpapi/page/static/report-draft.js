@@ -59,8 +59,9 @@ export function replaced(c, picked) {
 // nameOf names what is exported.
 export const nameOf = (c) => c.view_name ? c.view_name + (c.custom_view ? ` (${c.custom_view.name})` : "") : c.workbook || c.view;
 
-// tellsRows says whether it is known of a format's files how many rows they have.
-export const tellsRows = (format) => format === "csv" || format === "xlsx";
+// tellsRows says whether it is known of a content whether it has data: by its file,
+// or by the check of its filters.
+export const tellsRows = (format, filtered) => format === "csv" || format === "xlsx" || (filtered && format !== "pptx");
 
 // emptyWords says what becomes of a content without data.
 export const emptyWords = { skip: "Leave it out", send: "Send it anyway", fail: "Fail the run" };

@@ -92,7 +92,7 @@ function Shown({ id }) {
         <div class="card">
           <${Facts} of=${[
             ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <${Format} format=${c.format} />
-              ${tellsRows(c.format) && html`<p class="quiet small">Without data: ${{ skip: "left out", send: "sent anyway", fail: "the run fails" }[c.if_empty]}</p>`}
+              ${tellsRows(c.format, Object.keys(c.filters).length > 0 && c.scope !== "workbook") && html`<p class="quiet small">Without data: ${{ skip: "left out", send: "sent anyway", fail: "the run fails" }[c.if_empty]}</p>`}
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],
