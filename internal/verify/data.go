@@ -276,7 +276,7 @@ func (j *judging) examine(ctx context.Context, f tableau.Filter) (finding, error
 	column := alone.Rows > 0 && alone.Values[f.Field] != nil
 	// An export may be of a result that Tableau kept, and older than what it is
 	// compared with; but the values in it are its own.
-	if len(j.fields) > 1 && j.file == nil || j.file != nil && !column {
+	if len(j.fields) > 1 || j.file != nil && !column {
 		if alone, err = j.read(ctx, j.from, slices.Concat(j.parameters, []tableau.Filter{f})); err != nil {
 			return finding{}, err
 		}
@@ -289,6 +289,9 @@ func (j *judging) examine(ctx context.Context, f tableau.Filter) (finding, error
 	}
 	if got, err = j.confirm(ctx, f, got, before); err != nil {
 		return finding{}, err
+	}
+	if got.Verdict == Applied && !got.differ && j.file != nil && column {
+		return found(f, NotApplied, "Rows of the export hold other values of the field than the data do that Tableau gives now."), nil
 	}
 	got.Column = before.Values[f.Field] != nil || alone.Values[f.Field] != nil
 	if got.Verdict == Applied {

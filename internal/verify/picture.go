@@ -210,7 +210,11 @@ func (c *chunks) Read(p []byte) (int, error) {
 		if c.ended {
 			return 0, io.EOF
 		}
-		if err := c.next(); err != nil {
+		err := c.next()
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
