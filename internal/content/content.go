@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // The formats that [Check] knows.
@@ -103,7 +104,7 @@ func (e *Error) Message() string {
 	case Empty:
 		return fmt.Sprintf("Tableau sent an empty %s. Open the view in Tableau and check that it shows data with the report's filters.", name)
 	case Blank:
-		return fmt.Sprintf("The %s is blank. Open the view in Tableau and check that it shows data with the report's filters.", name)
+		return fmt.Sprintf("The %s is blank. Open the view in Tableau and check that it shows data with the report's filters. If it may be blank, allow that in the report's content.", name)
 	case Truncated:
 		return fmt.Sprintf("The %s broke off before its end, so it was not sent. Run the report again.", name)
 	case HTML:
@@ -144,11 +145,19 @@ var formatNames = map[string]string{
 // A file that was cut is refused wherever that shows: in all formats but CSV,
 // which has no end mark. A CSV is refused where it was cut within quotes or a
 // character, or before its last column.
-func Check(ctx context.Context, r io.ReaderAt, size int64, format string) (Facts, error) {
-	return check(&source{ctx: ctx, r: io.NewSectionReader(r, 0, size), size: func() (int64, error) { return size, nil }}, format)
+func Check(ctx context.Context, r io.ReaderAt, size int64, format string, options ...Option) (Facts, error) {
+	whole := &source{ctx: ctx, r: io.NewSectionReader(r, 0, size), size: func() (int64, error) { return size, nil }}
+	return check(whole, format, options)
 }
 
-func check(src *source, format string) (Facts, error) {
+// Option changes what [Check] and [Receive] accept.
+type Option int
+
+// AllowBlank accepts a file that is refused as [Blank], and for nothing else: it
+// is whole and of its format, with nothing to see on it or on a part of it.
+const AllowBlank Option = 1
+
+func check(src *source, format string, options []Option) (Facts, error) {
 	if _, known := formatNames[format]; !known {
 		return Facts{}, fmt.Errorf("checking a file: unknown format %q", format)
 	}
@@ -159,6 +168,9 @@ func check(src *source, format string) (Facts, error) {
 	var refusal *Error
 	if errors.As(err, &refusal) {
 		refusal.Format = format
+		if refusal.Reason == Blank && slices.Contains(options, AllowBlank) {
+			return facts, nil
+		}
 	}
 	return facts, err
 }

@@ -22,13 +22,13 @@ type File interface {
 // The file must be empty, and fill writes it to w. An error of fill is returned
 // as it is, whatever the check found. The check runs within fill's writes and
 // after it, in no goroutine of its own; a refusal does not end fill.
-func Receive(ctx context.Context, file File, format string, fill func(w io.Writer) error) (Facts, error) {
+func Receive(ctx context.Context, file File, format string, fill func(w io.Writer) error, options ...Option) (Facts, error) {
 	a := &arriving{file: file}
 	var facts Facts
 	var err error
 	resume, stop := iter.Pull(func(yield func(struct{}) bool) {
 		a.pause = func() bool { return yield(struct{}{}) }
-		facts, err = check(&source{ctx: ctx, r: a, size: a.size, arriving: a}, format)
+		facts, err = check(&source{ctx: ctx, r: a, size: a.size, arriving: a}, format, options)
 	})
 	defer stop() // ends a check that waits for more
 	a.resume = func() { _, a.checking = resume() }

@@ -56,6 +56,7 @@ type contentJSON struct {
 	Language       string                   `json:"language" doc:"Of labels and numbers; empty for the Tableau user's own." example:""`
 	FileName       string                   `json:"file_name" doc:"Template of the file's name, without its extension; empty for the view's name."`
 	EscapeFormulas bool                     `json:"escape_formulas" doc:"Values of the CSV that a spreadsheet would run are exported with an apostrophe before them."`
+	AllowBlank     bool                     `json:"allow_blank" doc:"Whether a picture, page or slide that is blank is sent."`
 	IfEmpty        report.IfEmpty           `json:"if_empty" enum:"skip,send,fail" doc:"What becomes of it when it has no data. send for content that was stored before there was a choice." example:"skip"`
 
 	VerifyFilters bool    `json:"verify_filters" doc:"Whether the filters are verified: nothing is sent where Tableau does not apply them." example:"true"`
@@ -120,6 +121,7 @@ type contentInputJSON struct {
 	Language       string                   `json:"language,omitempty" maxLength:"20" doc:"Of labels and numbers, such as de or en_GB; the Tableau user's own if left out." example:"de"`
 	FileName       string                   `json:"file_name,omitempty" doc:"Template of the file's name, without its extension; the view's name if left out." example:"Overview {{ date(run.scheduled_for, \"%Y-%m-%d\") }}"`
 	EscapeFormulas bool                     `json:"escape_formulas,omitempty" doc:"With the format csv: an apostrophe is put before each value that begins with =, +, -, @, a tab or a line end, unless it is a number, so that no spreadsheet runs it. false if left out: the file is what Tableau exported, byte for byte."`
+	AllowBlank     bool                     `json:"allow_blank,omitempty" doc:"With the formats png, svg, pdf and pptx: a picture, page or slide with nothing on it is sent. Encrypted, incomplete and scripted files and error pages never are. false if left out: a blank one fails the run."`
 	IfEmpty        report.IfEmpty           `json:"if_empty,omitempty" enum:"skip,send,fail" doc:"What becomes of it when a CSV or Excel file has no row of data, or the check of a picture's filters saw none: skip leaves it out, and with all content left out the run ends as skipped; send sends it as it is; fail fails the run. skip if left out, also in an edit." example:"skip"`
 
 	VerifyFilters optional[bool]   `json:"verify_filters,omitempty" doc:"true if left out: Tableau ignores a filter on a field that it does not know, so vizpost looks whether it applied them. Filters that it does not apply, and those of which it cannot be told, are refused when the report is saved; a run whose filters are not applied sends nothing. With false nobody looks, and messages do not name the filters." example:"true"`
@@ -178,7 +180,8 @@ func reportOut(r report.Report) reportJSON {
 	}
 	for _, c := range r.Content {
 		item := contentJSON{View: c.Address(), Scope: c.Scope, ViewID: c.ViewID, ViewName: c.ViewName, Workbook: c.WorkbookName, Format: c.Format,
-			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas, VerifyFilters: !c.Unverified}
+			Filters: c.Filters, MaxAgeMinutes: c.MaxAgeMinutes, Language: c.Language, FileName: c.FileName, IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas,
+			AllowBlank: c.AllowBlank, VerifyFilters: !c.Unverified}
 		if c.Scope == "" {
 			item.Scope = report.OfView
 		}
@@ -251,7 +254,7 @@ func contentIn(in []contentInputJSON, wrong *problem.Fields) []report.Content {
 	for i, c := range in {
 		at := fmt.Sprintf("content[%d]", i)
 		item := report.Content{View: c.View, Scope: c.Scope, Format: c.Format, Filters: c.Filters, Language: c.Language, FileName: c.FileName,
-			IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas, MaxAgeMinutes: c.MaxAgeMinutes.value, Unverified: !verifies(c, at, wrong)}
+			IfEmpty: c.IfEmpty, EscapeFormulas: c.EscapeFormulas, AllowBlank: c.AllowBlank, MaxAgeMinutes: c.MaxAgeMinutes.value, Unverified: !verifies(c, at, wrong)}
 		if c.CheckView.value != nil {
 			item.CheckView = *c.CheckView.value
 		}

@@ -100,7 +100,7 @@ func TestReport(t *testing.T) {
 	a := w.call(t, "GET", "/v1/reports/"+id, "").want(200)
 	a.same(`{"id":"` + id + `","name":"Morning numbers","connection_id":"` + connectionID + `","enabled":true,
 		"content":[{"view":"Superstore/sheets/Overview","scope":"view","view_id":"view-1","view_name":"Overview","workbook":"Superstore","custom_view":null,"format":"pdf",
-			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","if_empty":"skip","escape_formulas":false,"verify_filters":true,"check_view":null}],
+			"filters":{"Region":["West"]},"pdf":{"page_size":"a4","orientation":"landscape"},"max_age_minutes":1,"language":"","file_name":"","if_empty":"skip","escape_formulas":false,"allow_blank":false,"verify_filters":true,"check_view":null}],
 		"schedule":{"cron":"0 9 * * MON-FRI","time_zone":"Europe/Berlin","starts_on":null,"ends_on":null,"catch_up":"latest",
 			"description":"every weekday at 09:00 (Europe/Berlin)"},
 		"destinations":[{"id":"email","type":"email","to":["a@example.com"]}],
@@ -228,6 +228,24 @@ func TestEscapeFormulas(t *testing.T) {
 	}
 	if got := w.call(t, "PATCH", "/v1/reports/"+id, item+`"xlsx"}]}`).want(422).trouble().fields(); len(got) != 1 || got[0] != "content[0].escape_formulas" {
 		t.Errorf("got the fields %q", got)
+	}
+}
+
+func TestAllowBlank(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, id := w.report(t)
+	for format, allowed := range map[string]bool{"png": true, "pdf": true, "csv": false, "xlsx": false} {
+		a := w.call(t, "PATCH", "/v1/reports/"+id, `{"content":[{"view":"Superstore/sheets/Overview","allow_blank":true,"format":"`+format+`"}]}`)
+		if !allowed {
+			if got := a.want(422).trouble().fields(); len(got) != 1 || got[0] != "content[0].allow_blank" {
+				t.Errorf("%s: got the fields %q", format, got)
+			}
+			continue
+		}
+		if got := a.want(200).object()["content"].([]any)[0].(map[string]any)["allow_blank"]; got != true {
+			t.Errorf("%s: got %v, want true", format, got)
+		}
 	}
 }
 

@@ -99,6 +99,9 @@ type Content struct {
 	// with an apostrophe before them.
 	EscapeFormulas bool `json:",omitzero"`
 
+	// AllowBlank permits a picture, a page or a slide with nothing on it.
+	AllowBlank bool `json:",omitzero"`
+
 	// Unverified says that nobody asks whether Tableau applied the filters. Its
 	// zero value is what all content has that was stored before it was there.
 	Unverified bool `json:",omitzero"`

@@ -253,6 +253,9 @@ func (c *checker) export(item *Content, at string) tableau.ExportRequest {
 	if item.EscapeFormulas && item.Format != tableau.CSV && item.Format != "" {
 		c.wrong.Add(at+".escape_formulas", "This belongs to the format csv: cells of other formats are never run. Leave it out.")
 	}
+	if item.AllowBlank && (item.Format == tableau.CSV || item.Format == tableau.XLSX) {
+		c.wrong.Add(at+".allow_blank", "This belongs to the formats png, svg, pdf and pptx. For csv and xlsx, choose with if_empty what becomes of a file without data.")
+	}
 	item.PDF.PageSize = strings.ToLower(item.PDF.PageSize)
 	item.PDF.Orientation = strings.ToLower(item.PDF.Orientation)
 

@@ -263,7 +263,7 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 	e.facts, e.refused = content.Receive(ctx, e.file, string(e.request.Format), func(w io.Writer) error {
 		_, err = client.Export(ctx, session, e.request, io.MultiWriter(w, sum, &size))
 		return err
-	})
+	}, blankAllowed(e.what)...)
 	if err != nil {
 		return err
 	}
@@ -289,6 +289,14 @@ func (d *drain) escape(e *exported) (*os.File, error) {
 	}
 	e.size, e.sum = int64(size), hex.EncodeToString(sum.Sum(nil))
 	return to, nil
+}
+
+// blankAllowed returns the option of a check with which the content is exported.
+func blankAllowed(what report.Content) []content.Option {
+	if what.AllowBlank {
+		return []content.Option{content.AllowBlank}
+	}
+	return nil
 }
 
 // counter counts the bytes that are written to it.

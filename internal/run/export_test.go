@@ -195,3 +195,30 @@ func TestEscapeFormulas(t *testing.T) {
 		})
 	}
 }
+
+// A blank picture is sent where the content permits it, and fails the run
+// elsewhere. What is no whole picture is not sent either way.
+func TestAllowBlank(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fault   string
+		allowed bool
+		want    run.State
+	}{
+		"blank, not permitted": {tableautest.FaultBlank, false, run.Failed},
+		"blank, permitted":     {tableautest.FaultBlank, true, run.Delivered},
+		"cut, permitted":       {tableautest.FaultTruncated, true, run.Queued},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r", content(report.Content{View: overview, Format: tableau.PNG, AllowBlank: test.allowed}))
+				w.fault(tableautest.Fault{Kind: test.fault, Route: "export", Times: -1})
+				id := w.start("r")
+				w.work()
+				w.wantRun(id, test.want, "")
+			})
+		})
+	}
+}

@@ -87,6 +87,8 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
           <${Text} path=${`${path}.max_age_minutes`} label="Data at most this old" optional type="text" inputmode="numeric" placeholder="1" value=${String(c.max_age_minutes)}
             change=${(max_age_minutes) => change({ max_age_minutes })} hint="In minutes, 1 to 240. More is faster, and spares the server." />
         </div>
+        ${!tellsRows(c.format) && html`<${Check} path=${`${path}.allow_blank`} label="Send it even if it is blank" value=${c.allow_blank} change=${(allow_blank) => change({ allow_blank })}
+          hint="People may then get an empty picture or page. Left off, the run fails, and those who get alerts are told." />`}
       </div>
     <//>
   </article>`;

@@ -37,7 +37,7 @@ export function newContent({ view, custom_view, workbook, filters = {}, format =
     key: key(), original: {}, ...place({ view, custom_view, workbook }),
     format: format || "pdf", filters: rowsOf(filters), verify_filters: true, check_view: "", page_size: "", orientation: "landscape", high_resolution: true,
     width: "", height: "", max_age_minutes: "", language: "", file_name: "",
-    if_empty: "skip", escape_formulas: false,
+    if_empty: "skip", escape_formulas: false, allow_blank: false,
   };
 }
 
@@ -86,7 +86,7 @@ export function fromReport(report) {
       format: c.format, filters: rowsOf(c.filters), page_size: c.pdf?.page_size || "", orientation: c.pdf?.orientation || "portrait",
       high_resolution: Boolean(c.image?.high_resolution), language: c.language || "", width: c.image?.width || "", height: c.image?.height || "",
       max_age_minutes: c.max_age_minutes === 1 ? "" : c.max_age_minutes, file_name: c.file_name,
-      if_empty: c.if_empty || "send", escape_formulas: Boolean(c.escape_formulas),
+      if_empty: c.if_empty || "send", escape_formulas: Boolean(c.escape_formulas), allow_blank: Boolean(c.allow_blank),
     })),
     schedule: s
       ? { on: true, plan: fromCron(s.cron), time_zone: s.time_zone, starts_on: s.starts_on || "", ends_on: s.ends_on || "", catch_up: s.catch_up }
@@ -110,7 +110,7 @@ export const toRequest = (draft) => ({
 
 function contentOut(c) {
   // What this form does not know stays as it was read.
-  const { pdf, image, scope, language, escape_formulas, verify_filters, check_view, ...rest } = c.original;
+  const { pdf, image, scope, language, escape_formulas, allow_blank, verify_filters, check_view, ...rest } = c.original;
   const out = { ...rest, view: c.view, format: c.format, filters: filtersOut(c.filters), file_name: c.file_name.trim(), if_empty: c.if_empty };
   if (c.format === "pdf") {
     out.pdf = { orientation: c.orientation };
@@ -128,6 +128,7 @@ function contentOut(c) {
   else out.max_age_minutes = whole(c.max_age_minutes);
   if (c.format === "pptx" || (c.format === "pdf" && c.scope === "workbook")) out.scope = "workbook";
   if (c.format === "csv" && c.escape_formulas) out.escape_formulas = true;
+  if (!tellsRows(c.format) && c.allow_blank) out.allow_blank = true;
   if (c.language.trim()) out.language = c.language.trim();
   out.verify_filters = c.verify_filters;
   if (c.check_view.trim()) out.check_view = c.check_view.trim();
