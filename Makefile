@@ -36,7 +36,7 @@ demo: vizpost ## the main job on this machine; ARGS=--once exits after the first
 
 .PHONY: test
 test: .venv/.installed ## all Go tests but those that need a browser
-	$(GO) test $(PACKAGES)
+	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: race
 race: .venv/.installed ## the same tests with the race detector
@@ -80,7 +80,7 @@ stack-down: ## end what make stack started
 
 .PHONY: e2e
 e2e: browser $(AXE) .venv-sam/.installed .venv-stack/.installed .venv-tableau/.installed ## the built command, the page in a browser, Tableau's clients, the template on an emulator
-	$(GO) test -count=1 -timeout 25m $(E2E)
+	$(GO) test -count=1 -timeout 35m $(E2E)
 
 .PHONY: lint
 lint: vulncheck .venv/.installed .venv-sam/.installed ## gofmt, vet, staticcheck, govulncheck, cfn-lint, sam validate
