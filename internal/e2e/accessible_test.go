@@ -143,7 +143,7 @@ func TestAccessibleWhenFull(t *testing.T) {
 	s.control("/-/enable-mfa", object{})
 	s.call(http.StatusAccepted, "POST", "/v1/reports/"+report+"/runs", object{})
 	s.until("a run is held", time.Minute, func(states map[string]int) bool { return states["held"] == 1 })
-	c.check("y14-start-broken", at("/"), says("needs your attention"))
+	c.check("y14-start-broken", at("/"), says("your attention"))
 	c.check("y15-settings-broken", at("/settings"), says("1 run held"))
 	c.check("y16-connection-broken", at("/settings/connections/"+connection), says("Held runs"))
 	c.check("y17-docs", chromedp.Navigate(s.address+"/docs"), chromedp.WaitVisible(chromedp.CSS(`h1`)))

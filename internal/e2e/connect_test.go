@@ -94,7 +94,7 @@ func TestTokensDeleted(t *testing.T) {
 	s.until("a run is held", time.Minute, func(states map[string]int) bool { return states["held"] == 1 })
 	ctx := browser(t, 1280, 860)
 
-	do(ctx, t, "c1-start", chromedp.Navigate(s.serve.facts["vizpost"]), says("needs your attention"), says("Multi-factor authentication was enabled"), says("1 run is held"))
+	do(ctx, t, "c1-start", chromedp.Navigate(s.serve.facts["vizpost"]), says("your attention"), says("Multi-factor authentication was enabled"), says("1 run is held"))
 	do(ctx, t, "c2-details", press("Details"), says("Held runs"), says("Morning numbers"))
 	name, secret := s.newToken(s.tableau["user"], "vizpost again")
 	do(ctx, t, "c3-new-token", press("Enter a new token"), fill("Token name", name), fill("Token secret", secret))

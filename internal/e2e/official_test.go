@@ -72,6 +72,10 @@ func exported(t *testing.T, folder, name string) content.Facts {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if header := facts.Sheets; facts.DataRows != facts.Rows-header {
+			t.Errorf("%s has %d rows of data, want %d", name, facts.DataRows, facts.Rows-header)
+		}
+		facts.DataRows = 0
 		return facts
 	case "svg":
 		if !bytes.Contains(body, []byte("<svg")) {

@@ -52,7 +52,7 @@ func TestTokenUsedElsewhere(t *testing.T) {
 	ctx := c.ctx
 	noExceptions(ctx, t)
 
-	do(ctx, t, "n1-start", chromedp.Navigate(s.serve.facts["vizpost"]), says("needs your attention"), says("something else signs in with it"), says("Give vizpost a token of its own."),
+	do(ctx, t, "n1-start", chromedp.Navigate(s.serve.facts["vizpost"]), says("your attention"), says("something else signs in with it"), says("Give vizpost a token of its own."),
 		chromedp.WaitVisible(named("Enter a new token")))
 	do(ctx, t, "n2-settings", press("Settings"), says("Token used elsewhere"), says("Its runs come late"))
 	c.check("n2-settings")

@@ -49,7 +49,9 @@ export function splitAddresses(text) {
 
 // complete says whether what is typed ends with a whole address, behind which
 // stands a separator or an angle bracket: "Silva," may be the start of a name.
+// Separators alone are left over from what was typed before.
 export function complete(text) {
+  if (/^[\s,;]+$/.test(text)) return true;
   const last = pieces(text).at(-1);
   return Boolean(last?.piece.includes("@") && (last.end || /<[^<>]*>\s*$/.test(last.piece)));
 }
