@@ -3,6 +3,7 @@ package content
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -22,6 +23,7 @@ const (
 // office is an Office file: an archive of parts. Source for the format: ECMA-376,
 // part 2 (Open Packaging Conventions), and PKWARE's APPNOTE (ZIP).
 type office struct {
+	ctx     context.Context
 	entries []*zip.File
 	left    int64 // bytes that may still be unpacked
 	buffer  []byte
@@ -74,7 +76,7 @@ func openOffice(s *source) (*office, error) {
 	if len(slices.Compact(names)) < len(archive.File) {
 		return nil, damaged("two entries have one name")
 	}
-	return &office{entries: archive.File, buffer: make([]byte, 32<<10),
+	return &office{ctx: s.ctx, entries: archive.File, buffer: make([]byte, 32<<10),
 		left: min(zipMaxUnpacked, max(zipRatioFrom, size*zipMaxRatio))}, nil
 }
 
@@ -121,7 +123,7 @@ func (o *office) unpack(entry *zip.File, w io.Writer) error {
 	}
 	defer func() { _ = unpacked.Close() }()
 	// Without other methods than Write, io.CopyBuffer uses this buffer.
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(unpacked, o.left+1), o.buffer)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(inTime{o.ctx, unpacked}, o.left+1), o.buffer)
 	switch {
 	case n > o.left:
 		return &Error{Reason: TooLarge, Detail: "the archive unpacks to too much"}
@@ -130,6 +132,20 @@ func (o *office) unpack(entry *zip.File, w io.Writer) error {
 	}
 	o.left -= n
 	return nil
+}
+
+// inTime reads until its context ends. What unpacks to very much asks seldom for
+// more of the file, which is where the context is looked at otherwise.
+type inTime struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (t inTime) Read(p []byte) (int, error) {
+	if err := t.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return t.r.Read(p)
 }
 
 // entryRefusal makes the refusal of an entry. Its archive is whole, since the

@@ -162,6 +162,9 @@ func check(src *source, format string, options []Option) (Facts, error) {
 		return Facts{}, fmt.Errorf("checking a file: unknown format %q", format)
 	}
 	facts, err := src.check(format)
+	if src.err == nil && err != nil {
+		src.err = src.ctx.Err() // whatever a decoder made of it
+	}
 	if src.err != nil {
 		return Facts{}, fmt.Errorf("reading the %s file to check it: %w", format, src.err)
 	}

@@ -193,11 +193,11 @@ func must(t testing.TB) func(int, error) {
 	}
 }
 
-// chart is a small RGBA picture with two colours.
+// chart is a small RGBA picture with a bar on white.
 func chart(width, height int) picture {
 	return picture{width: width, height: height, colour: rgbAlpha, depth: 8, level: zlib.DefaultCompression,
 		sample: func(x, y, c int) uint16 {
-			if x == width/2 && y == height/2 && c == 0 {
+			if x >= width/4 && x <= width*3/4 && y >= height/2-1 && y <= height/2+1 && c == 0 {
 				return 10
 			}
 			return 255

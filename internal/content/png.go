@@ -3,7 +3,9 @@ package content
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -24,10 +26,10 @@ const (
 
 // checkPNG decodes the image row by row. Source for the format: W3C, Portable
 // Network Graphics (PNG) Specification, Third Edition.
-func checkPNG(s *source) (Facts, error) { return readPNG(s.all(), true) }
+func checkPNG(s *source) (Facts, error) { return readPNG(s.ctx, s.all(), true) }
 
 // readPNG reads chunk after chunk, and decodes the pixels where it is asked to.
-func readPNG(r io.Reader, pixels bool) (Facts, error) {
+func readPNG(ctx context.Context, r io.Reader, pixels bool) (Facts, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	signature := make([]byte, len(pngSignature))
 	n, err := io.ReadFull(in, signature)
@@ -44,55 +46,160 @@ func readPNG(r io.Reader, pixels bool) (Facts, error) {
 		return Facts{}, err
 	}
 	facts := Facts{Width: header.width, Height: header.height}
-	if header.width > maxSide || header.height > maxSide || header.width*header.height > MaxPixels {
+	if !header.fits(MaxPixels) {
 		return facts, &Error{Reason: TooLarge, Detail: fmt.Sprintf("%d by %d pixels", header.width, header.height)}
 	}
-
-	var palette pngPalette
-	seenPixels := false
+	p := &pngReader{ctx: ctx, chunks: chunks, header: header, decode: pixels}
 	for {
 		if err := chunks.next(); err != nil {
 			return facts, err
 		}
-		switch chunks.kind {
-		case "PLTE":
-			if seenPixels || palette.colours != nil {
-				return facts, damaged("there is a palette where none belongs")
-			}
-			palette.colours, err = chunks.data(3 * 256)
-			if err == nil && len(palette.colours)%3 != 0 {
-				err = damaged("the palette is incomplete")
-			}
-		case "tRNS":
-			palette.alpha, err = chunks.data(256)
-		case "IDAT":
-			switch {
-			case !pixels:
-				err = chunks.skip()
-			case seenPixels:
-				err = damaged("the pixels are not in one piece")
-			default:
-				facts.Blank, err = header.readPixels(chunks, palette)
-			}
-			seenPixels = true
-		case "IEND":
-			switch {
-			case !seenPixels:
-				return facts, damaged("there are no pixels")
-			case facts.Blank:
-				return facts, &Error{Reason: Blank}
-			}
-			return facts, chunks.skip()
-		default:
-			if chunks.critical() {
-				return facts, damaged("there is a chunk that no decoder reads")
-			}
-			err = chunks.skip()
+		if chunks.kind == "IEND" {
+			break
 		}
-		if err != nil {
+		if err := p.chunk(); err != nil {
 			return facts, err
 		}
 	}
+	if !p.seenPixels {
+		return facts, damaged("there are no pixels")
+	}
+	if err := chunks.skip(); err != nil {
+		return facts, err
+	}
+	if err := nothingBehind(in); err != nil {
+		return facts, err
+	}
+	if facts.Blank = pixels && p.blank(); facts.Blank {
+		return facts, &Error{Reason: Blank}
+	}
+	return facts, nil
+}
+
+// nothingBehind refuses what follows the end mark, but for white space and zeros:
+// another file may stand there, which other readers see.
+func nothingBehind(in *bufio.Reader) error {
+	for {
+		b, err := in.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case b != 0 && !isXMLSpace(b):
+			return damaged("there is data behind the end mark")
+		}
+	}
+}
+
+// pngReader is a PNG while its chunks are read.
+type pngReader struct {
+	ctx     context.Context
+	chunks  *pngChunks
+	header  pngHeader
+	palette pngPalette
+	decode  bool
+
+	seenPixels bool
+	blankImage bool
+
+	// Of an animation.
+	animated   bool
+	frame      *pngHeader // whose pixels come next; nil if the pixels are of no frame
+	whole      bool       // it covers the picture
+	frames     int
+	area       int // pixels of the frames so far
+	blankWhole bool
+	shown      bool // a frame has something to see
+}
+
+// blank reports whether the picture, or what an animation shows in its place, has
+// nothing on it. Some readers show an animation's picture and others its frames,
+// so both have to have content, and each frame that covers all that was before.
+func (p *pngReader) blank() bool {
+	return p.blankImage || p.blankWhole || p.animated && p.frames > 0 && !p.shown
+}
+
+// chunk reads the current chunk.
+func (p *pngReader) chunk() (err error) {
+	switch p.chunks.kind {
+	case "PLTE":
+		if p.seenPixels || p.palette.colours != nil {
+			return damaged("there is a palette where none belongs")
+		}
+		p.palette.colours, err = p.chunks.data(3 * 256)
+		if err == nil && len(p.palette.colours)%3 != 0 {
+			err = damaged("the palette is incomplete")
+		}
+		return err
+	case "tRNS":
+		p.palette.alpha, err = p.chunks.data(256)
+		return err
+	case "IDAT":
+		switch {
+		case !p.decode:
+			p.seenPixels = true
+			return p.chunks.skip()
+		case p.seenPixels:
+			return damaged("the pixels are not in one piece")
+		}
+		p.seenPixels = true
+		p.blankImage, err = p.header.readPixels(p.ctx, p.chunks, p.palette)
+		if p.frame != nil {
+			p.endFrame(p.blankImage)
+		}
+		return err
+	case "acTL":
+		p.animated = true
+		return p.chunks.skip()
+	case "fcTL":
+		return p.frameHeader()
+	case "fdAT":
+		switch {
+		case !p.decode:
+			return p.chunks.skip()
+		case p.frame == nil:
+			return damaged("there are pixels of no frame")
+		}
+		blank, err := p.frame.readPixels(p.ctx, p.chunks, p.palette)
+		p.endFrame(blank)
+		return err
+	}
+	if p.chunks.critical() {
+		return damaged("there is a chunk that no decoder reads")
+	}
+	return p.chunks.skip()
+}
+
+// frameHeader reads the size and place of a frame.
+func (p *pngReader) frameHeader() error {
+	if p.chunks.left != 26 {
+		return damaged("a frame's header is incomplete")
+	}
+	data, err := p.chunks.data(26)
+	if err != nil {
+		return err
+	}
+	number := func(at int) int { return int(binary.BigEndian.Uint32(data[at:])) }
+	frame := p.header
+	frame.width, frame.height = number(4), number(8)
+	x, y := number(12), number(16)
+	if frame.width == 0 || frame.height == 0 || x+frame.width > p.header.width || y+frame.height > p.header.height {
+		return damaged("a frame is outside of the picture")
+	}
+	if p.area += frame.width * frame.height; p.area > MaxPixels {
+		return &Error{Reason: TooLarge, Detail: "the frames have too many pixels"}
+	}
+	p.frame = &frame
+	p.whole = frame.width == p.header.width && frame.height == p.header.height
+	return nil
+}
+
+func (p *pngReader) endFrame(blank bool) {
+	p.frame = nil
+	p.frames++
+	p.shown = p.shown || !blank
+	p.blankWhole = p.blankWhole || blank && p.whole
 }
 
 // pngChunks reads chunk after chunk and verifies each one's checksum.
@@ -102,6 +209,7 @@ type pngChunks struct {
 	kind    string // of the current chunk
 	left    int64  // bytes of its data not yet read
 	waiting bool   // the current chunk has been begun by Read and is the caller's next
+	number  int    // bytes of a frame's sequence number that are still to be read
 }
 
 // next begins the next chunk.
@@ -111,6 +219,9 @@ func (c *pngChunks) next() error {
 		return nil
 	}
 	var head [8]byte
+	if c.number > 0 {
+		return damaged("a frame's number is missing")
+	}
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
 		return refuse(err, "a chunk or the end mark is missing")
 	}
@@ -121,6 +232,9 @@ func (c *pngChunks) next() error {
 	}
 	c.crc.Reset()
 	_, _ = c.crc.Write(head[4:])
+	if c.kind == "fdAT" {
+		c.number = 4
+	}
 	return nil
 }
 
@@ -145,7 +259,7 @@ func (c *pngChunks) skip() error {
 	if _, err := io.CopyN(c.crc, c.in, c.left); err != nil {
 		return refuse(err, "a chunk is incomplete")
 	}
-	c.left = 0
+	c.left, c.number = 0, 0
 	return c.end()
 }
 
@@ -163,20 +277,33 @@ func (c *pngChunks) data(limit int64) ([]byte, error) {
 	return data, c.end()
 }
 
-// Read gives the data of consecutive IDAT chunks, of which the first is the
-// current one, as one stream.
+// Read gives the data of consecutive chunks of one kind, of which the first is the
+// current one, as one stream: of IDAT, or of fdAT without the frame's numbers.
 func (c *pngChunks) Read(p []byte) (int, error) {
 	if c.waiting {
 		return 0, io.EOF
 	}
-	for c.left == 0 {
+	for {
+		for c.number > 0 && c.left > 0 {
+			b, err := c.in.ReadByte()
+			if err != nil {
+				return 0, orUnexpected(err)
+			}
+			_, _ = c.crc.Write([]byte{b})
+			c.number--
+			c.left--
+		}
+		if c.left > 0 {
+			break
+		}
+		kind := c.kind
 		if err := c.end(); err != nil {
 			return 0, err
 		}
 		if err := c.next(); err != nil {
 			return 0, err
 		}
-		if c.kind != "IDAT" {
+		if c.kind != kind {
 			c.waiting = true
 			return 0, io.EOF
 		}
@@ -184,10 +311,14 @@ func (c *pngChunks) Read(p []byte) (int, error) {
 	n, err := c.in.Read(p[:min(int64(len(p)), c.left)])
 	_, _ = c.crc.Write(p[:n])
 	c.left -= int64(n)
+	return n, orUnexpected(err)
+}
+
+func orUnexpected(err error) error {
 	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF
 	}
-	return n, err
+	return err
 }
 
 // pngHeader is the IHDR chunk.
@@ -206,6 +337,12 @@ const (
 	greyAlpha = 4
 	rgbAlpha  = 6
 )
+
+// fits reports whether the picture has at most so many pixels, and sides that the
+// memory of a check is made for.
+func (h pngHeader) fits(pixels int) bool {
+	return h.width <= maxSide && h.height <= maxSide && h.width*h.height <= pixels
+}
 
 // samples is the number of samples of a pixel.
 func (h pngHeader) samples() int {

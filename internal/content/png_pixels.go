@@ -3,11 +3,13 @@ package content
 import (
 	"bufio"
 	"compress/zlib"
+	"context"
 	"io"
 )
 
-// readPixels decodes all pixels and reports whether they have the same colour.
-func (h pngHeader) readPixels(chunks *pngChunks, palette pngPalette) (blank bool, err error) {
+// readPixels decodes all pixels of a picture or a frame and reports whether there
+// is nothing to see.
+func (h pngHeader) readPixels(ctx context.Context, chunks *pngChunks, palette pngPalette) (blank bool, err error) {
 	if h.colour == indexed && len(palette.colours) < 3 {
 		return false, damaged("the palette is missing")
 	}
@@ -15,9 +17,9 @@ func (h pngHeader) readPixels(chunks *pngChunks, palette pngPalette) (blank bool
 	if err != nil {
 		return false, refuse(err, "the pixels cannot be unpacked")
 	}
-	look := pngUniform{header: h, palette: palette.canonical(), uniform: true}
+	look := newPNGLook(h, palette)
 	for _, pass := range h.passes() {
-		if err := h.readPass(pixels, pass, &look); err != nil {
+		if err := h.readPass(ctx, pixels, pass, look); err != nil {
 			return false, refuse(err, "the pixels are incomplete")
 		}
 	}
@@ -31,45 +33,50 @@ func (h pngHeader) readPixels(chunks *pngChunks, palette pngPalette) (blank bool
 	if _, err := io.Copy(io.Discard, chunks); err != nil {
 		return false, refuse(err, "the pixels are incomplete")
 	}
-	return look.uniform, nil
+	return !look.shows(), nil
 }
 
 // pngPass is one of the reduced images of an interlaced PNG, or the image
-// itself.
-type pngPass struct{ width, height int }
+// itself: its size, and where its pixels are in the image.
+type pngPass struct{ width, height, x, y, dx, dy int }
 
 func (h pngHeader) passes() []pngPass {
 	if !h.interlaced {
-		return []pngPass{{h.width, h.height}}
+		return []pngPass{{h.width, h.height, 0, 0, 1, 1}}
 	}
 	var passes []pngPass
-	for _, p := range []struct{ x, y, dx, dy int }{ // Adam7
-		{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2},
+	for _, p := range []pngPass{ // Adam7
+		{x: 0, y: 0, dx: 8, dy: 8}, {x: 4, y: 0, dx: 8, dy: 8}, {x: 0, y: 4, dx: 4, dy: 8}, {x: 2, y: 0, dx: 4, dy: 4},
+		{x: 0, y: 2, dx: 2, dy: 4}, {x: 1, y: 0, dx: 2, dy: 2}, {x: 0, y: 1, dx: 1, dy: 2},
 	} {
-		pass := pngPass{(h.width - p.x + p.dx - 1) / p.dx, (h.height - p.y + p.dy - 1) / p.dy}
-		if pass.width > 0 && pass.height > 0 {
-			passes = append(passes, pass)
+		p.width, p.height = (h.width-p.x+p.dx-1)/p.dx, (h.height-p.y+p.dy-1)/p.dy
+		if p.width > 0 && p.height > 0 {
+			passes = append(passes, p)
 		}
 	}
 	return passes
 }
 
-func (h pngHeader) readPass(pixels io.Reader, pass pngPass, look *pngUniform) error {
+func (h pngHeader) readPass(ctx context.Context, pixels io.Reader, pass pngPass, look *pngLook) error {
 	bits := h.depth * h.samples()
 	length := (pass.width*bits + 7) / 8
 	distance := max(bits/8, 1)
 	row, above := make([]byte, 1+length), make([]byte, 1+length)
-	for range pass.height {
+	for y := range pass.height {
+		// A few bytes may unpack to very many rows.
+		if y%64 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if _, err := io.ReadFull(pixels, row); err != nil {
 			return err
 		}
 		if row[0] > 4 {
 			return damaged("a row has an unknown filter")
 		}
-		// Once two colours have been seen, the values no longer matter.
-		if look.uniform {
+		// Once something has been seen, the values no longer matter.
+		if !look.decided() {
 			unfilter(row[0], row[1:], above[1:], distance)
-			look.row(row[1:], pass.width)
+			look.row(row[1:], pass, y)
 			row, above = above, row
 		}
 	}
@@ -131,90 +138,156 @@ type pngPalette struct {
 	alpha   []byte // of the first colours; the others are opaque
 }
 
-// canonical gives for each index the first one of the same look, or the index
-// itself where it has no colour.
-func (p pngPalette) canonical() [256]byte {
-	var out [256]byte
-	first := make(map[[4]byte]byte, 256)
-	for i := range 256 {
-		out[i] = byte(i)
-		if 3*i+3 > len(p.colours) {
-			continue
+// pngLook looks at the pixels as they come.
+type pngLook struct {
+	header    pngHeader
+	ink       *ink
+	distances []byte
+	steps     [256]pngShade // of a palette's colours, or of the greys of up to 8 bits
+	through   []byte        // the one colour that is transparent, as it is in a row; nil if there is none
+
+	// Of an interlaced picture, the marks by row, a bit for each pixel. Rows without
+	// marks have none.
+	faint, strong [][]uint64
+}
+
+// pngShade is how far a colour is from white, and whether it is as good as grey.
+type pngShade struct {
+	distance byte
+	grey     bool
+}
+
+func shadeOf(r, g, b, alpha int) pngShade {
+	low, high := min(r, g, b), max(r, g, b)
+	return pngShade{byte((255 - low) * alpha / 255), (high-low)*alpha/255 <= 6}
+}
+
+func newPNGLook(h pngHeader, palette pngPalette) *pngLook {
+	l := &pngLook{header: h, ink: newInk(h.width, h.height)}
+	switch {
+	case h.colour == indexed:
+		for i := range l.steps {
+			// An index without a colour shows in some readers as black.
+			r, g, b, alpha := 0, 0, 0, 255
+			if 3*i+3 <= len(palette.colours) {
+				r, g, b = int(palette.colours[3*i]), int(palette.colours[3*i+1]), int(palette.colours[3*i+2])
+			}
+			if i < len(palette.alpha) {
+				alpha = int(palette.alpha[i])
+			}
+			l.steps[i] = shadeOf(r, g, b, alpha)
 		}
-		look := [4]byte{p.colours[3*i], p.colours[3*i+1], p.colours[3*i+2], 255}
-		if i < len(p.alpha) {
-			look[3] = p.alpha[i]
+	case h.colour == grey && h.depth <= 8:
+		highest := 1<<h.depth - 1
+		for i := range highest + 1 {
+			v := i * 255 / highest
+			l.steps[i] = shadeOf(v, v, v, 255)
 		}
-		if look[3] == 0 {
-			look = [4]byte{}
+		if len(palette.alpha) == 2 {
+			if i := int(palette.alpha[0])<<8 | int(palette.alpha[1]); i <= highest {
+				l.steps[i] = pngShade{0, true}
+			}
 		}
-		if earlier, seen := first[look]; seen {
-			out[i] = earlier
-		} else {
-			first[look] = byte(i)
-		}
+	case h.colour == grey && len(palette.alpha) == 2, h.colour == rgb && h.depth == 16 && len(palette.alpha) == 6:
+		l.through = palette.alpha
+	case h.colour == rgb && len(palette.alpha) == 6:
+		l.through = []byte{palette.alpha[1], palette.alpha[3], palette.alpha[5]}
 	}
-	return out
+	if h.interlaced {
+		l.faint, l.strong = make([][]uint64, h.height), make([][]uint64, h.height)
+	}
+	return l
 }
 
-// pngUniform watches whether all pixels look the same. Pixels that are wholly
-// transparent do, whatever colour they have below.
-type pngUniform struct {
-	header  pngHeader
-	palette [256]byte
-	first   uint64
-	started bool
-	uniform bool
-}
+func (l *pngLook) decided() bool { return l.ink.decided() }
 
-func (u *pngUniform) row(row []byte, width int) {
-	if u.header.depth < 8 {
-		u.packedRow(row, width)
+// row takes a row of a pass.
+func (l *pngLook) row(row []byte, pass pngPass, y int) {
+	if len(l.distances) < pass.width {
+		l.distances = make([]byte, pass.width)
+	}
+	distances := l.distances[:pass.width]
+	l.measure(row, distances)
+	if !l.header.interlaced {
+		l.ink.row(distances)
 		return
 	}
-	bytesEach := u.header.depth / 8 * u.header.samples()
-	alphaBytes := 0
-	if u.header.colour == greyAlpha || u.header.colour == rgbAlpha {
-		alphaBytes = u.header.depth / 8
-	}
-	alphaMask := uint64(1)<<(8*alphaBytes) - 1
-	for len(row) >= bytesEach {
-		var pixel uint64
-		for _, b := range row[:bytesEach] {
-			pixel = pixel<<8 | uint64(b)
+	at := pass.y + y*pass.dy
+	for i, d := range distances {
+		if d > nearWhite {
+			setBit(l.faint, at, pass.x+i*pass.dx, l.header.width)
 		}
-		row = row[bytesEach:]
-		if alphaBytes > 0 && pixel&alphaMask == 0 {
-			pixel = 0
-		}
-		if u.header.colour == indexed {
-			pixel = uint64(u.palette[pixel])
-		}
-		if !u.see(pixel) {
-			return
+		if d > paleMark {
+			setBit(l.strong, at, pass.x+i*pass.dx, l.header.width)
 		}
 	}
 }
 
-// packedRow reads samples of fewer than 8 bits, the leftmost in the high bits.
-func (u *pngUniform) packedRow(row []byte, width int) {
-	depth := u.header.depth
-	for x := range width {
-		bit := x * depth
-		value := row[bit/8] >> (8 - depth - bit%8) & (1<<depth - 1)
-		if u.header.colour == indexed {
-			value = u.palette[value]
+func setBit(rows [][]uint64, y, x, width int) {
+	if rows[y] == nil {
+		rows[y] = make([]uint64, (width+63)/64)
+	}
+	rows[y][x/64] |= 1 << (x % 64)
+}
+
+// shows reports, after the last row, whether there is something to see.
+func (l *pngLook) shows() bool {
+	if l.header.interlaced && !l.decided() {
+		row := make([]byte, l.header.width)
+		for y := range l.header.height {
+			for x := range row {
+				row[x] = 0
+				if l.faint[y] != nil && l.faint[y][x/64]>>(x%64)&1 == 1 {
+					row[x] = nearWhite + 1
+				}
+				if l.strong[y] != nil && l.strong[y][x/64]>>(x%64)&1 == 1 {
+					row[x] = paleMark + 1
+				}
+			}
+			l.ink.row(row)
 		}
-		if !u.see(uint64(value)) {
-			return
+	}
+	return l.decided() || l.ink.shows()
+}
+
+// measure gives each pixel's distance from white.
+func (l *pngLook) measure(row, distances []byte) {
+	depth := l.header.depth
+	if l.header.colour == indexed || l.header.colour == grey && depth <= 8 {
+		for x := range distances {
+			value := row[x*depth/8]
+			if depth < 8 { // the leftmost in the high bits
+				value = value >> (8 - depth - x*depth%8) & (1<<depth - 1)
+			}
+			l.set(distances, x, l.steps[value])
 		}
+		return
+	}
+	step := depth / 8 // of a 16-bit sample the high byte is looked at
+	each := step * l.header.samples()
+	for x := range distances {
+		pixel := row[x*each : (x+1)*each]
+		if l.through != nil && string(pixel) == string(l.through) {
+			l.set(distances, x, pngShade{0, true})
+			continue
+		}
+		r, g, b, alpha := int(pixel[0]), int(pixel[0]), int(pixel[0]), 255
+		if l.header.colour == rgb || l.header.colour == rgbAlpha {
+			g, b = int(pixel[step]), int(pixel[2*step])
+		}
+		switch l.header.colour {
+		case greyAlpha:
+			alpha = int(pixel[step])
+		case rgbAlpha:
+			alpha = int(pixel[3*step])
+		}
+		l.set(distances, x, shadeOf(r, g, b, alpha))
 	}
 }
 
-func (u *pngUniform) see(pixel uint64) bool {
-	if !u.started {
-		u.started, u.first = true, pixel
+func (l *pngLook) set(distances []byte, x int, s pngShade) {
+	distances[x] = s.distance
+	if s.grey {
+		l.ink.grey(s.distance)
 	}
-	u.uniform = u.uniform && pixel == u.first
-	return u.uniform
 }

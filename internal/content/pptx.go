@@ -3,6 +3,7 @@ package content
 import (
 	"archive/zip"
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"path"
@@ -111,7 +112,7 @@ func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 	in, out := io.Pipe()
 	looked := make(chan finding, 1)
 	go func() {
-		facts, err := lookAtPicture(in, pixels)
+		facts, err := lookAtPicture(archive.ctx, in, pixels)
 		_, _ = io.Copy(io.Discard, in) // what follows a refusal
 		looked <- finding{facts, err}
 	}()
@@ -133,13 +134,13 @@ func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 // lookAtPicture reads a part that is called PNG. Its error is the refusal of one
 // that shows nothing because it is damaged or an error page. One of another
 // format is shown all the same.
-func lookAtPicture(r io.Reader, pixels bool) (Facts, error) {
+func lookAtPicture(ctx context.Context, r io.Reader, pixels bool) (Facts, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, _ := in.Peek(sniffBytes) // an error comes again
 	if _, found := SniffError(head); found {
 		return Facts{}, damaged("a picture is an error page")
 	}
-	facts, err := readPNG(in, pixels)
+	facts, err := readPNG(ctx, in, pixels)
 	var refusal *Error
 	if errors.As(err, &refusal) && (refusal.Reason == Truncated || refusal.Reason == Damaged) {
 		refusal.Format = PNG
