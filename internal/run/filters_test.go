@@ -258,3 +258,39 @@ func TestNamesFollowARename(t *testing.T) {
 		}
 	})
 }
+
+// A link leads to no address that an answer named but the server's own, also
+// where an earlier version stored it.
+func TestForeignPageOfAWorkbook(t *testing.T) {
+	t.Parallel()
+	for page, want := range map[string]string{
+		"javascript:window.__x=1//workbooks/10220":       "",
+		"https://phish.example/#/workbooks/10220":        "",
+		"https://tableau.test/#/site/demo/workbooks/1":   "https://tableau.test/#/site/demo/workbooks/",
+		"http://tableau.test/#/site/demo/workbooks/7777": "https://tableau.test/#/site/demo/workbooks/",
+	} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				r := w.makeReport("r", content(report.Content{View: "workbooks/Superstore.twbx", Format: tableau.PPTX}))
+				// As it was stored, and as Tableau says it now where it can be asked.
+				stored := report.CloneContent(r.Content)
+				stored[0].WorkbookPage = page
+				if want == "" {
+					stored[0].WorkbookURL = "Gone" // so that its name cannot be had
+				}
+				r.Content = stored
+				w.succeed(w.store.UpdateReport(w.Context(), r))
+				id := w.start("r")
+				w.work()
+				f := w.wantRun(id, run.Delivered, "").Files[0]
+				if (want == "") != (f.ViewURL == "") || !strings.HasPrefix(f.ViewURL, want) {
+					t.Errorf("got the address %q, want %q", f.ViewURL, want)
+				}
+				if mail := w.wantMail("ana@example.com", 1)[0]; strings.Contains(mail.HTML, "phish.example") || strings.Contains(mail.HTML, "javascript:") {
+					t.Errorf("the mail leads elsewhere: %s", mail.HTML)
+				}
+			})
+		})
+	}
+}
