@@ -83,6 +83,7 @@ func TestPermissions(t *testing.T) {
 	a.reachAgain(connection)
 	a.catchUp(connection)
 	a.lookAfterTokens(connection)
+	a.tidySecret(connection)
 	a.restoreSecret(connection)
 	a.removeAll()
 	a.wantUsed()
@@ -317,6 +318,25 @@ func (a *account) restoreSecret(connection string) {
 	a.must(a.secrets.DeleteSecret(a.Context(), &secretsmanager.DeleteSecretInput{
 		SecretId: aws.String("vizpost/" + stackName + "/connection/" + connection), RecoveryWindowInDays: aws.Int64(30)}))
 	a.api("PATCH", "/v1/connections/"+connection, object{"auth": a.newToken("restored")}, http.StatusOK)
+	a.api("POST", "/v1/connections/"+connection+"/test", nil, http.StatusOK)
+}
+
+const leftLabel = "vizpost-version-left"
+
+// tidySecret has care drop the version of a secret that an interrupted edit left.
+func (a *account) tidySecret(connection string) {
+	a.Helper()
+	id := aws.String("vizpost/" + stackName + "/connection/" + connection)
+	a.must(a.secrets.PutSecretValue(a.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: id, SecretBinary: []byte("left"), VersionStages: []string{leftLabel}}))
+	a.invoke("care", a.event("care-hour.json"))
+	known, err := a.secrets.DescribeSecret(a.Context(), &secretsmanager.DescribeSecretInput{SecretId: id})
+	a.must(known, err)
+	for _, labels := range known.VersionIdsToStages {
+		if slices.Contains(labels, leftLabel) {
+			a.Errorf("care left the version %s that nothing names", leftLabel)
+		}
+	}
 	a.api("POST", "/v1/connections/"+connection+"/test", nil, http.StatusOK)
 }
 

@@ -12,9 +12,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // recorder stands before the emulator and notes what each function asks of AWS,
@@ -52,7 +54,7 @@ func newRecorder(t testing.TB, emulator string) *recorder {
 		Transport: &http.Transport{},
 		ModifyResponse: func(answer *http.Response) error {
 			r.missing(answer)
-			return nil
+			return aged(answer)
 		},
 	}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -104,6 +106,33 @@ func (r *recorder) missing(answer *http.Response) {
 			r.made[access{a.function, "s3:ListBucket", bucket}] = true
 		}
 	}
+}
+
+// aged makes the versions of a secret a day older than the emulator says, so
+// that one which was just put looks like what an edit of yesterday left.
+func aged(answer *http.Response) error {
+	if answer.Request.Header.Get("X-Amz-Target") != "secretsmanager.ListSecretVersionIds" || answer.StatusCode != http.StatusOK {
+		return nil
+	}
+	var list map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil {
+		return err
+	}
+	versions, _ := list["Versions"].([]any)
+	for _, v := range versions {
+		version, _ := v.(map[string]any)
+		if at, ok := version["CreatedDate"].(float64); ok {
+			version["CreatedDate"] = at - (24 * time.Hour).Seconds()
+		}
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.ContentLength = int64(len(body))
+	answer.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
 }
 
 // breakDown has requests answered with an error; nil ends it.

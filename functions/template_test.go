@@ -387,7 +387,8 @@ func TestWhoReadsSecrets(t *testing.T) {
 		got := false
 		for _, statement := range s.statements(f.role) {
 			for _, action := range statement.actions {
-				got = got || strings.HasPrefix(action, "secretsmanager:") || strings.HasPrefix(action, "kms:") || action == "*"
+				got = got || action == "secretsmanager:GetSecretValue" || action == "secretsmanager:BatchGetSecretValue" ||
+					strings.HasPrefix(action, "kms:") || strings.Contains(action, "*")
 			}
 			for _, resource := range statement.resources {
 				if resource == "*" && !slices.ContainsFunc(statement.actions, func(a string) bool { return strings.HasPrefix(a, "ec2:") }) {
