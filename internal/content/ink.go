@@ -42,7 +42,6 @@ type ink struct {
 	width, height int
 	faint, strong inkParts          // by nearWhite and by paleMark
 	pale          [paleMark + 1]int // greys near white, by their distance
-	pixels        int
 }
 
 func newInk(width, height int) *ink {
