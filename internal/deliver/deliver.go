@@ -88,8 +88,10 @@ type Section struct {
 // 200, an SMTP server 250, the outbox file is named. It tries once and never
 // repeats by itself. Every error is a [*SendError] whose Outcome says whether
 // sending again is safe. A context that ends before the message was handed
-// over gives Deferred, after that Unknown. Implementations are safe for
-// concurrent use and do not keep the Envelope after they return.
+// over gives Deferred, after that Unknown. It calls the envelope's Begin before
+// the carrier can act on the message, and only if all before that went well.
+// Implementations are safe for concurrent use and do not keep the Envelope after
+// they return.
 type Mailer interface {
 	Send(ctx context.Context, e Envelope) (Receipt, error)
 }
@@ -101,6 +103,25 @@ type Envelope struct {
 	Recipients []string          // addresses alone: all of To, Cc and Bcc
 	Message    io.WriterTo       // RFC 5322, CRLF; may be written more than once
 	Tags       map[string]string // run and delivery ids, for carriers that report back by them
+
+	// Begin is called once, right before the carrier has what it needs to act on
+	// the message. Where it fails, nothing is sent. Nil: nothing is to be done.
+	Begin Begin
+}
+
+// Begin notes that a message is about to be handed over: from then on it may
+// arrive whatever becomes of this process, and until then it cannot.
+type Begin func(context.Context) error
+
+// Do calls it; the error is a [*SendError].
+func (b Begin) Do(ctx context.Context) *SendError {
+	if b == nil {
+		return nil
+	}
+	if err := b(ctx); err != nil {
+		return &SendError{Outcome: Deferred, Code: "not_begun", Message: "The message was not sent yet. It is tried again.", Err: err}
+	}
+	return nil
 }
 
 // Receipt is what a carrier answered on accepting a message.
@@ -143,6 +164,7 @@ type SendError struct {
 	Message           string        // for people: what happened and what to do next
 	RetryAfter        time.Duration // how long the carrier asked to wait; 0 if it did not
 	BreaksDestination bool          // no message can reach this destination until a person changes it
+	Answered          bool          // of Unknown: an error was answered, so that the message most likely was not sent
 	Err               error         // the cause, for the log only; may be nil
 }
 

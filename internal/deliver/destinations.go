@@ -50,7 +50,7 @@ type Vault interface {
 type Poster interface {
 	// Post sends a body that [BuildSlack] made. Every error is a
 	// [*SendError], and none holds the address.
-	Post(ctx context.Context, webhook secret.Text, body []byte) (Receipt, error)
+	Post(ctx context.Context, webhook secret.Text, body []byte, begin Begin) (Receipt, error)
 }
 
 // Destinations is what people do with named destinations, and what delivers to
@@ -236,7 +236,7 @@ func (s *Destinations) Test(ctx context.Context, id string) (Destination, error)
 	if err != nil {
 		return Destination{}, fmt.Errorf("writing a test message: %w", err)
 	}
-	_, sendErr := s.Poster.Post(ctx, address, body)
+	_, sendErr := s.Poster.Post(ctx, address, body, nil)
 	if sendErr == nil {
 		return s.mark(ctx, d, DestinationWorks, "", "")
 	}

@@ -128,7 +128,7 @@ func (d *desk) RemoveSecret(_ context.Context, owner string) error {
 	return nil
 }
 
-func (d *desk) Post(_ context.Context, address secret.Text, body []byte) (deliver.Receipt, error) {
+func (d *desk) Post(_ context.Context, address secret.Text, body []byte, _ deliver.Begin) (deliver.Receipt, error) {
 	d.posted = append(d.posted, address.Reveal()+" "+string(body))
 	return deliver.Receipt{}, d.postFail
 }

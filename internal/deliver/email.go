@@ -46,6 +46,7 @@ type Email struct {
 	Subject    string
 	Linked     []string // names of the files that are too large and went as a link
 	LeftOut    []string // names of the files that are too large and have no link
+	Size       int64    // bytes of the message, at most
 
 	msg     *mail.Msg
 	release func()
@@ -66,8 +67,8 @@ func (b *EmailBuilder) Build(ctx context.Context, p Post) (*Email, error) {
 	e.Subject = w.subject
 	e.msg.Subject(w.subject)
 
-	plan, err := b.write(e.msg, p, w)
-	if err != nil {
+	var plan []place
+	if plan, e.Size, err = b.write(e.msg, p, w); err != nil {
 		return nil, err
 	}
 	var carried int64
@@ -102,7 +103,7 @@ func (b *EmailBuilder) Build(ctx context.Context, p Post) (*Email, error) {
 // write puts the text into the message and decides which files go with it.
 // What the text says depends on that, and what fits depends on the text: a
 // file more leaves until the whole is small enough.
-func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words) ([]place, error) {
+func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words) (_ []place, size int64, err error) {
 	limit := b.MaxBytes
 	if limit == 0 {
 		limit = DefaultMaxEmail
@@ -111,13 +112,13 @@ func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words) ([]place, error) {
 		plan := planFiles(p.Files, room)
 		html, text, err := newEmailView(p, w, plan).render()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		msg.SetBodyString(mail.TypeTextPlain, text)
 		msg.AddAlternativeString(mail.TypeTextHTML, html)
 		size, err := msg.WriteTo(io.Discard)
 		if err != nil {
-			return nil, fmt.Errorf("measuring the email: %w", err)
+			return nil, 0, fmt.Errorf("measuring the email: %w", err)
 		}
 		var carried int64
 		for i, f := range p.Files {
@@ -127,7 +128,7 @@ func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words) ([]place, error) {
 			}
 		}
 		if size <= limit || carried == 0 {
-			return plan, nil
+			return plan, size, nil
 		}
 		room = carried - 1
 	}

@@ -112,7 +112,18 @@ func NewSlackPoster(client *http.Client, now func() time.Time) *SlackPoster {
 // A workflow's webhook (its path begins with /triggers/) takes variables
 // instead of blocks: it is sent the message in plain words as the variable
 // "text".
-func (p *SlackPoster) Post(ctx context.Context, webhook secret.Text, body []byte) (Receipt, error) {
+//
+// Begin is called before the first byte of the message leaves.
+func (p *SlackPoster) Post(ctx context.Context, webhook secret.Text, body []byte, begin Begin) (Receipt, error) {
+	var begun atomic.Bool
+	once := func(ctx context.Context) *SendError {
+		if begun.Load() {
+			return nil
+		}
+		err := begin.Do(ctx)
+		begun.Store(err == nil)
+		return err
+	}
 	if isWorkflow(webhook) {
 		var m slackMessage
 		if err := json.Unmarshal(body, &m); err != nil {
@@ -122,9 +133,9 @@ func (p *SlackPoster) Post(ctx context.Context, webhook secret.Text, body []byte
 		if err != nil {
 			return Receipt{}, &SendError{Outcome: Refused, Code: "invalid_payload", Message: "The message for Slack cannot be written.", Err: err}
 		}
-		return Receipt{}, p.once(ctx, webhook, text).orNil()
+		return Receipt{}, p.once(ctx, webhook, text, once).orNil()
 	}
-	failure := p.once(ctx, webhook, body)
+	failure := p.once(ctx, webhook, body, once)
 	if failure == nil || !strings.HasPrefix(failure.Code, "invalid_blocks") {
 		return Receipt{}, failure.orNil()
 	}
@@ -132,7 +143,7 @@ func (p *SlackPoster) Post(ctx context.Context, webhook secret.Text, body []byte
 	if !ok {
 		return Receipt{}, failure
 	}
-	return Receipt{}, p.once(ctx, webhook, plain).orNil()
+	return Receipt{}, p.once(ctx, webhook, plain, once).orNil()
 }
 
 // orNil keeps a nil pointer from becoming an error that is not nil.
@@ -171,7 +182,7 @@ func withoutPictures(body []byte) ([]byte, bool) {
 // maxSlackAnswer bounds what is read of an answer; Slack's have one word.
 const maxSlackAnswer = 4 << 10
 
-func (p *SlackPoster) once(ctx context.Context, webhook secret.Text, body []byte) *SendError {
+func (p *SlackPoster) once(ctx context.Context, webhook secret.Text, body []byte, begin func(context.Context) *SendError) *SendError {
 	// Set once the request's head was handed to the connection: from then on
 	// the other side may have it. A connection that the transport tries anew
 	// begins anew, since it does so only where nothing was sent.
@@ -189,9 +200,21 @@ func (p *SlackPoster) once(ctx context.Context, webhook secret.Text, body []byte
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "vizpost")
 
+	// The body is first asked for once there is a connection. One that the
+	// transport gives up unused for another is asked again, and notes nothing new.
+	watched := &begunBody{ctx: ctx, begin: begin, body: body}
+	request.Body, request.ContentLength = watched.reader(), int64(len(body))
+	request.GetBody = func() (io.ReadCloser, error) { return watched.reader(), nil }
+
 	response, err := p.client.Do(request)
+	if failure := watched.failed.Load(); failure != nil {
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return failure
+	}
 	if err != nil {
-		return unanswered(err, written.Load())
+		return unanswered(err, written.Load() && watched.begun.Load())
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxSlackAnswer))
@@ -199,6 +222,36 @@ func (p *SlackPoster) once(ctx context.Context, webhook secret.Text, body []byte
 		answer = nil // the status alone decides
 	}
 	return p.judge(response, answer)
+}
+
+// begunBody is the body of a request, before whose first byte a message is noted
+// as begun.
+type begunBody struct {
+	ctx    context.Context
+	begin  func(context.Context) *SendError
+	body   []byte
+	begun  atomic.Bool
+	failed atomic.Pointer[SendError]
+}
+
+func (b *begunBody) reader() io.ReadCloser {
+	return io.NopCloser(&begunReader{of: b, rest: bytes.NewReader(b.body)})
+}
+
+type begunReader struct {
+	of   *begunBody
+	rest *bytes.Reader
+}
+
+func (r *begunReader) Read(p []byte) (int, error) {
+	if !r.of.begun.Load() {
+		if failure := r.of.begin(r.of.ctx); failure != nil {
+			r.of.failed.Store(failure)
+			return 0, failure
+		}
+		r.of.begun.Store(true)
+	}
+	return r.rest.Read(p)
 }
 
 // unanswered is the failure without an answer.
@@ -237,19 +290,26 @@ func (p *SlackPoster) judge(response *http.Response, answer []byte) *SendError {
 		if e.Message == "" {
 			e.Message = "Slack no longer accepts messages at this webhook. Make a new webhook in Slack and save its address here."
 		}
+	case status == http.StatusFound || status == http.StatusSeeOther || status == http.StatusTemporaryRedirect:
+		// Slack never does so: something on the way, for a while.
+		e.Outcome = Deferred
+		e.Message = "Something between vizpost and Slack led the message elsewhere, so it was not sent. It will be tried again."
 	case status >= 300 && status < 400:
 		e.Outcome, e.BreaksDestination = Refused, true
 		e.Message = "The webhook's address leads elsewhere. Save the address that Slack shows for the webhook."
 	case status >= 200 && status < 300:
-		// Not an answer of Slack's: something between it and us, perhaps.
-		e.Outcome = Unknown
+		// Not an answer of Slack's: something between it and us, perhaps. A page
+		// most likely came in its place.
+		e.Outcome, e.Answered = Unknown, bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<"))
 		e.Message = "The answer was not one of Slack's, so it is not known whether the message arrived."
-	case status >= 500 && status != http.StatusBadGateway && status != http.StatusGatewayTimeout && known:
+	case status == http.StatusServiceUnavailable || status >= 500 && status != http.StatusBadGateway && status != http.StatusGatewayTimeout && known:
+		// Slack's own word for a fault, or that it could not handle the request
+		// at present (RFC 9110, section 15.6.4).
 		e.Outcome, e.RetryAfter = Deferred, p.retryAfter(response.Header.Get("Retry-After"))
 		e.Message = "Slack had a fault and did not take the message. It will be tried again."
 	case status >= 500 || status == http.StatusRequestTimeout:
 		// A gateway's word is no proof of what the server behind it has done.
-		e.Outcome = Unknown
+		e.Outcome, e.Answered = Unknown, true
 		e.Message = "Slack had a fault, so it is not known whether the message arrived."
 	default:
 		e.Outcome, e.Message = Refused, advice

@@ -110,7 +110,7 @@ const canary = "canary-5e3a"
 
 func (s *slackServer) post(t *testing.T, body string) error {
 	t.Helper()
-	receipt, err := poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/services/T0/B0/"+canary), []byte(body))
+	receipt, err := poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/services/T0/B0/"+canary), []byte(body), nil)
 	if receipt != (deliver.Receipt{}) {
 		t.Errorf("the receipt is %+v, want none: Slack gives no ids", receipt)
 	}
@@ -148,7 +148,7 @@ func TestSlackPosterAnswers(t *testing.T) {
 		{"ok with a line break", 200, "", "ok\n", "", nil},
 		{"ok as JSON", 200, "application/json", `{"ok":true}`, "", nil},
 		{"another word", 200, "text/html", "success", "", &want{Outcome: deliver.Unknown, Code: "success"}},
-		{"a page", 200, "text/html", "<html>sign in to this network</html>", "", &want{Outcome: deliver.Unknown, Code: "http_200"}},
+		{"a page", 200, "text/html", "<html>sign in to this network</html>", "", &want{Outcome: deliver.Unknown, Answered: true, Code: "http_200"}},
 		{"nothing", 204, "", "", "", &want{Outcome: deliver.Unknown, Code: "http_204"}},
 		{"JSON that is not well", 200, "application/json", `{"ok":false,"error":"no_service"}`, "", &want{Outcome: deliver.Refused, Code: "no_service", BreaksDestination: true}},
 
@@ -167,7 +167,8 @@ func TestSlackPosterAnswers(t *testing.T) {
 		{"unknown reason of 403", 403, "text/html", "<h1>Forbidden</h1>", "", &want{Outcome: deliver.Refused, Code: "http_403", BreaksDestination: true}},
 		{"unknown reason of 404", 404, "text/html", "", "", &want{Outcome: deliver.Refused, Code: "http_404", BreaksDestination: true}},
 		{"unknown reason of 410", 410, "text/html", "gone", "", &want{Outcome: deliver.Refused, Code: "gone", BreaksDestination: true}},
-		{"redirect", 302, "text/html", "", "", &want{Outcome: deliver.Refused, Code: "http_302", BreaksDestination: true}},
+		{"redirect for good", 301, "text/html", "", "", &want{Outcome: deliver.Refused, Code: "http_301", BreaksDestination: true}},
+		{"redirect for now", 302, "text/html", "", "", &want{Outcome: deliver.Deferred, Code: "http_302"}},
 
 		{"payload", 400, "text/html", "invalid_payload", "", &want{Outcome: deliver.Refused, Code: "invalid_payload"}},
 		{"too long", 400, "text/html", "msg_blocks_too_long", "", &want{Outcome: deliver.Refused, Code: "msg_blocks_too_long"}},
@@ -177,10 +178,11 @@ func TestSlackPosterAnswers(t *testing.T) {
 
 		{"Slack's own fault", 500, "text/html", "rollup_error", "", &want{Outcome: deliver.Deferred, Code: "rollup_error"}},
 		{"Slack is away", 503, "text/html", "service_unavailable", "7", &want{Outcome: deliver.Deferred, Code: "service_unavailable", RetryAfter: 7 * time.Second}},
-		{"fault without a word", 500, "text/html", "<h1>500</h1>", "", &want{Outcome: deliver.Unknown, Code: "http_500"}},
-		{"gateway", 502, "text/html", "bad_gateway", "", &want{Outcome: deliver.Unknown, Code: "bad_gateway"}},
-		{"gateway's time", 504, "text/html", "", "", &want{Outcome: deliver.Unknown, Code: "http_504"}},
-		{"request's time", 408, "text/html", "", "", &want{Outcome: deliver.Unknown, Code: "http_408"}},
+		{"Slack is away, a gateway says", 503, "text/html", "<h1>503</h1>", "", &want{Outcome: deliver.Deferred, Code: "http_503"}},
+		{"fault without a word", 500, "text/html", "<h1>500</h1>", "", &want{Outcome: deliver.Unknown, Answered: true, Code: "http_500"}},
+		{"gateway", 502, "text/html", "bad_gateway", "", &want{Outcome: deliver.Unknown, Answered: true, Code: "bad_gateway"}},
+		{"gateway's time", 504, "text/html", "", "", &want{Outcome: deliver.Unknown, Answered: true, Code: "http_504"}},
+		{"request's time", 408, "text/html", "", "", &want{Outcome: deliver.Unknown, Answered: true, Code: "http_408"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -258,14 +260,14 @@ func TestSlackPosterOfWorkflows(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		_, _ = io.WriteString(w, `{"ok":true}`)
 	})
-	if _, err := poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/triggers/T0/1/"+canary), body); err != nil {
+	if _, err := poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/triggers/T0/1/"+canary), body, nil); err != nil {
 		t.Errorf("Post: %v", err)
 	}
 	want := []string{`{"text":"Morning numbers – Monday, 23 November 2026 at 09:00 CET\nOverview: https://tableau.example.com/#/views/Superstore/Overview"}`}
 	if diff := cmp.Diff(want, s.received()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
-	_, err = poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/triggers/T0/1/"+canary), []byte("not JSON"))
+	_, err = poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/triggers/T0/1/"+canary), []byte("not JSON"), nil)
 	if got := failure(t, err); got.Outcome != deliver.Refused || got.BreaksDestination {
 		t.Errorf("Post of a broken body gives %+v, want Refused", got)
 	}
@@ -319,7 +321,7 @@ func TestSlackPosterWithoutAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := poster(tt.client).Post(tt.ctx, secret.New(tt.url+"/services/T0/B0/"+canary), []byte(`{"text":"hello"}`))
+			_, err := poster(tt.client).Post(tt.ctx, secret.New(tt.url+"/services/T0/B0/"+canary), []byte(`{"text":"hello"}`), nil)
 			got := failure(t, err)
 			if got.Outcome != tt.want || got.Code != tt.code || got.BreaksDestination != (tt.code == "invalid_address") {
 				t.Errorf("Post gives %+v (%v), want %v and %s", got, got.Err, tt.want, tt.code)
@@ -341,7 +343,7 @@ func TestSlackPosterStopsWaiting(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	_, err := poster(s.Client()).Post(ctx, secret.New(s.URL+"/services/T0/B0/"+canary), []byte(`{"text":"hello"}`))
+	_, err := poster(s.Client()).Post(ctx, secret.New(s.URL+"/services/T0/B0/"+canary), []byte(`{"text":"hello"}`), nil)
 	if got := failure(t, err); got.Outcome != deliver.Unknown || !errors.Is(err, context.Canceled) {
 		t.Errorf("Post gives %+v, want Unknown because of %v", got, context.Canceled)
 	}

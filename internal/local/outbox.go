@@ -29,14 +29,17 @@ var _ deliver.Mailer = Outbox{}
 // Send implements [deliver.Mailer].
 func (o Outbox) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
 	name := outboxName(e.Key)
-	if err := o.write(ctx, name, e.Message); err != nil {
+	if err := o.write(ctx, name, e); err != nil {
+		if notBegun, ok := errors.AsType[*deliver.SendError](err); ok {
+			return deliver.Receipt{}, notBegun
+		}
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Deferred, Code: "outbox", Err: err,
 			Message: "The email could not be written to the outbox folder. Check that there is room on the disk and that vizpost may write there."}
 	}
 	return deliver.Receipt{Where: "outbox/" + name}, nil
 }
 
-func (o Outbox) write(ctx context.Context, name string, message io.WriterTo) error {
+func (o Outbox) write(ctx context.Context, name string, e deliver.Envelope) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -54,11 +57,14 @@ func (o Outbox) write(ctx context.Context, name string, message io.WriterTo) err
 		return err
 	}
 	defer os.Remove(temp.Name())
-	if _, err := message.WriteTo(temp); err != nil {
+	if _, err := e.Message.WriteTo(temp); err != nil {
 		_ = temp.Close()
 		return err
 	}
 	if err := writeSynced(temp, nil); err != nil {
+		return err
+	}
+	if err := e.Begin.Do(ctx); err != nil {
 		return err
 	}
 	if err := os.Rename(temp.Name(), path); err != nil {

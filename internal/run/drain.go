@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
@@ -66,6 +67,12 @@ type Drain struct {
 	// its carrier names what it stores by the delivery's key.
 	MailRepeats bool
 	MailFrom    string
+
+	// MailTimeout is how long the carrier may take over an email of so many bytes;
+	// nil means a minute. It may be longer than a process lives: the claim is
+	// renewed meanwhile.
+	MailTimeout func(bytes int64) time.Duration
+
 	Unsubscribe string // address that takes mails which ask to leave a report; "" if there is none
 
 	Administrators []string // who is told where a report and its connection name nobody
@@ -129,7 +136,7 @@ type Destinations interface {
 // SlackPoster posts to a Slack incoming webhook. Errors are
 // [deliver.SendError]s.
 type SlackPoster interface {
-	Post(ctx context.Context, webhook secret.Text, body []byte) (deliver.Receipt, error)
+	Post(ctx context.Context, webhook secret.Text, body []byte, begin deliver.Begin) (deliver.Receipt, error)
 }
 
 // drain is the work on one site under one lease.
@@ -143,6 +150,7 @@ type drain struct {
 	done  chan struct{}        // receives when work that was in hand is not any more
 	room  chan struct{}        // one for each piece of work in hand
 	only  chan struct{}        // one for the run that is tried alone
+	late  atomic.Bool          // too little time is left for a send
 	asked map[string]time.Time // when it was looked at last what waits for something
 }
 
@@ -336,7 +344,7 @@ func (d *drain) setAside(ctx context.Context, r Run, at time.Time) error {
 
 // ending reports whether it is too late to begin with anything.
 func (d *drain) ending(ctx context.Context) bool {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || d.late.Load() {
 		return true
 	}
 	deadline, ok := ctx.Deadline()

@@ -356,7 +356,7 @@ func TestCutOffByDeadline(t *testing.T) {
 func TestNothingIsBegunNearTheDeadline(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		w.drain.Reserve = time.Minute
+		w.drain.Reserve = 2 * time.Minute
 		w.drain.Exports = 1 // two workers
 		w.tableau.SetLatency(20 * time.Second)
 		var ids []string
@@ -365,7 +365,7 @@ func TestNothingIsBegunNearTheDeadline(t *testing.T) {
 			ids = append(ids, w.start(fmt.Sprint("r", i)))
 		}
 		w.bell.take()
-		ctx, cancel := context.WithTimeout(w.Context(), 110*time.Second)
+		ctx, cancel := context.WithTimeout(w.Context(), 170*time.Second)
 		defer cancel()
 		w.succeed(w.drain.Site(ctx, site))
 		states := map[run.State]int{}

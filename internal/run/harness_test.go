@@ -424,6 +424,11 @@ func (m *mailbox) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt
 		m.tries = map[string]int{}
 	}
 	m.tries[e.Key]++
+	m.mu.Unlock()
+	if err := e.Begin.Do(ctx); err != nil {
+		return deliver.Receipt{}, err
+	}
+	m.mu.Lock()
 	n, answer := m.tries[e.Key], m.answer
 	m.mu.Unlock()
 	arrives, err := true, error(nil)
@@ -443,15 +448,17 @@ func (m *mailbox) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt
 }
 
 // to gives what arrived for a recipient, read, but for what says that a
-// connection works again: that has tests of its own.
+// connection works again or that a report is late: those have tests of their own.
 func (m *mailbox) to(t *testing.T, address string) []*enmime.Envelope {
 	t.Helper()
-	return slices.DeleteFunc(m.all(t, address), saysMended)
+	return slices.DeleteFunc(m.all(t, address), func(e *enmime.Envelope) bool { return saysMended(e) || saysLate(e) })
 }
 
 func saysMended(e *enmime.Envelope) bool {
 	return strings.HasSuffix(e.GetHeader("Subject"), " works again")
 }
+
+func saysLate(e *enmime.Envelope) bool { return strings.HasSuffix(e.GetHeader("Subject"), " is late") }
 
 // all gives everything that arrived for a recipient, read.
 func (m *mailbox) all(t *testing.T, address string) []*enmime.Envelope {
@@ -493,7 +500,10 @@ type channel struct {
 	answer  func(n int) (arrives bool, err error)
 }
 
-func (c *channel) Post(_ context.Context, address secret.Text, body []byte) (deliver.Receipt, error) {
+func (c *channel) Post(ctx context.Context, address secret.Text, body []byte, begin deliver.Begin) (deliver.Receipt, error) {
+	if err := begin.Do(ctx); err != nil {
+		return deliver.Receipt{}, err
+	}
 	if address.Reveal() != webhook {
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: "no_service", Message: "another address", BreaksDestination: true}
 	}

@@ -156,6 +156,57 @@ func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) er
 	return d.notices(ctx, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, failureNotice(r, deliveries))
 }
 
+// tellLate is how late messages may be for a channel that does not take them
+// before the report's people hear of it.
+const tellLate = 30 * time.Minute
+
+// noteLate tells a report's people that a channel has not taken messages of a run
+// for a while. next is when they are tried again.
+func (d *drain) noteLate(ctx context.Context, r Run, deliveries []Delivery, next time.Time) error {
+	begun := r.Deadline.Add(-report.DefaultDeadline)
+	if len(r.OnlyTo) > 0 || next.Sub(begun) < tellLate {
+		return nil
+	}
+	return d.notices(ctx, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), "late", r.Notify, lateNotice(r, deliveries))
+}
+
+func lateNotice(r Run, deliveries []Delivery) Notice {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Messages of the report %q of %s are late.\n", r.ReportName, timeWords(r.ScheduledFor, r.TimeZone))
+	told, more := 0, 0
+	for _, delivery := range deliveries {
+		switch {
+		case delivery.State.Settled() || delivery.Message == "":
+		case told == maxTold:
+			more++
+		default:
+			told++
+			fmt.Fprintf(&b, "\n- %s: %s", delivery.missing(), delivery.Message)
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, "\n- and %d more, which the run shows", more)
+	}
+	return Notice{
+		Kind: RunLate, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
+		Subject: fmt.Sprintf("The report %q is late", r.ReportName), Text: b.String(),
+	}
+}
+
+// lateWords says what has become of a run since a notice that it is late was made.
+func (d *drain) lateWords(ctx context.Context, n Notice) string {
+	r, err := d.Store.Run(ctx, n.RunID)
+	switch {
+	case err != nil:
+		return ""
+	case r.State == Delivered:
+		return "It has been delivered since: " + timeWords(r.FinishedAt, r.TimeZone) + ". There is nothing to do."
+	default:
+		return "They are tried again until they are taken, or until about " + timeWords(r.Deadline, r.TimeZone) +
+			". You are told if they are not delivered by then. Unless you know that something has to be mended, there is nothing to do."
+	}
+}
+
 // noticesOfRun is what a notice about a run is said once for.
 func noticesOfRun(r Run) string { return r.ReportID + "." + r.ID }
 
@@ -223,6 +274,11 @@ func (d *drain) noticePost(ctx context.Context, delivery Delivery) deliver.Post 
 	post.Sections = append(post.Sections, deliver.Section{Heading: heading, Text: text})
 	if n.ToDo != "" {
 		post.Sections = append(post.Sections, deliver.Section{Heading: "What to do", Text: n.ToDo + d.nextDue(ctx, *n)})
+	}
+	if n.Kind == RunLate {
+		if words := d.lateWords(ctx, *n); words != "" {
+			post.Sections = append(post.Sections, deliver.Section{Heading: "What happens next", Text: words})
+		}
 	}
 	if items := d.concerned(ctx, *n); len(items) > 0 {
 		post.Sections = append(post.Sections, deliver.Section{Heading: "Reports concerned", Items: items})

@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	// The send of a notice ends within its claim. A mail server may take ten
-	// minutes to answer (RFC 5321, section 4.5.3.2.6).
-	noticeDeadline = 11 * time.Minute
-	noticeClaim    = 12 * time.Minute
+	// noticeClaim is more than any claim on a notice runs for, those of earlier
+	// versions among them.
+	noticeClaim = 12 * time.Minute
 
 	undeliverablePause = 24 * time.Hour // before a notice that nobody can be sent is tried again
 	mendedLook         = 24 * time.Hour // at a connection that nobody said was mended
@@ -129,7 +128,11 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 		return d.tellOthers(ctx, delivery)
 	}
 
-	if err := delivery.claim(now.Add(noticeClaim)); err != nil {
+	if !d.fits(ctx, sendDeadline) {
+		d.late.Store(true)
+		return nil
+	}
+	if err := delivery.claim(now.Add(sendClaim)); err != nil {
 		return err
 	}
 	m, err := d.email(ctx, d.noticePost(ctx, delivery), map[string]string{"notice": noticeTag(delivery.Key)})
@@ -142,13 +145,15 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 		return fmt.Errorf("rendering a notice: %w", err)
 	}
 	defer m.release()
-	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
-		return fmt.Errorf("claiming a notice: %w", err)
+	if !d.fits(ctx, m.timeout) {
+		d.late.Store(true)
+		return nil
 	}
-	sendCtx, cancel := untilStopped(ctx, noticeDeadline)
-	receipt, err := m.send(sendCtx)
-	cancel()
-	return d.noticeSent(context.WithoutCancel(ctx), delivery, receipt, err)
+	h, err := d.hand(ctx, delivery, m)
+	if err != nil || h.given {
+		return err
+	}
+	return d.noticeSent(context.WithoutCancel(ctx), h.delivery, h.receipt, h.sendErr)
 }
 
 // noticeSent writes what became of a try of a notice.
@@ -187,8 +192,11 @@ func (d *drain) noticeSent(ctx context.Context, delivery Delivery, receipt deliv
 		pause := max(pauseOf(noticePauses[:], delivery.Attempts), failure.RetryAfter)
 		err = delivery.putOff(now.Add(pause), failure.Code, failure.Message)
 	default:
-		err = delivery.leaveOpen(now, failure.Code, failure.Message)
-		delivery.NotBefore = now.Add(pauseOf(unsurePauses[:], delivery.Unanswered))
+		pauses := unsurePauses[:]
+		if failure.Answered {
+			pauses = noticePauses[:]
+		}
+		err = delivery.leaveOpen(now, pauseOf(pauses, delivery.Unanswered+1), failure.Code, failure.Message)
 	}
 	if err != nil {
 		return err
@@ -337,7 +345,7 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			return standing{}, fmt.Errorf("reading the connection: %w", err)
 		}
 		return ofConnection(n, c, d.Now()), nil
-	case RunFailed, RunEmpty, ReportOverdue, FiltersUnknown:
+	case RunFailed, RunEmpty, RunLate, ReportOverdue, FiltersUnknown:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
 		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && attempts == 0:
@@ -384,6 +392,12 @@ func (d *drain) ofRun(ctx context.Context, n Notice) (standing, error) {
 		return standing{}, nil
 	case err != nil:
 		return standing{}, fmt.Errorf("reading the run: %w", err)
+	case n.Kind == RunLate && (r.State == Failed || r.State == PartlyDelivered):
+		return standing{gone: "Another notice says what was not delivered."}, nil
+	case n.Kind == RunLate && r.State == Skipped:
+		return standing{gone: "The run was not sent."}, nil
+	case n.Kind == RunLate && !n.Undeliverable:
+		return standing{}, nil // also of one that was delivered since: its people may have missed it
 	case r.State == Delivered:
 		return standing{gone: "The run was delivered after all."}, nil
 	case !n.Undeliverable:

@@ -34,6 +34,10 @@ func (c *carrier) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt
 	c.tags[e.Key] = e.Tags
 	c.mu.Unlock()
 	if c.answer != nil {
+		if err := e.Begin.Do(ctx); err != nil {
+			return deliver.Receipt{}, err
+		}
+		e.Begin = nil
 		c.answer(e)
 	}
 	return c.mail.Send(ctx, e)

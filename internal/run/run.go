@@ -277,6 +277,7 @@ const (
 	FiltersUnknown   NoticeKind = "filters_unknown" // whether they are applied cannot be told
 	RunEmpty         NoticeKind = "run_empty"       // nothing was sent, since there was no data
 	ReportOverdue    NoticeKind = "report_overdue"
+	RunLate          NoticeKind = "run_late" // a channel has not taken its messages for a while
 )
 
 // Level says whose addresses a notice goes to. Where a level has none that can

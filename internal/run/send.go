@@ -17,10 +17,16 @@ import (
 )
 
 const (
-	// A send ends within its claim, so that whoever finds a claim that has run
-	// out knows that nothing is under way any more.
+	// sendDeadline is how long a send takes at most, where its channel has no time
+	// of its own. A claim is renewed while a send takes longer, so that whoever
+	// finds one that has run out knows that nothing is under way any more.
 	sendDeadline = 60 * time.Second
 	sendClaim    = 90 * time.Second
+	claimRenew   = 30 * time.Second
+
+	// unsureAnswered is the shortest wait for a message to turn up after an error
+	// was answered: Amazon SES reports what it took within some seconds.
+	unsureAnswered = 2 * time.Minute
 
 	// unsureFor is how long the channel has to say that it has a message which
 	// nobody answered for, before it is sent once more.
@@ -40,9 +46,13 @@ const (
 // message is a rendered message, ready to be sent once. Release gives back
 // what it holds.
 type message struct {
-	send    func(context.Context) (deliver.Receipt, error)
+	send    func(context.Context, deliver.Begin) (deliver.Receipt, error)
+	timeout time.Duration // that the send takes at most
 	release func()
 }
+
+// errNoTime says that too little is left of the function's time for a send.
+var errNoTime = errors.New("too little time is left for a send")
 
 // plan gives the deliveries of a run, as its snapshot has them.
 func plan(r Run, now time.Time) []Delivery {
@@ -129,6 +139,9 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 		})
 	}
 	group.Wait()
+	if others := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return errors.Is(err, errNoTime) }); len(others) > 0 {
+		failures = others
+	}
 	return r, errors.Join(failures...)
 }
 
@@ -160,7 +173,7 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 			return nil
 		}
 		// Its drain died between claim and record.
-		if err := delivery.leaveOpen(now, codeUnsure, stoppedWhileSending); err != nil {
+		if err := delivery.leaveOpen(now, unsureWait(delivery.Unanswered+1, false), codeUnsure, stoppedWhileSending); err != nil {
 			return err
 		}
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
@@ -169,6 +182,9 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 		return nil
 	}
 	delivery.PossibleRepeat = delivery.mayHaveArrived() // the message says so
+	if !d.fits(ctx, sendDeadline) {
+		return errNoTime // before anything is rendered in vain
+	}
 
 	m, err := render(ctx, delivery)
 	if unsendable(err) {
@@ -183,26 +199,143 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 		return fmt.Errorf("rendering the message: %w", err)
 	}
 	defer m.release()
-
+	if !d.fits(ctx, m.timeout) {
+		return errNoTime
+	}
 	if err := delivery.claim(d.Now().Add(sendClaim)); err != nil {
 		return err
 	}
-	if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
-		return fmt.Errorf("claiming the delivery: %w", err)
-	}
-	if d.Now().After(delivery.ClaimedUntil.Add(-sendDeadline)) {
-		// The store was slow, or the process stood still: the claim might end
-		// before the send does, and another send it too.
-		if err := delivery.unclaim(d.Now()); err != nil {
-			return err
-		}
-		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
+	h, err := d.hand(ctx, delivery, m)
+	if err != nil || h.given {
 		return err
 	}
-	sendCtx, cancel := untilStopped(ctx, sendDeadline)
-	receipt, err := m.send(sendCtx)
+	return d.record(context.WithoutCancel(ctx), h.delivery, h.receipt, h.sendErr, repeats)
+}
+
+// fits reports whether a send that takes so long at most ends before the
+// function's time does.
+func (d *drain) fits(ctx context.Context, timeout time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= timeout
+}
+
+// handed is what came of handing a message to its channel.
+type handed struct {
+	delivery Delivery // as it is claimed
+	receipt  deliver.Receipt
+	sendErr  error
+	given    bool // the claim was given back, and nothing was sent
+}
+
+// hand sends a message under the claim that the delivery holds already. The
+// claim is written right before the message can arrive, and renewed until it is
+// known whether it did: so a process that ends before costs the message nothing,
+// and none that ends later leaves it for longer than a claim. The error is one
+// of the claim, and then nothing was sent.
+func (d *drain) hand(ctx context.Context, delivery Delivery, m message) (handed, error) {
+	c := &claim{drain: d, delivery: delivery, ended: make(chan struct{})}
+	sendCtx, cancel := untilStopped(ctx, m.timeout)
+	receipt, sendErr := m.send(sendCtx, c.begin)
 	cancel()
-	return d.record(context.WithoutCancel(ctx), delivery, receipt, err, repeats)
+	h := handed{delivery: c.end(), receipt: receipt, sendErr: sendErr, given: c.given}
+	return h, c.err
+}
+
+// claim is the claim on a message that is being sent.
+type claim struct {
+	drain *drain
+	ended chan struct{} // closed when the send is over
+	group sync.WaitGroup
+
+	mu       sync.Mutex // only guards the delivery once the claim is renewed
+	delivery Delivery
+	given    bool
+	err      error
+}
+
+// begin writes the claim.
+func (c *claim) begin(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.drain
+	c.delivery.begin(d.Now().Add(sendClaim))
+	stored, err := d.Store.UpdateDelivery(ctx, &d.lease, c.delivery)
+	if err != nil {
+		c.err = fmt.Errorf("claiming the delivery: %w", err)
+		return errors.Join(c.err, c.takeBack(ctx))
+	}
+	c.delivery = stored
+	if d.Now().After(c.delivery.ClaimedUntil.Add(-sendDeadline)) {
+		// The store was slow, or the process stood still: the claim might end
+		// before the send does, and another send it too.
+		c.err = c.unclaim(ctx, c.delivery)
+		c.given = c.err == nil
+		return errors.Join(errors.New("claiming the delivery took too long"), c.err)
+	}
+	c.group.Go(func() { c.renew(context.WithoutCancel(ctx)) })
+	return nil
+}
+
+// unclaim gives a claim back: nothing was sent.
+func (c *claim) unclaim(ctx context.Context, delivery Delivery) error {
+	if err := delivery.unclaim(c.drain.Now()); err != nil {
+		return err
+	}
+	_, err := c.drain.Store.UpdateDelivery(ctx, &c.drain.lease, delivery)
+	return err
+}
+
+// takeBack gives a claim back whose write failed and was made all the same, as
+// far as that can be told: else its message would be taken for one that may have
+// been sent.
+func (c *claim) takeBack(ctx context.Context) error {
+	if errors.Is(c.err, ErrFenced) || problem.Is(c.err, problem.Stale) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	latest, err := c.drain.Store.Delivery(ctx, c.delivery.Key)
+	if err != nil || latest.State != Sending || latest.Rev != c.delivery.Rev+1 || !latest.ClaimedUntil.Equal(c.delivery.ClaimedUntil) {
+		return err
+	}
+	return c.unclaim(ctx, latest)
+}
+
+// renew keeps the claim until the send is over. That it is under way is a fact,
+// whoever has the site by now.
+func (c *claim) renew(ctx context.Context) {
+	t := time.NewTicker(claimRenew)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case <-t.C:
+		}
+		c.mu.Lock()
+		next := c.delivery
+		next.begin(c.drain.Now().Add(sendClaim))
+		renewCtx, cancel := context.WithTimeout(ctx, claimRenew)
+		stored, err := c.drain.Store.UpdateDelivery(renewCtx, nil, next)
+		cancel()
+		if err == nil {
+			c.delivery = stored
+		}
+		c.mu.Unlock()
+		if problem.Is(err, problem.Stale) || problem.Is(err, problem.NotFound) {
+			return // its channel has said more, or another took it for lost
+		}
+		if err != nil {
+			c.drain.Log.Warn("the claim on a message was not renewed", "delivery", next.Key, "error", err)
+		}
+	}
+}
+
+// end ends the renewals and returns the delivery as it was written last.
+func (c *claim) end() Delivery {
+	close(c.ended)
+	c.group.Wait()
+	return c.delivery
 }
 
 // untilStopped gives a send's context. It ends with the work's, but not because
@@ -256,7 +389,7 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 	case failure.Outcome == deliver.Deferred, repeats:
 		err = delivery.putOff(now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter)), failure.Code, failure.Message)
 	default:
-		err = delivery.leaveOpen(now, failure.Code, failure.Message)
+		err = delivery.leaveOpen(now, unsureWait(delivery.Unanswered+1, failure.Answered), failure.Code, failure.Message)
 	}
 	if err != nil {
 		return err
@@ -329,11 +462,22 @@ func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]st
 		return message{}, err
 	}
 	return message{
-		send: func(ctx context.Context) (deliver.Receipt, error) {
-			return d.Mail.Send(ctx, email.Envelope(post.Key, tags))
+		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
+			e := email.Envelope(post.Key, tags)
+			e.Begin = begin
+			return d.Mail.Send(ctx, e)
 		},
+		timeout: d.mailTimeout(email.Size),
 		release: email.Release,
 	}, nil
+}
+
+// mailTimeout is how long the carrier may take over an email.
+func (d *drain) mailTimeout(bytes int64) time.Duration {
+	if d.MailTimeout == nil {
+		return sendDeadline
+	}
+	return d.MailTimeout(bytes)
 }
 
 func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID string) (message, error) {
@@ -350,7 +494,10 @@ func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID stri
 		return message{}, err
 	}
 	return message{
-		send:    func(ctx context.Context) (deliver.Receipt, error) { return d.Slack.Post(ctx, webhook, body) },
+		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
+			return d.Slack.Post(ctx, webhook, body, begin)
+		},
+		timeout: sendDeadline,
 		release: func() {},
 	}, nil
 }

@@ -208,21 +208,30 @@ func (d *Delivery) refuse(code, message string) error {
 	return d.move(onRefuse)
 }
 
-// leaveOpen notes that nobody answered for a message that may have been sent.
-// If nothing shows that it arrived it is sent once more, marked, each time after
-// a longer wait.
-func (d *Delivery) leaveOpen(now time.Time, code, message string) error {
+// leaveOpen notes that it is not known of a message whether it was sent. If
+// nothing shows within a while that it arrived it is sent once more, marked; see
+// [unsureWait].
+func (d *Delivery) leaveOpen(now time.Time, wait time.Duration, code, message string) error {
 	d.Unanswered++
-	d.NotBefore, d.ClaimedUntil = now.Add(unsureWait(d.Unanswered)), time.Time{}
+	d.NotBefore, d.ClaimedUntil = now.Add(wait), time.Time{}
 	d.Code, d.Message = code, message
 	return d.move(onNoAnswer)
 }
 
-// unsureWait is how long a message that nobody answered for has to turn up
-// before it is sent once more: 10, 20, 40 minutes, and then an hour each time.
-func unsureWait(times int) time.Duration {
+// unsureWait is how long a message of which it is not known whether it was sent
+// has to turn up before it is sent once more, after so many such sends: where
+// nobody answered 10, 20, 40 minutes, and then an hour each time. An error that
+// was answered makes it unlikely that the message was sent.
+func unsureWait(times int, answered bool) time.Duration {
+	if answered {
+		return max(retryAfter(times), unsureAnswered)
+	}
 	return min(unsureFor<<min(max(times-1, 0), 3), longestUnsure)
 }
+
+// begin moves the end of a claim to where it counts from: the message is about
+// to be handed over.
+func (d *Delivery) begin(until time.Time) { d.ClaimedUntil, d.NotBefore = until, until }
 
 // giveUp ends a delivery whose run ends, if nothing of it is under way. What may
 // have been sent is waited for first. It reports whether that changed anything.
@@ -231,7 +240,7 @@ func (d *Delivery) giveUp(now time.Time, reason string) (bool, error) {
 	case d.State == Sending && now.Before(d.ClaimedUntil), d.State == Unsure && now.Before(d.NotBefore):
 		return false, nil
 	case d.State == Sending:
-		return true, d.leaveOpen(now, codeUnsure, stoppedWhileSending)
+		return true, d.leaveOpen(now, unsureWait(d.Unanswered+1, false), codeUnsure, stoppedWhileSending)
 	case d.State.Settled():
 		return false, nil
 	case d.mayHaveArrived():

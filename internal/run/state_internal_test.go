@@ -84,7 +84,7 @@ var deliveryEvents = map[string]func(*Delivery) error{
 	"accept":    func(d *Delivery) error { return d.accept(stateNow, "id", "") },
 	"putOff":    func(d *Delivery) error { return d.putOff(stateNow.Add(time.Minute), "busy", "Later.") },
 	"refuse":    func(d *Delivery) error { return d.refuse("550", "No.") },
-	"leaveOpen": func(d *Delivery) error { return d.leaveOpen(stateNow, codeUnsure, "Nobody answered.") },
+	"leaveOpen": func(d *Delivery) error { return d.leaveOpen(stateNow, time.Minute, codeUnsure, "Nobody answered.") },
 	"giveUp":    func(d *Delivery) error { _, err := d.giveUp(stateNow, "It is over."); return err },
 	"retry":     func(d *Delivery) error { return d.retry(stateNow) },
 	"find":      func(d *Delivery) error { return d.find(stateNow, "id") },
@@ -166,7 +166,7 @@ func TestNoChainForgetsTheMark(t *testing.T) {
 		mark  bool
 	}
 	begin := Delivery{Key: "D", State: Sending, Attempts: 1}
-	if err := begin.leaveOpen(stateNow.Add(-2*time.Hour), codeUnsure, ""); err != nil {
+	if err := begin.leaveOpen(stateNow.Add(-2*time.Hour), time.Minute, codeUnsure, ""); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[place]bool{}

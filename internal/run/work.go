@@ -135,7 +135,10 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	if errors.Is(err, ErrFenced) || errors.Is(context.Cause(ctx), ErrFenced) {
 		return ErrFenced
 	}
-	if ctx.Err() != nil {
+	if errors.Is(err, errNoTime) {
+		d.late.Store(true)
+	}
+	if ctx.Err() != nil || errors.Is(err, errNoTime) {
 		// Cut off by the deadline or a stop: no attempt, and not in hand.
 		r.CutOff = r.CutOff || errors.Is(ctx.Err(), context.DeadlineExceeded) && exporting(r)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -210,6 +213,9 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	t := count(deliveries)
 	if t.open > 0 {
 		r.WaitsFor = waitsForChannel(deliveries)
+		if err := d.noteLate(ctx, r, deliveries, t.next); err != nil {
+			return err
+		}
 		return d.again(ctx, r, t.next, strings.TrimSpace("A message is tried again later. "+words(deliveries)))
 	}
 	state, reason := t.outcome(r, len(deliveries))

@@ -85,7 +85,7 @@ func (m *Mailer) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt,
 	var sent atomic.Bool
 	out, err := m.Client.SendRawEmail(ctx, in, func(o *ses.Options) {
 		o.Retryer = aws.NopRetryer{}
-		o.HTTPClient = watch{o.HTTPClient, &sent}
+		o.HTTPClient = watch{o.HTTPClient, &sent, e.Begin}
 	})
 	switch {
 	case err != nil:
@@ -109,13 +109,21 @@ func tags(m map[string]string) []types.MessageTag {
 // failure says what is known of a message whose sending failed. sent is
 // whether SES may have the whole request.
 func failure(err error, sent bool) *deliver.SendError {
+	var notBegun *deliver.SendError
+	if errors.As(err, &notBegun) && !sent {
+		return notBegun
+	}
 	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		if !sent {
+	if !errors.As(err, &answer) || answer.ErrorCode() == "UnknownError" { // a page, perhaps, which names no code
+		switch status := answeredStatus(err); {
+		case status == http.StatusServiceUnavailable:
+			return unavailable(err)
+		case status == 0 && !sent:
 			return &deliver.SendError{Outcome: deliver.Deferred, Code: "ses_unreachable", RetryAfter: afterOutages,
 				Message: "Amazon SES could not be reached. It is tried again.", Err: err}
+		default:
+			return unknown(err, status > 0)
 		}
-		return unknown(err)
 	}
 	deferred := func(code string, after time.Duration, message string) *deliver.SendError {
 		return &deliver.SendError{Outcome: deliver.Deferred, Code: code, RetryAfter: after, Message: message, Err: err}
@@ -140,37 +148,56 @@ func failure(err error, sent bool) *deliver.SendError {
 		return deferred("ses_mail_from", afterQuota,
 			"Amazon SES finds no MX record for the custom MAIL FROM domain of the sender. Set the record that the SES console shows for the identity.")
 	case "ServiceUnavailable":
-		return deferred("ses_unavailable", afterOutages, "Amazon SES is not available at present. It is tried again.")
+		return unavailable(err)
 	case "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature":
 		return deferred("ses_credentials", afterOutages, "Amazon SES did not accept vizpost's AWS credentials. It is tried again.")
 	case "ConfigurationSetDoesNotExist":
-		return refused("ses_configuration_set", "The configuration set that vizpost sends with does not exist in Amazon SES. Deploy vizpost's template again.")
+		// This and the next concern all messages, and somebody can mend them in time.
+		return deferred("ses_configuration_set", afterOutages,
+			"The configuration set that vizpost sends with does not exist in Amazon SES. Deploy vizpost's template again; the message is tried until then.")
 	case "AccessDenied", "NotAuthorized", "OptInRequired":
-		return refused("ses_denied", "vizpost may not send from this address: its role lacks ses:SendRawEmail for the sender's identity in Amazon SES.")
+		return deferred("ses_denied", afterOutages,
+			"vizpost may not send from this address: its role lacks ses:SendRawEmail for the sender's identity in Amazon SES. The message is tried until it may.")
 	case "MessageRejected":
 		return refused("ses_rejected", "Amazon SES did not take the message: "+said(answer))
 	default:
-		if definite(err) {
+		switch status := answeredStatus(err); {
+		case status == http.StatusServiceUnavailable:
+			return unavailable(err)
+		case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
 			return refused("ses_refused", "Amazon SES did not take the message: "+said(answer))
 		}
-		return unknown(err)
+		return unknown(err, true)
 	}
 }
 
-// definite reports whether an answer is SES's word that it refused the request,
-// rather than that something broke on the way.
-func definite(err error) bool {
+// answeredStatus is the status that was answered with an error, 0 where nothing
+// or a success was.
+func answeredStatus(err error) int {
 	var response interface{ HTTPStatusCode() int }
-	if !errors.As(err, &response) {
-		return false
+	if errors.As(err, &response) && response.HTTPStatusCode() >= 400 {
+		return response.HTTPStatusCode()
 	}
-	status := response.HTTPStatusCode()
-	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
+	return 0
 }
 
-func unknown(err error) *deliver.SendError {
-	return &deliver.SendError{Outcome: deliver.Unknown, Code: "unsure", Err: err,
+// unavailable is the failure of a request that was not handled: so the status
+// 503 has it, whoever answers it (RFC 9110, section 15.6.4).
+func unavailable(err error) *deliver.SendError {
+	return &deliver.SendError{Outcome: deliver.Deferred, Code: "ses_unavailable", RetryAfter: afterOutages,
+		Message: "Amazon SES is not available at present. It is tried again.", Err: err}
+}
+
+// unknown is the failure of a message that may have been sent. An error that was
+// answered, such as InternalFailure or a gateway's page, makes that unlikely, but
+// does not say how far the request had come.
+func unknown(err error, answered bool) *deliver.SendError {
+	e := &deliver.SendError{Outcome: deliver.Unknown, Code: "unsure", Answered: answered, Err: err,
 		Message: "Amazon SES gave no clear answer, so the message may have been sent."}
+	if answered {
+		e.Code, e.Message = "ses_fault", "Amazon SES answered with a fault of its own, so it is not certain that the message was not sent."
+	}
+	return e
 }
 
 // said gives SES's own words. They may name addresses of the message.
@@ -184,33 +211,52 @@ func said(answer smithy.APIError) string {
 
 // watch notes when the last byte of a request is handed to the connection.
 // Until then, SES cannot have acted on it: the request says how long it is.
+// Right before that the message is noted as begun.
 type watch struct {
-	next ses.HTTPClient
-	sent *atomic.Bool
+	next  ses.HTTPClient
+	sent  *atomic.Bool
+	begin deliver.Begin
 }
 
 func (w watch) Do(r *http.Request) (*http.Response, error) {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength <= 0 {
-		w.sent.Store(true) // its end cannot be told
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength <= 0 { // its end cannot be told
+		if err := w.begin.Do(r.Context()); err != nil {
+			return nil, err
+		}
+		w.sent.Store(true)
 		return w.next.Do(r)
 	}
+	body := &watched{ReadCloser: r.Body, ctx: r.Context(), left: r.ContentLength, watch: w}
 	r = r.WithContext(r.Context()) // a copy: the body is replaced
 	r.GetBody = nil                // would send what is not watched
-	r.Body = &watched{ReadCloser: r.Body, left: r.ContentLength, sent: w.sent}
-	return w.next.Do(r)
+	r.Body = body
+	answer, err := w.next.Do(r)
+	if failure := body.failure.Load(); failure != nil { // whatever the transport makes of it
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		return nil, failure
+	}
+	return answer, err
 }
 
 type watched struct {
 	io.ReadCloser
-	left int64
-	sent *atomic.Bool
+	ctx     context.Context
+	left    int64
+	watch   watch
+	failure atomic.Pointer[deliver.SendError] // of the note
 }
 
 func (b *watched) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
-	if b.left <= 0 || err == io.EOF {
-		b.sent.Store(true)
+	if (b.left <= 0 || err == io.EOF) && !b.watch.sent.Load() {
+		if failure := b.watch.begin.Do(b.ctx); failure != nil {
+			b.failure.Store(failure)
+			return 0, failure
+		}
+		b.watch.sent.Store(true)
 	}
 	return n, err
 }

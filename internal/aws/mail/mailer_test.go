@@ -138,13 +138,15 @@ func TestAnswers(t *testing.T) {
 		"credentials ran out":       {refuse(403, "ExpiredToken", "expired"), deliver.Deferred, "ses_credentials", true},
 		"down":                      {refuse(503, "ServiceUnavailable", "down"), deliver.Deferred, "ses_unavailable", true},
 		"sender not verified":       {refuse(400, "MessageRejected", "Email address is not verified."), deliver.Refused, "ses_rejected", false},
-		"no configuration set":      {refuse(400, "ConfigurationSetDoesNotExist", "missing"), deliver.Refused, "ses_configuration_set", false},
-		"not allowed":               {refuse(403, "AccessDenied", "not authorized"), deliver.Refused, "ses_denied", false},
+		"no configuration set":      {refuse(400, "ConfigurationSetDoesNotExist", "missing"), deliver.Deferred, "ses_configuration_set", true},
+		"not allowed":               {refuse(403, "AccessDenied", "not authorized"), deliver.Deferred, "ses_denied", true},
 		"bad parameter":             {refuse(400, "InvalidParameterValue", "Illegal address"), deliver.Refused, "ses_refused", false},
 		"a new error":               {refuse(400, "SomethingNew", ""), deliver.Refused, "ses_refused", false},
-		"broken inside":             {refuse(500, "InternalFailure", "oops"), deliver.Unknown, "unsure", false},
-		"a gateway that gave up":    {raw(504, "<html>Gateway timeout</html>"), deliver.Unknown, "unsure", false},
-		"a proxy's page":            {raw(403, "<html>Blocked"), deliver.Unknown, "unsure", false},
+		"broken inside":             {refuse(500, "InternalFailure", "oops"), deliver.Unknown, "ses_fault", false},
+		"a gateway that gave up":    {raw(504, "<html>Gateway timeout</html>"), deliver.Unknown, "ses_fault", false},
+		"a gateway's 503":           {raw(503, "<html>Service unavailable"), deliver.Deferred, "ses_unavailable", true},
+		"a gateway's 502":           {raw(502, "<html>Bad gateway"), deliver.Unknown, "ses_fault", false},
+		"a proxy's page":            {raw(403, "<html>Blocked"), deliver.Unknown, "ses_fault", false},
 		"an answer cut off":         {raw(200, "<SendRawEmailResponse><SendRaw"), deliver.Unknown, "unsure", false},
 		"an answer without content": {raw(200, ""), deliver.Unknown, "unsure", false},
 		"a connection that breaks":  {hangUp, deliver.Unknown, "unsure", false},
@@ -159,6 +161,9 @@ func TestAnswers(t *testing.T) {
 			failed := sendError(t, err)
 			if failed.Outcome != try.outcome || failed.Code != try.code || failed.RetryAfter > 0 != try.waits {
 				t.Errorf("got %v %q after %v, want %v %q", failed.Outcome, failed.Code, failed.RetryAfter, try.outcome, try.code)
+			}
+			if failed.Answered != (try.code == "ses_fault") {
+				t.Errorf("answered is %v of %q", failed.Answered, failed.Code)
 			}
 			if n := requests.Load(); n != 1 {
 				t.Errorf("it was tried %d times, want once", n)
