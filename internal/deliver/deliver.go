@@ -109,6 +109,9 @@ type Envelope struct {
 	Begin Begin
 }
 
+// NotBegun is the code of a message that was not handed over, since Begin failed.
+const NotBegun = "not_begun"
+
 // Begin notes that a message is about to be handed over: from then on it may
 // arrive whatever becomes of this process, and until then it cannot.
 type Begin func(context.Context) error
@@ -119,7 +122,7 @@ func (b Begin) Do(ctx context.Context) *SendError {
 		return nil
 	}
 	if err := b(ctx); err != nil {
-		return &SendError{Outcome: Deferred, Code: "not_begun", Message: "The message was not sent yet. It is tried again.", Err: err}
+		return &SendError{Outcome: Deferred, Code: NotBegun, Message: "The message was not sent yet. It is tried again.", Err: err}
 	}
 	return nil
 }

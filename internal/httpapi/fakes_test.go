@@ -159,7 +159,7 @@ func (v vault) RemoveSecret(_ context.Context, owner string) error {
 // poster refuses addresses that end in "gone".
 type poster struct{ posted int }
 
-func (p *poster) Post(_ context.Context, webhook secret.Text, _ []byte) (deliver.Receipt, error) {
+func (p *poster) Post(_ context.Context, webhook secret.Text, _ []byte, _ deliver.Begin) (deliver.Receipt, error) {
 	p.posted++
 	if strings.HasSuffix(webhook.Reveal(), "gone") {
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: "no_service", Message: "The webhook was removed.", BreaksDestination: true}

@@ -28,11 +28,21 @@ import (
 	"github.com/vizpost/vizpost/internal/secret"
 )
 
-// Times of one sending. The context's own deadline holds where it is earlier.
+// Times of one sending (RFC 5321, section 4.5.3.2). The context's own deadline
+// holds where it is earlier.
 const (
 	smtpHandshake = 30 * time.Second // to the end of signing in
-	smtpWhole     = 3 * time.Minute
+	smtpCommand   = 5 * time.Minute  // for an answer before the message
+	smtpBlock     = 3 * time.Minute  // for the next bytes of the message to leave
+	smtpFinal     = 10 * time.Minute // for the answer at its end: less makes doubles
+	smtpRate      = 4 << 10          // bytes a second, of a slow line
 )
+
+// SMTPTimeout is how long the sending of so many bytes may take.
+func SMTPTimeout(bytes int64) time.Duration {
+	upload := time.Duration(max(bytes, 0)/smtpRate) * time.Second
+	return smtpHandshake + smtpCommand + smtpBlock + upload + smtpFinal
+}
 
 // SMTP sends emails through an SMTP server, each on a connection of its own.
 // It implements [deliver.Mailer] and is safe for concurrent use.
@@ -47,6 +57,7 @@ type SMTP struct {
 	password   secret.Text
 	implicit   bool // TLS from the first byte
 	encryption mail.TLSPolicy
+	plain      func(ctx context.Context, network, address string) (net.Conn, error) // dials without TLS; nil: the network
 }
 
 var _ deliver.Mailer = (*SMTP)(nil)
@@ -111,8 +122,6 @@ func isThisMachine(host string) bool {
 // Send implements [deliver.Mailer]. The server must take every recipient:
 // where it refuses one, nobody gets the message.
 func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, smtpWhole)
-	defer cancel()
 	// The library ends its waiting by deadlines of its own, not by the context:
 	// a context that ends takes the connection away.
 	var line smtpLine
@@ -123,11 +132,11 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	if err != nil {
 		return deliver.Receipt{}, s.notConnected(ctx, err)
 	}
-	if err := client.Mail("<" + e.From + ">"); err != nil {
+	if err := unlessTaken(client.Mail("<" + e.From + ">")); err != nil {
 		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the sender's address", err)
 	}
 	for _, to := range e.Recipients {
-		if err := client.Rcpt("<" + to + ">"); err != nil {
+		if err := unlessTaken(client.Rcpt("<" + to + ">")); err != nil {
 			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the recipient's address", err)
 		}
 	}
@@ -135,12 +144,19 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	if err != nil {
 		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
 	}
-	if _, err := e.Message.WriteTo(body); err != nil {
+	if _, err := e.Message.WriteTo(&smtpUpload{client: client, body: body}); err != nil {
 		// Without the final dot the server must forget what it was sent (RFC
 		// 5321, section 4.1.1.4), so the body is not closed.
 		return deliver.Receipt{}, smtpFailure(ctx, "The message could not be sent to the mail server", err)
 	}
-	if err := body.Close(); err != nil {
+	// All but the final dot is there, and without it nothing is sent.
+	if err := e.Begin.Do(ctx); err != nil {
+		return deliver.Receipt{}, err
+	}
+	if err := client.UpdateDeadline(smtpFinal); err != nil {
+		return deliver.Receipt{}, smtpFailure(ctx, "The message could not be sent to the mail server", err)
+	}
+	if err := unlessTaken(body.Close()); err != nil {
 		if reply, ok := smtpReply(err); ok && reply.Code >= 400 {
 			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
 		}
@@ -153,6 +169,34 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	}
 	_ = client.Quit() // the message is accepted, whatever comes of this
 	return receipt, nil
+}
+
+// unlessTaken is an answer of a server that refused something. The library takes
+// one code alone for success; each that begins with 2 is one (RFC 5321, section
+// 4.2.1).
+func unlessTaken(err error) error {
+	if reply, ok := smtpReply(err); ok && reply.Code >= 200 && reply.Code < 300 {
+		return nil
+	}
+	return err
+}
+
+// smtpUpload writes a message, and waits as long as the server reads on.
+type smtpUpload struct {
+	client *smtp.Client
+	body   io.Writer
+}
+
+func (u *smtpUpload) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && err == nil {
+		if err = u.client.UpdateDeadline(smtpBlock); err != nil {
+			return n, err
+		}
+		var m int
+		m, err = u.body.Write(p[:min(len(p), 4<<10)])
+		n, p = n+m, p[m:]
+	}
+	return n, err
 }
 
 // smtpLine is the connection of one sending, which ends with it or with its
@@ -193,13 +237,16 @@ func (s *SMTP) connect(ctx context.Context, line *smtpLine) (*smtp.Client, error
 	if err != nil {
 		return nil, err
 	}
-	if err := session.UpdateDeadline(smtpWhole); err != nil {
+	if err := session.UpdateDeadline(smtpCommand); err != nil {
 		return nil, err
 	}
 	return session, nil
 }
 
 func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if s.plain != nil {
+		return s.plain(ctx, network, address)
+	}
 	var dialer net.Dialer
 	if s.implicit {
 		return (&tls.Dialer{NetDialer: &dialer, Config: s.tls()}).DialContext(ctx, network, address)

@@ -168,6 +168,9 @@ func (v *Vizpost) wire(c Config) error {
 		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
+	if v.Outbox == nil {
+		v.Drain.MailTimeout = local.SMTPTimeout
+	}
 	_, v.Drain.Unsubscribe, err = address.ParseNamed(from)
 	return err
 }
