@@ -128,8 +128,8 @@ func (f *faulty) mails(t *testing.T, to string) []string {
 	return texts
 }
 
-// reset is a connection that breaks.
-var reset = errors.New("read: connection reset by peer")
+// errReset is a connection that breaks.
+var errReset = errors.New("read: connection reset by peer")
 
 // Whatever SES answers for three quarters of an hour, each mail arrives, none
 // twice without saying so, and the report's people hear of it.
@@ -160,8 +160,8 @@ func TestAmazonSESFailsForAWhile(t *testing.T) {
 		"a proxy's page":                {status: 403, body: "<html>Blocked</html>"},
 		"no id":                         {status: 200, body: "<SendRawEmailResponse></SendRawEmailResponse>"},
 		"half an answer":                outage{status: 200, body: "<SendRawEmailResponse><SendRaw"}.taking(),
-		"reset":                         {err: reset},
-		"reset, taken":                  outage{err: reset}.taking(),
+		"reset":                         {err: errReset},
+		"reset, taken":                  outage{err: errReset}.taking(),
 		"no connection":                 {err: errors.New("dial tcp: connection refused"), unread: true},
 		"silence":                       {},
 		"silence, taken":                outage{}.taking(),
@@ -212,8 +212,8 @@ func TestSlackFailsForAWhile(t *testing.T) {
 		"nothing":                 outage{status: 200}.taking(),
 		"408":                     {status: 408, body: "<html>Timeout</html>"},
 		"a redirect":              {status: 302, headers: map[string]string{"Location": "https://login.example.com/"}},
-		"reset":                   {err: reset},
-		"reset, taken":            outage{err: reset}.taking(),
+		"reset":                   {err: errReset},
+		"reset, taken":            outage{err: errReset}.taking(),
 		"no connection":           {err: errors.New("dial tcp: connection refused"), unread: true},
 		"silence":                 {},
 		"silence, taken":          outage{}.taking(),
