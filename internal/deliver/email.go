@@ -329,8 +329,12 @@ func read(ctx context.Context, f File) (_ []byte, err error) {
 		return nil, fmt.Errorf("it is shorter than %d bytes: %w", f.Size, err)
 	}
 	var more [1]byte
-	if n, err := r.Read(more[:]); n > 0 || (err != nil && err != io.EOF) {
+	n, err := r.Read(more[:])
+	if n > 0 {
 		return nil, fmt.Errorf("it is longer than %d bytes", f.Size)
+	}
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("at its end: %w", err)
 	}
 	return content, nil
 }

@@ -221,7 +221,7 @@ func TestCareProbesBrokenConnections(t *testing.T) {
 		w.succeed(err)
 		time.Sleep(time.Hour)
 		w.succeed(w.care.Run(w.Context()))
-		w.live(0)
+		w.live(2 * time.Minute) // the people are told of the break, then that it works again
 		if got := w.state(); got != connection.Connected {
 			w.Errorf("got %s, want the probe to have restored it", got)
 		}

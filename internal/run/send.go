@@ -187,6 +187,9 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	}
 
 	m, err := render(ctx, delivery)
+	if is[*damagedError](err) {
+		return err // the run has it exported again
+	}
 	if unsendable(err) {
 		p, _ := problem.From(err)
 		if err := delivery.refuse(p.Code, text(err)); err != nil {
@@ -525,7 +528,7 @@ func (d *drain) files(r Run, c connection.Connection) (out, noData []deliver.Fil
 		out = append(out, deliver.File{
 			Name: deliver.UniqueName(name, taken), Format: f.Format, ContentType: f.ContentType, Size: f.Size, Width: f.Width, Height: f.Height,
 			View: f.View, Workbook: f.Workbook, ViewURL: f.ViewURL, Filters: f.Filters, VerifiedOn: f.VerifiedOn, ExportedAt: f.ExportedAt,
-			Open: func(ctx context.Context) (io.ReadCloser, error) { return d.Files.Open(ctx, f.Object) },
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return openExported(ctx, d.Files, f) },
 		})
 	}
 	return out, noData, nil

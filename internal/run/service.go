@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -201,14 +202,22 @@ func (s *Service) File(ctx context.Context, runID, fileID string) (File, error) 
 	return r.Files[i], nil
 }
 
-// OpenFile opens a file of a run. NotFound when the run has no such file, or it
-// is no longer kept. The caller closes it.
+// OpenFile opens a file of a run. NotFound when the run has no such file, it is
+// no longer kept, or what is kept is not what was exported. The caller closes it.
 func (s *Service) OpenFile(ctx context.Context, runID, fileID string) (File, io.ReadCloser, error) {
 	f, err := s.File(ctx, runID, fileID)
 	if err != nil {
 		return File{}, nil, err
 	}
-	body, err := s.Files.Open(ctx, f.Object)
+	err = intact(ctx, s.Files, f)
+	if errors.Is(err, errNotExported) {
+		return File{}, nil, problem.Newf(problem.NotFound, "file_damaged",
+			"The stored file %q is damaged: it is no longer what was exported. Run the report again to export it.", f.Name)
+	}
+	if err != nil {
+		return File{}, nil, err
+	}
+	body, err := openExported(ctx, s.Files, f)
 	if err != nil {
 		return File{}, nil, err
 	}

@@ -95,6 +95,10 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 			r, err = d.deliverAll(ctx, r, c)
 		}
 	}
+	if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
+		d.Log.Error("a stored file is not what was exported", "run", r.ID, "error", err)
+		r, err = exportAgain(r, damaged)
+	}
 	return d.settle(ctx, r, err)
 }
 
