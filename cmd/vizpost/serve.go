@@ -50,6 +50,8 @@ Settings in the environment:
                             http://user:password@proxy.example.com:3128
   VIZPOST_EXPORT_TIMEOUT    how long Tableau may take for one export, from 1m to 2h
                             (default 30m)
+  VIZPOST_MAX_EMAIL_BYTES   how large an email may be as it is sent, in bytes (default
+                            9800000); files that do not fit are left out
   VIZPOST_RETENTION_DAYS    for how many days runs, deliveries, exported files and mails in
                             the outbox are kept after they are finished (default 90); 0
                             keeps everything
@@ -89,7 +91,7 @@ func serve(ctx context.Context, c command) error {
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
 		Administrators: set.admins, PublicURL: set.public(),
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
-		RootCAs: set.roots, Proxy: set.proxy, ExportTimeout: set.exportTimeout, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		RootCAs: set.roots, Proxy: set.proxy, ExportTimeout: set.exportTimeout, MaxEmail: set.maxEmail, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ type settings struct {
 	roots           *x509.CertPool // nil: the system's
 	proxy           *url.URL       // nil: none
 	exportTimeout   time.Duration
+	maxEmail        int64         // bytes of an email; 0: the default
 	retention       time.Duration // how long what is finished is kept; negative: for ever
 }
 
@@ -60,6 +61,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	s.exportTimeout = tableau.DefaultExportTimeout
 	read(&r, "VIZPOST_EXPORT_TIMEOUT", &s.exportTimeout, parseExportTimeout)
 	read(&r, "VIZPOST_RETENTION_DAYS", &s.retention, parseRetention)
+	read(&r, "VIZPOST_MAX_EMAIL_BYTES", &s.maxEmail, parseMaxEmail)
 	return s, errors.Join(r.wrong...)
 }
 
@@ -101,6 +103,15 @@ func parseExportTimeout(s string) (time.Duration, error) {
 		return 0, errors.New("give a time from 1m to 2h, such as 45m")
 	}
 	return d, nil
+}
+
+// parseMaxEmail reads how large an email may be, as it is sent.
+func parseMaxEmail(s string) (int64, error) {
+	bytes, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || bytes < 100_000 || bytes > 50_000_000 {
+		return 0, errors.New("give a number of bytes from 100000 to 50000000, such as 20000000")
+	}
+	return bytes, nil
 }
 
 // parseRetention reads for how many days what is finished is kept.

@@ -91,6 +91,7 @@ type deliveryJSON struct {
 	Message        string            `json:"message" doc:"Of the last failure, for people."`
 	ProviderID     string            `json:"provider_id" doc:"The channel's own id of the message."`
 	Where          string            `json:"where" doc:"The file in the outbox, where mail is not sent but written."`
+	LeftOut        []string          `json:"left_out" nullable:"false" doc:"Names of the files that were too large to go with the message."`
 	SentAt         *time.Time        `json:"sent_at"`
 }
 
@@ -174,7 +175,7 @@ func runWithDeliveries(r run.Run, deliveries []run.Delivery) runJSON {
 		out.Deliveries = append(out.Deliveries, deliveryJSON{
 			Key: d.Key, DestinationID: d.DestinationID, Type: d.Type, To: list(d.To), Cc: list(d.Cc), Bcc: d.Bcc,
 			State: d.State, Attempts: d.Attempts, PossibleRepeat: d.PossibleRepeat, Code: d.Code, Message: d.Message,
-			ProviderID: d.ProviderID, Where: d.Where, SentAt: moment(d.SentAt),
+			ProviderID: d.ProviderID, Where: d.Where, LeftOut: list(d.LeftOut), SentAt: moment(d.SentAt),
 		})
 	}
 	total := len(deliveries)

@@ -212,7 +212,13 @@ func noticesOfRun(r Run) string { return r.ReportID + "." + r.ID }
 
 func failureNotice(r Run, deliveries []Delivery) Notice {
 	subject, became := fmt.Sprintf("The report %q was not delivered", r.ReportName), "was not delivered"
-	if r.State == PartlyDelivered {
+	toDo := "Fix the cause, then open the run and choose Try again. It sends only what was not delivered."
+	t := count(deliveries)
+	switch {
+	case r.State == PartlyDelivered && t.failed == 0 && t.partial > 0:
+		subject, became = fmt.Sprintf("The report %q was delivered without some files", r.ReportName), "was delivered without some of its files"
+		toDo = "Make the files smaller: filter the view, or choose another format or size. The run has them to download."
+	case r.State == PartlyDelivered:
 		subject, became = subject+" to everyone", "was not delivered to everyone"
 	}
 	var b strings.Builder
@@ -224,7 +230,7 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 	told, more := 0, 0
 	for _, delivery := range deliveries {
 		switch {
-		case !delivery.State.Settled() || delivery.State.Arrived():
+		case !delivery.State.Settled() || delivery.State.Arrived() && len(delivery.LeftOut) == 0:
 		case told == maxTold:
 			more++
 		default:
@@ -238,7 +244,7 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 	return Notice{
 		Kind: RunFailed, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
 		Subject: subject, Text: strings.TrimSpace(b.String()),
-		ToDo: "Fix the cause, then open the run and choose Try again. It sends only what was not delivered.",
+		ToDo: toDo,
 	}
 }
 

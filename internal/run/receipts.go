@@ -201,6 +201,7 @@ func (rc *Receipts) follow(ctx context.Context, id string) error {
 type tally struct {
 	arrived  int // all or some of its recipients have it, as far as is known
 	failed   int // all or some of its recipients do not
+	partial  int // of those that arrived: without some of their files
 	doubtful int // of those that failed: an earlier send may have arrived
 	open     int
 	next     time.Time // when the first of those that are open is to be looked at
@@ -214,6 +215,9 @@ func count(deliveries []Delivery) tally {
 		switch {
 		case d.State.Arrived():
 			t.arrived++
+			if len(d.LeftOut) > 0 {
+				t.partial++
+			}
 		case d.State == Bounced && len(d.BouncedFrom) < len(d.addresses()):
 			t.arrived++
 			t.failed++
@@ -239,6 +243,8 @@ func count(deliveries []Delivery) tally {
 // outcome gives the state of a run all of whose deliveries are settled, and why.
 func (t tally) outcome(r Run, deliveries int) (State, string) {
 	switch {
+	case t.failed == 0 && t.partial > 0:
+		return PartlyDelivered, fmt.Sprintf("%d of %d messages went without files that are too large for an email.", t.partial, deliveries)
 	case t.failed == 0:
 		return Delivered, standsForReason(r)
 	case t.arrived > 0:

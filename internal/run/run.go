@@ -238,6 +238,7 @@ type Delivery struct {
 	Code           string        // of the last failure, stable
 	Message        string        // of the last failure, for people
 	BouncedFrom    []string      // recipients that it came back from; in [Bounced]
+	LeftOut        []string      // names of the files that were too large to go with it
 
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,7 @@ const (
 type message struct {
 	send    func(context.Context, deliver.Begin) (deliver.Receipt, error)
 	timeout time.Duration // that the send takes at most
+	leftOut []string      // names of the files that it does not carry, since they are too large
 	release func()
 }
 
@@ -202,6 +204,7 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 		return fmt.Errorf("rendering the message: %w", err)
 	}
 	defer m.release()
+	delivery.LeftOut = m.leftOut
 	if !d.fits(ctx, m.timeout) {
 		return errNoTime
 	}
@@ -455,6 +458,21 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)})
 }
 
+// codeLeftOut is the code of a message that does not carry all of its files.
+const codeLeftOut = "file_too_large"
+
+// tooLarge names files that are too large for an email, as the end of a sentence.
+func tooLarge(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	if len(names) == 1 {
+		return quoted[0] + ", which is too large for an email."
+	}
+	return strings.Join(quoted, ", ") + ", which are too large for an email."
+}
+
 // tag makes a delivery's key fit for an SES message tag, which takes letters,
 // digits, hyphens and underscores (Amazon SES API reference, MessageTag).
 func tag(key string) string { return strings.ReplaceAll(key, ".", "_") }
@@ -464,7 +482,12 @@ func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]st
 	if err != nil {
 		return message{}, err
 	}
+	if len(email.LeftOut) > 0 && len(email.LeftOut) == len(post.Files) {
+		email.Release()
+		return message{}, problem.Newf(problem.Conflict, codeLeftOut, "It was not sent, since nothing would have been in it but %s", tooLarge(email.LeftOut))
+	}
 	return message{
+		leftOut: email.LeftOut,
 		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
 			e := email.Envelope(post.Key, tags)
 			e.Begin = begin

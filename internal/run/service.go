@@ -167,6 +167,10 @@ func (s *Service) Retry(ctx context.Context, id string) (Run, error) {
 		return Run{}, problem.Newf(problem.Conflict, problem.CodeConflict,
 			"Only a run that failed can be tried again; this one is %s.", r.State)
 	}
+	if t := count(deliveries); t.partial > 0 && t.failed == 0 {
+		return Run{}, problem.Newf(problem.Conflict, problem.CodeConflict,
+			"All messages of this run arrived; the files that they lack are too large for an email. Download them from the run, or make them smaller.")
+	}
 	now := s.Now()
 	for _, d := range deliveries {
 		if d.State != DeliveryFailed && d.State != Bounced {

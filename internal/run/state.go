@@ -192,6 +192,9 @@ func (d *Delivery) unclaim(at time.Time) error {
 func (d *Delivery) accept(at time.Time, providerID, where string) error {
 	d.SentAt, d.Code, d.Message = at, "", ""
 	d.ProviderID, d.Where, d.ClaimedUntil = providerID, where, time.Time{}
+	if len(d.LeftOut) > 0 {
+		d.Code, d.Message = codeLeftOut, "It was sent without "+tooLarge(d.LeftOut)
+	}
 	return d.move(onAccept)
 }
 

@@ -226,7 +226,7 @@ func (d *drain) close(ctx context.Context, r Run) error {
 	if err := r.end(state, reason, d.Now()); err != nil {
 		return err
 	}
-	if t.failed > 0 {
+	if t.failed > 0 || t.partial > 0 {
 		// The notice comes first: a crash in between tells it once all the same.
 		if err := d.noteFailed(ctx, r, deliveries); err != nil {
 			return err

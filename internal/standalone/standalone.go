@@ -52,6 +52,7 @@ type Config struct {
 	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
 	ExportTimeout   time.Duration  // that Tableau may take; 0: the client's
+	MaxEmail        int64          // bytes of an email as it is sent; 0: [deliver.DefaultMaxEmail]
 	Retention       time.Duration  // how long what is finished is kept; 0: local.DefaultRetention, negative: for ever
 
 	Now    func() time.Time // nil: time.Now
@@ -165,7 +166,7 @@ func (v *Vizpost) wire(c Config) error {
 		Store: v.Store, Reports: v.Store, Connections: v.Connections, Filters: filters, Destinations: v.Destinations, Files: files, Bell: v.bell,
 		Mail: &health.Mailer{Mailer: mail, Registry: v.Health}, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
 		Administrators: c.Administrators, PublicURL: c.PublicURL,
-		Emails:  &deliver.EmailBuilder{Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
+		Emails:  &deliver.EmailBuilder{MaxBytes: c.MaxEmail, Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
 	if v.Outbox == nil {
