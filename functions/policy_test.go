@@ -185,7 +185,8 @@ func (a *account) deliverByMailAndSlack() (connection, report string) {
 	return connection, report
 }
 
-// bounceAndRetry has a mail come back, and tried again when its file is gone.
+// bounceAndRetry has a mail come back, and tried again when its file is gone: the
+// view is exported again.
 func (a *account) bounceAndRetry(report string) {
 	a.Helper()
 	r := a.runsOf(report)[0]
@@ -196,7 +197,7 @@ func (a *account) bounceAndRetry(report string) {
 	a.must(a.s3.DeleteObject(a.Context(), &s3.DeleteObjectInput{Bucket: aws.String(a.stack.names["FilesBucket"]), Key: aws.String(r.Files[0].Object)}))
 	a.api("POST", "/v1/runs/"+r.ID+"/retry", nil, http.StatusAccepted)
 	a.work()
-	a.wantRun(r.ID, run.PartlyDelivered, run.DeliveryFailed, run.Sent, run.Sent)
+	a.wantRun(r.ID, run.Delivered, run.Sent, run.Sent, run.Sent)
 }
 
 // uploadInPartsThatFails exports a file that goes up in parts, of which one is

@@ -80,22 +80,28 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 		return fmt.Errorf("taking the run in hand: %w", err)
 	}
 
-	had := len(r.Files)
-	r, err = d.exportAll(ctx, r, c)
-	if err == nil && len(r.Files) > had {
-		d.worksAgain(ctx, waitsForTableau(c.ID))
-	}
-	if err == nil {
-		if reason := noDataReason(r); reason != "" {
-			return d.skipEmpty(ctx, r, reason)
+	for range 2 {
+		had := len(r.Files)
+		r, err = d.exportAll(ctx, r, c)
+		if err == nil && len(r.Files) > had {
+			d.worksAgain(ctx, waitsForTableau(c.ID))
 		}
-		if r.DryRun {
-			err = d.rehearse(ctx, r, c)
-		} else {
-			r, err = d.deliverAll(ctx, r, c)
+		if err == nil {
+			if reason := noDataReason(r); reason != "" {
+				return d.skipEmpty(ctx, r, reason)
+			}
+			if r.DryRun {
+				err = d.rehearse(ctx, r, c)
+			} else {
+				r, err = d.deliverAll(ctx, r, c)
+			}
 		}
-	}
-	if damaged := (*damagedError)(nil); errors.As(err, &damaged) {
+		damaged := (*damagedError)(nil)
+		if !errors.As(err, &damaged) {
+			break
+		}
+		// It is exported again at once; where that is damaged too, in the run's
+		// next try.
 		d.Log.Error("a stored file is not what was exported", "run", r.ID, "error", err)
 		r, err = exportAgain(r, damaged)
 	}
