@@ -61,6 +61,7 @@ type modelReport struct {
 type stint struct {
 	cron     string
 	from, to time.Time // to is zero while it goes on
+	off      bool      // ended by a pause or a deletion, not by another schedule
 }
 
 func newHistory(w *world, seed uint64) *history {
@@ -138,12 +139,13 @@ func (h *history) live() {
 	}
 }
 
-// answer is what becomes of a message.
+// answer is what becomes of a message. Several are sent at once, so it has a
+// random source of its own, by which a story goes the same each time.
 func (h *history) answer(to string, n int) (bool, error) {
 	if to == owner || to == ops {
 		return true, nil
 	}
-	if n%2 == 0 && h.pick(3) > 0 {
+	if n%2 == 0 && rand.New(rand.NewPCG(h.seed, uint64(n)<<8|uint64(to[0]))).IntN(3) > 0 {
 		return true, nil
 	}
 	switch h.trouble {
@@ -239,6 +241,7 @@ func (h *history) editOne() {
 			last.to = time.Now()
 		}
 		if on && h.pick(2) == 0 {
+			last.off = true
 			paused := false
 			_, err := h.world.reports.Edit(h.Context(), id, report.Edit{Enabled: &paused})
 			h.succeed(err)
@@ -263,7 +266,7 @@ func (h *history) deleteOne() {
 		h.succeed(h.world.reports.Delete(h.Context(), id, 0))
 		m.deleted = true
 		if last := &m.stints[len(m.stints)-1]; last.to.IsZero() {
-			last.to = time.Now()
+			last.to, last.off = time.Now(), true
 		}
 		h.note("%s is deleted", id)
 	})
@@ -330,8 +333,11 @@ func (h *history) check() {
 		}
 		for _, s := range m.stints {
 			end := s.to
-			if end.IsZero() {
+			switch {
+			case s.to.IsZero():
 				end = time.Now().Add(-5 * time.Minute)
+			case s.off: // in the minute before the scheduler came to it
+				end = s.to.Add(-time.Minute)
 			}
 			schedule := report.Schedule{Cron: s.cron, TimeZone: "UTC"}
 			for at, _ := schedule.Next(s.from); at.Before(end); at, _ = schedule.Next(at) {
