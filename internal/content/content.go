@@ -71,6 +71,9 @@ const (
 	HTML         Reason = "html"          // a web page, such as a sign-in page
 	TableauError Reason = "tableau_error" // an error message of Tableau
 	TooLarge     Reason = "too_large"     // larger, once unpacked, than any report
+	Encrypted    Reason = "encrypted"     // with or without a password
+	Scripted     Reason = "scripted"      // has scripts, actions that do more than lead somewhere, or files within
+	External     Reason = "external"      // shows what is loaded from elsewhere
 )
 
 // Error is the refusal of a file.
@@ -113,6 +116,12 @@ func (e *Error) Message() string {
 		return fmt.Sprintf("Tableau sent an error message in place of the %s. Open the view in Tableau and check that it loads without an error, then run the report again.", name)
 	case TooLarge:
 		return fmt.Sprintf("The %s is larger than vizpost can check and send. Export a smaller view, or filter it.", name)
+	case Encrypted:
+		return fmt.Sprintf("The %s is encrypted, so vizpost cannot check it and its readers may not be able to open it. It was not sent. Find out what encrypts it on its way from Tableau, or choose another format.", name)
+	case Scripted:
+		return fmt.Sprintf("The %s contains a script, an action or an embedded file that could harm its readers, so it was not sent. Remove it from the view, or choose another format.", name)
+	case External:
+		return fmt.Sprintf("The %s shows content that is loaded from elsewhere when it is opened, so it was not sent. Remove it from the view, or choose another format.", name)
 	case NotFormat:
 		return fmt.Sprintf("What Tableau sent is not a %s, so it was not sent on. Run the report again; if it stays so, choose another format.", name)
 	default:

@@ -70,8 +70,6 @@ func TestCheckAccepts(t *testing.T) {
 		{"png with a chunk that decoders may skip", content.PNG, bytes.Replace(chart(8, 8).encode(t), []byte("\x00\x00\x00\x00IEND"), append(extra.Bytes(), "\x00\x00\x00\x00IEND"...), 1), content.Facts{Width: 8, Height: 8}},
 		{"pdf", content.PDF, pdfFile(3), content.Facts{Pages: 3}},
 		{"pdf with object streams", content.PDF, packedPDF(t, 700, someText), content.Facts{Pages: 700}},
-		{"pdf that is encrypted", content.PDF, encryptedPDF(false), content.Facts{Pages: 1}},
-		{"pdf that is encrypted, with a cross-reference stream", content.PDF, encryptedPDF(true), content.Facts{Pages: 1}},
 		{"pdf with bytes before its header", content.PDF, append([]byte("\r\n\r\n"), pdfFile(1)...), content.Facts{Pages: 1}},
 		{"pdf with bytes after its end mark", content.PDF, append(pdfFile(1), strings.Repeat("\x00", 900)...), content.Facts{Pages: 1}},
 		{"pdf with a page across windows", content.PDF, pdfAcrossWindows(), content.Facts{Pages: 400}},
@@ -200,6 +198,8 @@ func TestCheckRefuses(t *testing.T) {
 		{"pdf: no pages", content.PDF, pdfFile(0), content.Damaged},
 		{"pdf: blank", content.PDF, pdfWith(2, "<</Length 5>>", "0 J\n0 g\n"), content.Blank},
 		{"pdf: blank, packed", content.PDF, packedPDF(t, 2, "q 1 1 1 rg 0 0 595 842 re f Q"), content.Blank},
+		{"pdf: encrypted", content.PDF, encryptedPDF(false), content.Encrypted},
+		{"pdf: encrypted, with a cross-reference stream", content.PDF, encryptedPDF(true), content.Encrypted},
 		{"pdf: no pages in its object stream", content.PDF, packedPDF(t, 0, someText), content.Damaged},
 
 		{"xlsx: no bytes", content.XLSX, nil, content.Empty},

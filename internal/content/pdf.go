@@ -59,11 +59,12 @@ func checkPDF(s *source) (Facts, error) {
 		return Facts{Pages: file.pages}, err
 	}
 	encrypted, err := s.pdfTrailer(int64(start[0]))
-	// What is encrypted cannot be read, so it may paint something.
-	facts := Facts{Pages: file.pages, Blank: !encrypted && !file.painting.shows()}
+	facts := Facts{Pages: file.pages, Blank: !file.painting.shows()}
 	switch {
 	case err != nil:
 		return Facts{Pages: file.pages}, err
+	case encrypted: // whatever its painting looks like
+		return Facts{Pages: file.pages}, &Error{Reason: Encrypted}
 	case facts.Pages == 0:
 		return Facts{}, damaged("there are no pages")
 	case facts.Blank:
