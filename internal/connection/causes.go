@@ -44,6 +44,7 @@ const (
 	endKnown                    // its end is known
 	unused                      // it was not used for 15 days
 	unusedFirst                 // and these were over before its known end
+	yearOld                     // it was entered a year ago, on a Tableau Server
 	otherDied                   // another credential of the user died at the same time
 	otherLives                  // a credential of the user that is older signed in since
 	manyRefused                 // nine or more refusals within a day
@@ -74,6 +75,7 @@ var rules = []rule{
 	{causeWrongSite, 50, []evidence{token, untried}},
 	{causeWrongPod, 50, []evidence{token, untried, cloudSite}},
 	{causeExpired, 20, []evidence{token, untried}},
+	{causeIdle, 18, []evidence{token, untried}},
 	{causeRevoked, 15, []evidence{token, untried}},
 	{causeMFA, 12, []evidence{token, untried}},
 	{causeWrongSite, -10, []evidence{untried, siteWorks}},
@@ -81,6 +83,7 @@ var rules = []rule{
 
 	// One that works elsewhere is not mistyped: a token belongs to one site.
 	{causeMistyped, ruledOut, []evidence{token, elsewhere}},
+	{causeIdle, ruledOut, []evidence{token, elsewhere}},
 	{causeWrongSite, 500, []evidence{token, elsewhere}},
 	{causeWrongPod, 600, []evidence{token, otherPod}},
 
@@ -89,6 +92,7 @@ var rules = []rule{
 	{causeRevoked, 40, []evidence{token, worked}},
 	{causeMFA, 40, []evidence{token, worked}},
 	{causeExpired, 30, []evidence{token, worked, endUnknown}},
+	{causeExpired, 30, []evidence{token, worked, endUnknown, yearOld}},
 	{causeExpired, 90, []evidence{token, worked, pastEnd}},
 	{causeIdle, 5, []evidence{token, worked, pastEnd}},
 	{causeIdle, 70, []evidence{token, worked, unused}},
@@ -213,7 +217,17 @@ func evidenceOf(c Connection, now time.Time, k known) map[evidence]bool {
 		otherPod:  k.worked.Fingerprint != "" && k.worked.ServerURL != c.ServerURL && onCloud(c.ServerURL),
 		pastEnd:   !end.IsZero() && !now.Before(life.ExpiresAt), endUnknown: end.IsZero(), endKnown: !end.IsZero(),
 		unused: idle, unusedFirst: idle && (end.IsZero() || idleUntil.Before(life.ExpiresAt)),
+		yearOld:   aYearOld(c, now),
 		otherDied: k.otherDied, otherLives: k.otherLives,
 		manyRefused: k.refusals >= lockedAfter,
 	}
+}
+
+// aYearOld reports whether a year, which a Tableau Server gives its tokens
+// unless it is set otherwise, is over since a connection was last edited: its
+// token was then new, or some weeks old.
+func aYearOld(c Connection, now time.Time) bool {
+	const day = 24 * time.Hour
+	age := now.Sub(c.UpdatedAt)
+	return !onCloud(c.ServerURL) && !c.UpdatedAt.IsZero() && age >= 330*day && age <= 366*day+keepAliveAfter
 }

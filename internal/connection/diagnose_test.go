@@ -31,11 +31,11 @@ func TestWhyACredentialIsRefused(t *testing.T) {
 		causes   string // in order
 	}{
 		"a token": {serverURL, "", false, refused, problem.CodeCredentialsRejected, "auth.token_secret",
-			"mistyped wrong_site expired revoked mfa_enabled"},
+			"mistyped wrong_site expired idle revoked mfa_enabled"},
 		"a token on Tableau Cloud": {pod, "", false, refused, problem.CodeCredentialsRejected, "auth.token_secret",
-			"mistyped wrong_site wrong_pod expired revoked mfa_enabled"},
+			"mistyped wrong_site wrong_pod expired idle revoked mfa_enabled"},
 		"a token without a pod": {noPod, "", false, refused, problem.CodeCredentialsRejected, "server_url",
-			"wrong_pod mistyped wrong_site expired revoked mfa_enabled"},
+			"wrong_pod mistyped wrong_site expired idle revoked mfa_enabled"},
 		"a password": {serverURL, "", true, refused, problem.CodeCredentialsRejected, "auth.password",
 			"mistyped wrong_site single_sign_on mfa_enabled locked_out"},
 		"a password on Tableau Cloud": {pod, "", true, refused, problem.CodeCredentialsRejected, "auth.password",
