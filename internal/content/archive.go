@@ -12,6 +12,7 @@ import (
 
 const (
 	zipSignature = "PK\x03\x04"
+	oleSignature = "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"
 
 	zipMaxDirectory = 1 << 20   // bytes read to list the archive's entries
 	zipMaxEntries   = 10_000    //
@@ -33,12 +34,16 @@ type office struct {
 // folder into which somebody unpacks it, and entries that claim more bytes than
 // the file has.
 func openOffice(s *source) (*office, error) {
-	head := make([]byte, len(zipSignature))
+	head := make([]byte, len(oleSignature))
 	n, err := s.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if !bytes.HasPrefix([]byte(zipSignature), head[:n]) {
+	head = head[:n]
+	switch {
+	case string(head) == oleSignature:
+		return nil, refuseOLE(s)
+	case !bytes.HasPrefix([]byte(zipSignature), head[:min(n, len(zipSignature))]):
 		return nil, &Error{Reason: NotFormat}
 	}
 	size, err := s.size()
@@ -80,6 +85,31 @@ func openOffice(s *source) (*office, error) {
 		left: min(zipMaxUnpacked, max(zipRatioFrom, size*zipMaxRatio))}, nil
 }
 
+// refuseOLE refuses a compound file, which is what Office puts around a file that
+// it encrypts, and what its formats before 2007 are. Its directory names the
+// encrypted file in UTF-16. Source: MS-OFFCRYPTO, section 2.3.4.
+func refuseOLE(s *source) error {
+	name := make([]byte, 0, 32)
+	for _, b := range []byte("EncryptedPackage") {
+		name = append(name, b, 0)
+	}
+	in, window := s.all(), make([]byte, 0, 64<<10)
+	for {
+		n, err := in.Read(window[len(window):cap(window)])
+		window = window[:len(window)+n]
+		switch {
+		case bytes.Contains(window, name):
+			return &Error{Reason: Encrypted, Detail: "it is encrypted, in a compound file"}
+		case errors.Is(err, io.EOF):
+			return &Error{Reason: NotFormat, Detail: "it is a compound file, as Office made before 2007"}
+		case err != nil:
+			return err
+		}
+		keep := min(len(window), len(name)-1)
+		window = window[:copy(window, window[len(window)-keep:])]
+	}
+}
+
 // isPartName reports whether a name stays within the archive.
 func isPartName(name string) bool {
 	if name == "" || strings.HasPrefix(name, "/") || strings.ContainsAny(name, "\\:\x00") {
@@ -114,8 +144,9 @@ func (m *meteredReader) ReadAt(p []byte, offset int64) (int, error) {
 // unpack writes an entry to w and verifies its length and checksum. It has to
 // be called for every entry once, whether its content matters or not.
 func (o *office) unpack(entry *zip.File, w io.Writer) error {
-	if entry.Flags&1 != 0 {
-		return damaged("the archive is encrypted")
+	const aes = 99 // the method that stands for encryption
+	if entry.Flags&1 != 0 || entry.Method == aes {
+		return &Error{Reason: Encrypted, Detail: "an entry of the archive is encrypted"}
 	}
 	unpacked, err := entry.Open()
 	if err != nil {

@@ -72,7 +72,7 @@ const (
 	TableauError Reason = "tableau_error" // an error message of Tableau
 	TooLarge     Reason = "too_large"     // larger, once unpacked, than any report
 	Encrypted    Reason = "encrypted"     // with or without a password
-	Scripted     Reason = "scripted"      // has scripts, actions that do more than lead somewhere, or files within
+	Scripted     Reason = "scripted"      // has scripts or macros, actions that do more than lead somewhere, or files within
 	External     Reason = "external"      // shows what is loaded from elsewhere
 )
 
@@ -117,9 +117,9 @@ func (e *Error) Message() string {
 	case TooLarge:
 		return fmt.Sprintf("The %s is larger than vizpost can check and send. Export a smaller view, or filter it.", name)
 	case Encrypted:
-		return fmt.Sprintf("The %s is encrypted, so vizpost cannot check it and its readers may not be able to open it. It was not sent. Find out what encrypts it on its way from Tableau, or choose another format.", name)
+		return fmt.Sprintf("The %s is encrypted or password-protected, so vizpost cannot check it and its readers may not be able to open it. It was not sent. Find out what encrypts it on its way from Tableau, or choose another format.", name)
 	case Scripted:
-		return fmt.Sprintf("The %s contains a script, an action or an embedded file that could harm its readers, so it was not sent. Remove it from the view, or choose another format.", name)
+		return fmt.Sprintf("The %s contains a script, a macro, an action or an embedded file that could harm its readers, so it was not sent. Remove it from the view, or choose another format.", name)
 	case External:
 		return fmt.Sprintf("The %s shows content that is loaded from elsewhere when it is opened, so it was not sent. Remove it from the view, or choose another format.", name)
 	case NotFormat:
