@@ -46,6 +46,30 @@ func remember[V any](m *map[string]V, key string, value V) {
 	(*m)[key] = value
 }
 
+// maxViewsSize bounds the lists of views that are remembered, in bytes: those of
+// some large sites, or the longest that one server can send.
+const maxViewsSize = 128 << 20
+
+// rememberViews remembers a list, and forgets others at random where all of them
+// are too large.
+func (m *memory) rememberViews(key string, list viewList) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.views, key)
+	all := list.size()
+	for _, other := range m.views {
+		all += other.size()
+	}
+	for k, other := range m.views {
+		if all <= maxViewsSize {
+			break
+		}
+		all -= other.size()
+		delete(m.views, k)
+	}
+	remember(&m.views, key, list)
+}
+
 // renewal gives a lock with room for one, which can be waited for under a
 // context.
 func (m *memory) renewal(fingerprint string) chan struct{} {

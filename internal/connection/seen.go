@@ -37,6 +37,11 @@ func (s *Service) SeeViews(ctx context.Context, id string, wanted []Wanted) ([]S
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := s.lockViews(ctx, c)
+	if err != nil {
+		return nil, answerUse(err)
+	}
+	defer unlock()
 	views, err := s.readViews(ctx, c)
 	if hasCause(err, tableau.Timeout) || errors.Is(err, context.DeadlineExceeded) {
 		return nil, &problem.Error{Kind: problem.Timeout, Code: problem.CodeTableauTimeout, Err: err,

@@ -17,7 +17,14 @@ const viewsFresh = 5 * time.Minute
 
 type viewList struct {
 	views []tableau.View
+	text  int // bytes of text in them
 	read  time.Time
+}
+
+// size returns about how many bytes of memory the list takes.
+func (l viewList) size() int {
+	const view = 256 // without its text
+	return l.text + view*len(l.views)
 }
 
 // Views lists the views that the connection's user can see, in the order of
@@ -43,27 +50,52 @@ func (s *Service) Views(ctx context.Context, id, search string) ([]tableau.View,
 }
 
 func (s *Service) views(ctx context.Context, c Connection) ([]tableau.View, error) {
-	s.memory.mu.Lock()
-	known, ok := s.memory.views[viewsKey(c)]
-	s.memory.mu.Unlock()
-	if ok && s.Now().Sub(known.read) < viewsFresh {
-		return known.views, nil
+	known := func() ([]tableau.View, bool) {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		list, ok := s.memory.views[viewsKey(c)]
+		return list.views, ok && s.Now().Sub(list.read) < viewsFresh
+	}
+	if views, ok := known(); ok {
+		return views, nil
+	}
+	unlock, err := s.lockViews(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if views, ok := known(); ok { // of somebody who asked at the same time
+		return views, nil
 	}
 	return s.readViews(ctx, c)
 }
 
+// lockViews waits until no other call of this process reads the connection's
+// list of views: it is long, and one at a time is enough.
+func (s *Service) lockViews(ctx context.Context, c Connection) (unlock func(), err error) {
+	lock := s.memory.renewal("views/" + viewsKey(c))
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func viewsKey(c Connection) string { return c.ID + "/" + c.CredentialVersion }
 
-// readViews reads the list of views from Tableau, page by page.
+// readViews reads the list of views from Tableau, page by page. The caller holds
+// the lock of the list.
 func (s *Service) readViews(ctx context.Context, c Connection) ([]tableau.View, error) {
 	list := viewList{read: s.Now()}
 	err := s.Do(ctx, c.ID, func(ctx context.Context, client *tableau.Client, session tableau.Session) error {
-		list.views = nil
+		list.views, list.text = nil, 0
 		for v, err := range client.AllViews(ctx, session) {
 			if err != nil {
 				return err
 			}
 			list.views = append(list.views, v)
+			list.text += v.TextSize()
 		}
 		return nil
 	})
@@ -73,9 +105,7 @@ func (s *Service) readViews(ctx context.Context, c Connection) ([]tableau.View, 
 	slices.SortFunc(list.views, func(a, b tableau.View) int {
 		return strings.Compare(a.WorkbookName+"\n"+a.Name+"\n"+a.ID, b.WorkbookName+"\n"+b.Name+"\n"+b.ID)
 	})
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	remember(&s.memory.views, viewsKey(c), list)
+	s.memory.rememberViews(viewsKey(c), list)
 	return list.views, nil
 }
 

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
@@ -61,6 +64,40 @@ func TestViews(t *testing.T) {
 		}
 		_, err = w.Views(w.Context(), "none", "")
 		w.wantProblem(err, problem.NotFound, problem.CodeNotFound)
+	})
+}
+
+// The list is long: those who ask for it at the same time share one reading.
+func TestViewsAreReadOnceAtATime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		c := w.connect()
+		slow := func(r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/views") {
+				time.Sleep(time.Second)
+			}
+		}
+		w.network.before.Store(&slow)
+		var asked sync.WaitGroup
+		for range 20 {
+			asked.Go(func() {
+				_, err := w.Views(w.Context(), c.ID, "")
+				w.succeed(err)
+			})
+		}
+		asked.Wait()
+		if got := w.tableau.Stats().Calls["views"]; got != 1 {
+			w.Errorf("got %d readings of the list, want 1", got)
+		}
+		// Who does not want to wait is not kept.
+		time.Sleep(time.Hour)
+		ctx, cancel := context.WithTimeout(w.Context(), 100*time.Millisecond)
+		defer cancel()
+		go func() { _, _ = w.Views(w.Context(), c.ID, "") }()
+		synctest.Wait()
+		_, err := w.Views(ctx, c.ID, "")
+		w.wantProblem(err, problem.Timeout, problem.CodeTableauTimeout)
+		time.Sleep(time.Minute)
 	})
 }
 

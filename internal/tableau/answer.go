@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"reflect"
-	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // answer is everything that vizpost reads from the answers, in the names of the
@@ -130,6 +130,8 @@ type scalar string
 
 func (s *scalar) UnmarshalJSON(data []byte) error {
 	switch {
+	case bytes.HasPrefix(data, []byte(`"`)) && !bytes.ContainsRune(data, '\\') && utf8.Valid(data):
+		*s = scalar(data[1 : len(data)-1]) // as most are, without the means of a whole document
 	case bytes.HasPrefix(data, []byte(`"`)):
 		return json.Unmarshal(data, (*string)(s))
 	case bytes.Equal(data, []byte("null")), bytes.HasPrefix(data, []byte("{")), bytes.HasPrefix(data, []byte("[")):
@@ -164,12 +166,20 @@ func (s scalar) time() time.Time {
 // list is a collection of an answer. Tableau writes {"views":{"view":[…]}}, and
 // in places {"views":[…]}, a single object in place of the array, or {} for
 // none. It is nil where the answer has no such collection.
+//
+// An item takes a hundred times the memory of the few bytes that can stand for
+// it, so items are read one by one, and no more than a page may hold.
 type list[T any] []T
 
+// errTooMany ends the reading of a list that is longer than a page.
+var errTooMany = errors.New("more items than a page holds")
+
 func (l *list[T]) UnmarshalJSON(data []byte) error {
-	*l = nil
 	if bytes.Equal(data, []byte("null")) {
 		return nil
+	}
+	if *l != nil {
+		return errTooMany // it was there before
 	}
 	*l = list[T]{}
 	return l.appendFrom(data, true)
@@ -178,34 +188,72 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 func (l *list[T]) appendFrom(data []byte, mayWrap bool) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("[")):
-		var items []T
-		if err := json.Unmarshal(data, &items); err != nil {
-			return err
-		}
-		*l = append(*l, items...)
-		return nil
+		return l.appendItems(data)
 	case !bytes.HasPrefix(data, []byte("{")):
 		return nil
+	case mayWrap:
+		// Whether it is an item shows in what it is known by.
+		var known struct {
+			ID    *scalar `json:"id"`
+			Token *scalar `json:"tokenName"`
+		}
+		if err := json.Unmarshal(data, &known); err != nil {
+			return err
+		}
+		if known.ID == nil && known.Token == nil {
+			return l.appendMembers(data)
+		}
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
+	return l.appendItem(json.NewDecoder(bytes.NewReader(data)))
+}
+
+// appendItems appends what an array holds.
+func (l *list[T]) appendItems(data []byte) error {
+	items := json.NewDecoder(bytes.NewReader(data))
+	if _, err := items.Token(); err != nil {
 		return err
 	}
-	_, single := members["id"]
-	_, token := members["tokenName"]
-	if single || token || !mayWrap {
-		var item T
-		if err := json.Unmarshal(data, &item); err != nil {
-			return err
-		}
-		*l = append(*l, item)
-		return nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if err := l.appendFrom(bytes.TrimSpace(members[name]), false); err != nil {
+	for items.More() {
+		if err := l.appendItem(items); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// appendMembers appends what the members of an object hold.
+func (l *list[T]) appendMembers(data []byte) error {
+	members := json.NewDecoder(bytes.NewReader(data))
+	if _, err := members.Token(); err != nil {
+		return err
+	}
+	for n := 0; members.More(); n++ {
+		if n == maxPageSize {
+			return errTooMany
+		}
+		if _, err := members.Token(); err != nil { // its name
+			return err
+		}
+		var value json.RawMessage
+		if err := members.Decode(&value); err != nil {
+			return err
+		}
+		if err := l.appendFrom(value, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *list[T]) appendItem(from *json.Decoder) error {
+	if len(*l) == maxPageSize {
+		return errTooMany
+	}
+	var item T
+	if err := from.Decode(&item); err != nil {
+		return err
+	}
+	*l = append(*l, item)
 	return nil
 }
 
@@ -219,15 +267,19 @@ type xmlAnswer struct {
 
 // decode reads a successful answer.
 func (c *Client) decode(ctx context.Context, r request, resp *http.Response, into *answer) error {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
+	body, err := readBody(ctx, resp.Body, maxAnswer)
+	switch {
+	case errors.Is(err, errTooLong):
+		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge, Err: err,
+			hint: fmt.Sprintf("What answers at this address sends more than %d MiB in one answer, and Tableau does not. Check the server address.", maxAnswer>>20)}
+	case err != nil:
 		return bodyError(ctx, r.op, resp, err)
 	}
-	if len(body) > maxAnswer {
-		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge,
-			hint: "What answers at this address sends more than Tableau does for such a request. Check the server address."}
-	}
-	if decodeAnswer(body, into) != nil {
+	switch err := decodeAnswer(body, into); {
+	case errors.Is(err, errTooMany):
+		return &Error{Op: r.op, Status: resp.StatusCode, Cause: TooLarge, Err: err,
+			hint: fmt.Sprintf("What answers at this address sends a list of more than %d items at once, and Tableau does not. Check the server address.", maxPageSize)}
+	case err != nil:
 		e := &Error{Op: r.op, Status: resp.StatusCode, Cause: Unknown, Retry: true}
 		if looksLikeMarkup(resp, body) {
 			e.Cause, e.Retry = NotTableau, !r.token.IsZero()
@@ -249,6 +301,32 @@ func (c *Client) decode(ctx context.Context, r request, resp *http.Response, int
 		return e
 	}
 	return nil
+}
+
+// errTooLong is the error of a body that is longer than it may be.
+var errTooLong = errors.New("the answer is too long")
+
+// readBody reads a body of at most limit bytes. The deadline of ctx holds
+// between any two pieces of it, whatever the transport makes of it.
+func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(inTime{ctx, from}, limit+1))
+	if int64(len(body)) > limit {
+		return body[:limit], errTooLong
+	}
+	return body, err
+}
+
+// inTime reads until a context ends.
+type inTime struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (r inTime) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.from.Read(p)
 }
 
 // bodyError makes the error of an answer whose body could not be read to its

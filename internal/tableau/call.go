@@ -36,7 +36,7 @@ const (
 )
 
 const (
-	maxAnswer    = 32 << 20 // of a list; a page of 1000 views takes about 1 MB
+	maxAnswer    = 4 << 20 // unpacked; a page of 1000 views takes about 1 MB
 	maxErrorBody = 64 << 10
 	maxPreview   = 16 << 20
 )
@@ -108,7 +108,7 @@ func (c *Client) call(ctx context.Context, r request, into *answer) error {
 		return err
 	}
 	if into == nil {
-		return checkNoPage(r, resp)
+		return checkNoPage(ctx, r, resp)
 	}
 	return c.decode(ctx, r, resp, into)
 }
@@ -116,8 +116,8 @@ func (c *Client) call(ctx context.Context, r request, into *answer) error {
 // checkNoPage gives the error of a success that is a web page's: what was asked
 // for has not been done then. The call wants nothing else of its answer, so one
 // that cannot be read to its end is as good as empty.
-func checkNoPage(r request, resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+func checkNoPage(ctx context.Context, r request, resp *http.Response) error {
+	body, _ := readBody(ctx, resp.Body, maxErrorBody)
 	var read answer
 	if len(body) == 0 || !looksLikeMarkup(resp, body) || decodeAnswer(body, &read) == nil {
 		return nil
@@ -156,7 +156,7 @@ func (c *Client) checkStatus(ctx context.Context, r request, resp *http.Response
 	if location := redirectTarget(resp); location != nil {
 		return c.redirectError(r, resp, location)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	body, err := readBody(ctx, resp.Body, maxErrorBody)
 	if err != nil && ctx.Err() != nil {
 		return transportError(ctx, r.op, err)
 	}

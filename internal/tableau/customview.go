@@ -54,15 +54,20 @@ func (c *Client) CustomViews(ctx context.Context, s Session, viewID string) ([]C
 	if !s.has(listCustomViews) {
 		return nil, listCustomViews.refusal(opCustomViews, s)
 	}
-	return pages(opCustomViews, func(page int) ([]CustomView, pagination, error) {
+	return all(pages(opCustomViews, func(page, size int) (onePage[CustomView], error) {
 		query := url.Values{
-			"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)},
+			"pageSize": {fmt.Sprint(size)}, "pageNumber": {fmt.Sprint(page)},
 			"filter": {"viewId:eq:" + viewID},
 		}
 		var a answer
 		err := c.call(ctx, request{op: opCustomViews, method: http.MethodGet, url: s.site() + "/customviews?" + query.Encode(), token: s.Token}, &a)
-		return customViewsOf(a.CustomViews), a.Pagination, err
-	})
+		return onePage[CustomView]{items: customViewsOf(a.CustomViews), last: a.Pagination.isLast(page, size, len(a.CustomViews))}, err
+	}))
+}
+
+// TextSize returns how many bytes of text the custom view has.
+func (v CustomView) TextSize() int {
+	return len(v.ID) + len(v.Name) + len(v.ViewID) + len(v.ViewName) + len(v.WorkbookID) + len(v.OwnerID) + len(v.OwnerName)
 }
 
 // FindCustomView finds a custom view of a view by what the older form of its

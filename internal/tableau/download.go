@@ -47,6 +47,10 @@ func (c *Client) download(ctx context.Context, r request, d download, w io.Write
 		return ExportInfo{}, transportError(ctx, r.op, context.Cause(ctx))
 	}
 	unpack(resp)
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{inTime{ctx, resp.Body}, resp.Body}
 	if err := c.checkStatus(ctx, r, resp); err != nil {
 		return ExportInfo{}, err
 	}
@@ -89,7 +93,7 @@ func isErrorBody(resp *http.Response, head []byte) bool {
 }
 
 func (c *Client) errorBody(ctx context.Context, r request, resp *http.Response, head []byte) *Error {
-	rest, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody-sniffBytes))
+	rest, err := readBody(ctx, resp.Body, maxErrorBody-sniffBytes)
 	if err != nil && ctx.Err() != nil {
 		return transportError(ctx, r.op, err)
 	}

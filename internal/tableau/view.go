@@ -52,49 +52,45 @@ const viewFields = "_default_,sheetType,workbook.name,workbook.contentUrl,projec
 // Views for Site" and "Paginating results".
 func (c *Client) Views(ctx context.Context, s Session, page int) (ViewPage, error) {
 	page = max(page, 1)
-	query := url.Values{
-		"pageSize":   {fmt.Sprint(maxPageSize)},
-		"pageNumber": {fmt.Sprint(page)},
-		"fields":     {viewFields},
-	}
-	var a answer
-	err := c.call(ctx, request{op: opViews, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
+	got, err := c.viewPage(ctx, s, page, maxPageSize)
 	if e, ok := asError(err); ok && e.Code == codeBeyondLastPage && page > 1 {
 		return ViewPage{Page: page, Last: true}, nil
 	}
 	if err != nil {
 		return ViewPage{}, err
 	}
-	views := viewsOf(a.Views)
-	total := a.Pagination.TotalAvailable.int()
-	if total < 0 {
-		total = len(views)
+	return ViewPage{Views: got.items, Total: got.total, Page: page, Last: got.last}, nil
+}
+
+func (c *Client) viewPage(ctx context.Context, s Session, page, size int) (onePage[View], error) {
+	query := url.Values{
+		"pageSize":   {fmt.Sprint(size)},
+		"pageNumber": {fmt.Sprint(page)},
+		"fields":     {viewFields},
 	}
-	return ViewPage{Views: views, Total: total, Page: page, Last: a.Pagination.isLast(page, len(a.Views))}, nil
+	var a answer
+	err := c.call(ctx, request{op: opViews, method: http.MethodGet, url: s.site() + "/views?" + query.Encode(), token: s.Token}, &a)
+	if err != nil {
+		return onePage[View]{}, err
+	}
+	got := onePage[View]{items: viewsOf(a.Views), total: a.Pagination.TotalAvailable.int(), last: a.Pagination.isLast(page, size, len(a.Views))}
+	if got.total < 0 {
+		got.total = len(got.items)
+	}
+	return got, nil
 }
 
 // AllViews goes through all views that the user may see: the requests of
 // [Client.Views], each when its page is reached. The first error ends it; a site
-// of more than 2000 pages is one with the cause [TooLarge].
+// with more of them than the client lists is one with the cause [TooLarge].
 func (c *Client) AllViews(ctx context.Context, s Session) iter.Seq2[View, error] {
-	return func(yield func(View, error) bool) {
-		for page := 1; page <= maxPages; page++ {
-			got, err := c.Views(ctx, s, page)
-			if err != nil {
-				yield(View{}, err)
-				return
-			}
-			for _, v := range got.Views {
-				if !yield(v, nil) {
-					return
-				}
-			}
-			if got.Last {
-				return
-			}
-		}
-		yield(View{}, &Error{Op: opViews, Cause: TooLarge, Detail: fmt.Sprintf("more than %d pages", maxPages)})
-	}
+	return pages(opViews, func(page, size int) (onePage[View], error) { return c.viewPage(ctx, s, page, size) })
+}
+
+// TextSize returns how many bytes of text the view has.
+func (v View) TextSize() int {
+	return len(v.ID) + len(v.Name) + len(v.ContentURL) + len(v.ViewURLName) + len(v.SheetType) +
+		len(v.WorkbookID) + len(v.WorkbookName) + len(v.WorkbookContentURL) + len(v.ProjectID) + len(v.ProjectName)
 }
 
 // FindView finds the view with a content URL, such as

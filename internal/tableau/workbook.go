@@ -3,6 +3,7 @@ package tableau
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,11 +29,11 @@ type Workbook struct {
 // thousand. Every version has it. Source: Tableau REST API reference, "Query
 // Workbooks for Site".
 func (c *Client) Workbooks(ctx context.Context, s Session) ([]Workbook, error) {
-	all, err := c.workbooks(ctx, s)
-	for i := range all {
-		all[i] = all[i].ofServer(s)
+	books, err := all(c.workbooks(ctx, s))
+	for i := range books {
+		books[i] = books[i].ofServer(s)
 	}
-	return all, err
+	return books, err
 }
 
 // ofServer gives the workbook without the address of its page where that is not
@@ -44,13 +45,19 @@ func (w Workbook) ofServer(s Session) Workbook {
 
 // workbooks gives the addresses of their pages as Tableau does: behind a proxy
 // they may name another host, and the number in them is right all the same.
-func (c *Client) workbooks(ctx context.Context, s Session) ([]Workbook, error) {
-	return pages(opWorkbooks, func(page int) ([]Workbook, pagination, error) {
-		query := url.Values{"pageSize": {fmt.Sprint(maxPageSize)}, "pageNumber": {fmt.Sprint(page)}}
+func (c *Client) workbooks(ctx context.Context, s Session) iter.Seq2[Workbook, error] {
+	return pages(opWorkbooks, func(page, size int) (onePage[Workbook], error) {
+		query := url.Values{"pageSize": {fmt.Sprint(size)}, "pageNumber": {fmt.Sprint(page)}}
 		var a answer
 		err := c.call(ctx, request{op: opWorkbooks, method: http.MethodGet, url: s.site() + "/workbooks?" + query.Encode(), token: s.Token}, &a)
-		return workbooksOf(a.Workbooks), a.Pagination, err
+		return onePage[Workbook]{items: workbooksOf(a.Workbooks), last: a.Pagination.isLast(page, size, len(a.Workbooks))}, err
 	})
+}
+
+// TextSize returns how many bytes of text the workbook has.
+func (w Workbook) TextSize() int {
+	return len(w.ID) + len(w.Name) + len(w.ContentURL) + len(w.WebpageURL) + len(w.DefaultViewID) +
+		len(w.ProjectID) + len(w.ProjectName) + len(w.OwnerID) + len(w.OwnerName)
 }
 
 // FindWorkbook finds the workbook with a content URL, such as "Superstore", in
@@ -82,11 +89,10 @@ func (c *Client) FindWorkbookPage(ctx context.Context, s Session, number string)
 }
 
 func (c *Client) pickWorkbook(ctx context.Context, s Session, fits func(Workbook) bool) (Workbook, error) {
-	all, err := c.workbooks(ctx, s)
-	if err != nil {
-		return Workbook{}, err
-	}
-	for _, w := range all {
+	for w, err := range c.workbooks(ctx, s) {
+		if err != nil {
+			return Workbook{}, err
+		}
 		if fits(w) {
 			return w.ofServer(s), nil
 		}
