@@ -41,7 +41,7 @@ func newRendering(env Env) *rendering {
 	for i, f := range env.Files {
 		s.Files[i] = fileVars{
 			Name: f.Name, Format: f.Format, Size: int(f.Size), View: f.View, Workbook: f.Workbook,
-			URL: f.ViewURL, Link: f.Link, Filters: f.Filters, ExportedAt: momentIn(f.ExportedAt, location),
+			URL: f.ViewURL, Link: f.Link, Filters: verifiedFilters(f), ExportedAt: momentIn(f.ExportedAt, location),
 		}
 	}
 	if len(s.Files) > 0 {
@@ -58,6 +58,30 @@ func newRendering(env Env) *rendering {
 	s.FileSize = func(bytes int) (string, error) { return r.charge(sizeText(int64(bytes))) }
 	s.Step, s.Append, s.Plus = r.step, r.append, r.plus
 	return r
+}
+
+// verifiedFilters is what a template may say of a file's filters. Those that
+// were not verified have one empty value each, so that an expression for the
+// first value has a result.
+func verifiedFilters(f File) map[string][]string {
+	if f.VerifiedOn != "" {
+		return f.Filters
+	}
+	out := make(map[string][]string, len(f.Filters))
+	for name := range f.Filters {
+		out[name] = []string{""}
+	}
+	return out
+}
+
+// sayAnything reports whether a filter has a value that is not empty.
+func sayAnything(filters map[string][]string) bool {
+	for _, values := range filters {
+		if strings.Join(values, "") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // date implements the function date.
@@ -183,6 +207,9 @@ func (r *rendering) text(value any) (string, error) {
 	case fileVars:
 		return v.Name, nil
 	case map[string][]string:
+		if !sayAnything(v) {
+			return "", nil
+		}
 		return r.charge(filterText(v))
 	}
 	v := reflect.ValueOf(value)

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -43,9 +44,11 @@ const (
 // The names are report.name, report.id, run.id, run.scheduled_for,
 // run.stands_for, run.test, connection.name, files (each with name, format,
 // size, view, workbook, url, link, filters, exported_at), and of the first
-// file view, workbook and filters.
+// file view, workbook and filters. The values of filters that were not verified
+// are empty.
 type Template struct {
-	parts []part
+	parts   []part
+	filters bool
 }
 
 // part is a literal text, or a program and where it stands.
@@ -119,9 +122,20 @@ func CompileTemplate(text string) (*Template, error) {
 			return nil, err
 		}
 		t.parts = append(t.parts, part{program: program, at: at})
+		t.filters = t.filters || namesFilters(expression)
 		rest = source[end+2:]
 	}
 	return t, nil
+}
+
+// NamesFilters reports whether an expression of the template names the filters
+// of a file.
+func (t *Template) NamesFilters() bool { return t.filters }
+
+func namesFilters(expression string) bool {
+	return slices.Contains(strings.FieldsFunc(expression, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}), "filters")
 }
 
 // CompileLine is [CompileTemplate] for what must be one line: a subject, a

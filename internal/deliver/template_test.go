@@ -25,8 +25,8 @@ func reportEnv(t testing.TB) deliver.Env {
 		ScheduledFor: time.Date(2026, 11, 22, 11, 30, 0, 0, time.UTC), Location: auckland, StandsFor: 3,
 		Files: []deliver.File{
 			{Name: "Overview.pdf", Format: "pdf", Size: 1_234_567, View: "Overview", Workbook: "Superstore",
-				ViewURL: "https://tableau.example.com/v", Filters: map[string][]string{"Region": {"West", "East"}, "Year": {"2026"}}},
-			{Name: "Detail.png", Format: "png", Size: 5, View: "Detail", Workbook: "Superstore"},
+				ViewURL: "https://tableau.example.com/v", Filters: map[string][]string{"Region": {"West", "East"}, "Year": {"2026"}}, VerifiedOn: "Overview"},
+			{Name: "Detail.png", Format: "png", Size: 5, View: "Detail", Workbook: "Superstore", Filters: map[string][]string{"Region": {"North"}}},
 		},
 	}
 }
@@ -59,6 +59,8 @@ func TestTemplateRender(t *testing.T) {
 		{"joined", `{{ join(filters.Region, " + ") }}`, deliver.Plain, "West + East"},
 		{"missing filter", `{{ filters["Segment"] ?? "all" }}`, deliver.Plain, "all"},
 		{"missing filter is empty", "[{{ filters.Segment }}]", deliver.Plain, "[]"},
+		{"unverified filters", "[{{ files[1].filters }}]", deliver.Plain, "[]"},
+		{"a value of an unverified filter", `[{{ files[1].filters.Region[0] }}{{ join(files[1].filters.Region) }}]`, deliver.Plain, "[]"},
 		{"in", `{{ "West" in filters.Region ? "west" : "not west" }}`, deliver.Plain, "west"},
 		{"pipe", `{{ files | map(.name) | join("; ") }}`, deliver.Plain, "Overview.pdf; Detail.png"},
 		{"list of files", "{{ filter(files, .size > 10) }}", deliver.Plain, "Overview.pdf"},

@@ -109,8 +109,14 @@ func (c *checker) apply(ctx context.Context, r *Report, e Edit) error {
 	if err := c.err(); err != nil {
 		return err
 	}
+	r.Warnings = nil
 	if e.Content != nil || e.ConnectionID != nil {
-		return c.filters(ctx, r, before)
+		if err := c.filters(ctx, r, before); err != nil {
+			return err
+		}
+	}
+	if e.Content != nil || e.Destinations != nil {
+		warnOfUnverified(r)
 	}
 	return nil
 }

@@ -89,9 +89,11 @@ func (s *Service) Create(ctx context.Context, id string, in Report) (Report, err
 	if err := check.err(); err != nil {
 		return Report{}, err
 	}
+	r.Warnings = nil
 	if err := check.filters(ctx, &r, nil); err != nil {
 		return Report{}, err
 	}
+	warnOfUnverified(&r)
 
 	r.NextRunAt = r.nextAfter(now)
 	if err := s.Store.CreateReport(ctx, r); err != nil {

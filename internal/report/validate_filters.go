@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
+	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/verify"
 )
@@ -27,7 +28,6 @@ func (c *checker) filters(ctx context.Context, r *Report, before []Content) erro
 	if c.service.Filters == nil {
 		return nil
 	}
-	r.Warnings = nil
 	limit := longestVerify
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)-afterVerify)
@@ -54,6 +54,31 @@ func (c *checker) filters(ctx context.Context, r *Report, before []Content) erro
 		}
 	}
 	return c.err()
+}
+
+// warnOfUnverified says where a report's own words name filters that are not
+// verified: they are left out of each message.
+func warnOfUnverified(r *Report) {
+	unverified := func(c Content) bool { return len(c.Filters) > 0 && c.Unverified }
+	warn := func(at, text string) {
+		if t, err := deliver.CompileTemplate(text); err == nil && t.NamesFilters() {
+			r.Warnings = append(r.Warnings, Warning{at, "Filters that are not verified are not named in messages: what the text says of them stays empty."})
+		}
+	}
+	for i, c := range r.Content {
+		if unverified(c) {
+			warn(fmt.Sprintf("content[%d].file_name", i), c.FileName)
+		}
+	}
+	if !slices.ContainsFunc(r.Content, unverified) {
+		return
+	}
+	for i, d := range r.Destinations {
+		at := fmt.Sprintf("destinations[%d].", i)
+		warn(at+"subject", d.Subject)
+		warn(at+"body", d.Body)
+		warn(at+"text", d.Text)
+	}
 }
 
 func (c *checker) verify(ctx context.Context, connectionID string, item Content) (verify.Result, error) {

@@ -96,7 +96,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 		FilterVerdict: filters.Verdict, FilterEvidence: filters.Evidence, VerifiedOn: filters.On, CheckedRows: filters.Rows,
 	}
 	file.Object = "runs/" + r.ID + "/" + file.ID + "." + file.Format
-	if file.Name, err = fileName(r, c, what, file.View, file.Workbook); err != nil {
+	if file.Name, err = fileName(r, c, what, file); err != nil {
 		return File{}, err
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
@@ -401,15 +401,14 @@ func wide(err *tableau.Error) bool {
 }
 
 // fileName gives the name of a content's file, with its extension.
-// title and workbook are the names that view and workbook had when it was
-// exported.
-func fileName(r Run, c connection.Connection, what report.Content, title, workbook string) (string, error) {
-	name := title
+// View and workbook have the names that they had when it was exported.
+func fileName(r Run, c connection.Connection, what report.Content, f File) (string, error) {
+	name := f.View
 	if what.FileName != "" {
 		t, err := deliver.CompileTemplate(what.FileName)
 		if err == nil {
-			name, err = t.Render(env(r, c, []deliver.File{{View: title, Workbook: workbook,
-				Format: string(what.Format), Filters: what.Filters}}), deliver.Plain)
+			name, err = t.Render(env(r, c, []deliver.File{{View: f.View, Workbook: f.Workbook,
+				Format: string(what.Format), Filters: what.Filters, VerifiedOn: f.VerifiedOn}}), deliver.Plain)
 		}
 		if err != nil {
 			return "", &neverError{message: "The file name of the report cannot be made: " + text(err), err: err}

@@ -88,7 +88,7 @@ func (d *drain) verify(ctx context.Context, r Run, c connection.Connection, what
 	case got.Verdict == verify.NotApplied:
 		return got, &neverError{
 			message: got.Message() + " Nothing was sent, since it could hold numbers that its readers must not see. " +
-				"Edit the filters in the report; if it is right as it is, switch off Verify filters there (verify_filters).",
+				"Edit the filters in the report; if it is right as it is, turn off Verify filters there (verify_filters).",
 			err: fmt.Errorf("the filters are %s", got.Verdict),
 		}
 	case got.Verdict == verify.Unknown && what.RequireFilterProof:
@@ -112,6 +112,6 @@ func (d *drain) noteUnverified(ctx context.Context, r Run, what report.Content, 
 		Subject: fmt.Sprintf("The filters of the report %q cannot be verified", r.ReportName),
 		Text: fmt.Sprintf("The report %q for %s is sent with %s, and its messages do not name the filters. %s",
 			r.ReportName, timeWords(r.ScheduledFor, r.TimeZone), named(what), got.Message()),
-		ToDo: "Look at the files in the run. If the filters are right, give the report a view that they can be verified on, or switch off Verify filters in it. You are told of this once.",
+		ToDo: "Look at the files in the run. If the filters are right, give the report a view that they can be verified on, or turn off Verify filters in it. You are told of this once.",
 	})
 }

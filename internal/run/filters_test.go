@@ -31,18 +31,25 @@ func TestFiltersThatCannotBeTold(t *testing.T) {
 			}
 		}
 		w.network.before.Store(&slow)
-		w.storeReport("r", content(report.Content{View: overview, Format: tableau.PNG, Filters: west()}), slackToo)
+		ownWords := func(r *report.Report) {
+			r.Destinations[0].Subject = `Numbers [{{ filters }}]`
+			r.Destinations[0].Body = `Those of {{ filters.Region[0] }}, {{ files[0].filters }}.`
+		}
+		w.storeReport("r", content(report.Content{View: overview, Format: tableau.PNG, Filters: west(), FileName: "Of {{ filters }}"}), slackToo, ownWords)
 		for i := range 3 {
 			id := w.start("r")
 			w.work()
 			f := w.wantRun(id, run.Delivered, "").Files[0]
+			if f.Name != "Of.png" {
+				t.Errorf("run %d: the file is called %q, want nothing of filters in it", i, f.Name)
+			}
 			if f.FilterVerdict != verify.Unknown || f.VerifiedOn != "" || f.CheckedRows != nil {
 				t.Errorf("run %d: got the verdict %s on %q with rows %v, want unknown and nothing", i, f.FilterVerdict, f.VerifiedOn, f.CheckedRows)
 			}
 		}
 		for _, mail := range w.wantMail("ana@example.com", 3) {
-			if strings.Contains(mail.Text, "Region: West") || strings.Contains(mail.HTML, "Region: West") {
-				t.Errorf("the mail says %q, want nothing of filters", mail.Text)
+			if mail.GetHeader("Subject") != "Numbers []" || !strings.Contains(mail.Text, "Those of , .") || strings.Contains(mail.HTML, "Region: West") {
+				t.Errorf("the mail %q says %q, want nothing of filters", mail.GetHeader("Subject"), mail.Text)
 			}
 			if !strings.Contains(mail.Text, "Overview?Region=West") {
 				t.Errorf("the mail says %q, want the link with the filter", mail.Text)
@@ -115,6 +122,55 @@ func TestFiltersAreRemembered(t *testing.T) {
 	})
 }
 
+// Messages name no filters that are not verified. Who writes them into the words
+// of a report hears of it.
+func TestWordsOfUnverifiedFilters(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		unverified := report.Content{View: sheet, Format: tableau.PNG, Filters: west(), Unverified: true}
+		verified, named := unverified, unverified
+		verified.Unverified = false
+		named.FileName = "{{ view }} {{ filters.Region }}"
+		without := unverified
+		without.Filters = nil
+		for name, test := range map[string]struct {
+			content report.Content
+			subject string
+			want    string
+		}{
+			"in the subject":  {unverified, "{{ filters.Region }}", "destinations[0].subject"},
+			"of a file":       {unverified, "{{ files[0].filters }}", "destinations[0].subject"},
+			"in a file name":  {named, "", "content[0].file_name"},
+			"verified":        {verified, "{{ filters.Region }}", ""},
+			"no filters":      {without, "{{ filters.Region }}", ""},
+			"a word":          {unverified, "All filters of {{ view }}", ""},
+			"nothing of them": {unverified, "{{ view }}", ""},
+		} {
+			to := email("mail", "ana@example.com")
+			to.Subject = test.subject
+			r, err := w.reports.Create(w.Context(), name, report.Report{Name: name, ConnectionID: "c", Content: []report.Content{test.content}, Notify: []string{owner},
+				Destinations: []report.Destination{to}})
+			w.succeed(err)
+			var got []string
+			for _, warning := range r.Warnings {
+				got = append(got, warning.Field)
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("%s: got warnings %v, want one of %q", name, r.Warnings, test.want)
+			}
+			edited, err := w.reports.Edit(w.Context(), name, report.Edit{Destinations: &r.Destinations})
+			if w.succeed(err); len(edited.Warnings) != len(got) {
+				t.Errorf("%s: got warnings %v of an edit of the destinations, want as many as before", name, edited.Warnings)
+			}
+			off := false
+			paused, err := w.reports.Edit(w.Context(), name, report.Edit{Enabled: &off})
+			if w.succeed(err); len(paused.Warnings) > 0 {
+				t.Errorf("%s: got warnings %v of a pause, want none", name, paused.Warnings)
+			}
+		}
+	})
+}
+
 // While a report is saved its filters are looked at: what is wrong is refused
 // with what would be right, and what takes too long is left to the first run.
 func TestFiltersWhenSaving(t *testing.T) {
@@ -132,9 +188,10 @@ func TestFiltersWhenSaving(t *testing.T) {
 			"misspelled":                {report.Content{View: sheet, Format: tableau.PNG, Filters: map[string][]string{"Regoin": {"West"}}}, []string{`"Regoin"`, "The view's fields are: Region, Category, Sales, Profit."}},
 			"misspelled, of data":       {report.Content{View: sheet, Format: tableau.CSV, Filters: map[string][]string{"region": {"West"}}}, []string{`"region"`, `The view has the field "Region"`}},
 			"a value, of data":          {report.Content{View: sheet, Format: tableau.CSV, Filters: map[string][]string{"Region": {"west"}}}, []string{`The view has "West"`}},
-			"misspelled, of pictures":   {report.Content{View: overview, Format: tableau.PNG, Filters: map[string][]string{"region": {"West"}}}, []string{`"region"`, "The view's fields are: Month of Order Date"}},
+			"misspelled, of pictures":   {report.Content{View: overview, Format: tableau.PNG, Filters: map[string][]string{"region": {"West"}}}, []string{`"region"`, "The view's data have the fields: Month of Order Date", "those of one worksheet"}},
 			"a workbook":                {report.Content{View: overview, Scope: report.OfWorkbook, Format: tableau.PDF, Filters: west()}, []string{"cannot be told", "one by one"}},
-			"a parameter of no name":    {report.Content{View: overview, Format: tableau.PNG, Filters: map[string][]string{"Parameters.Topn": {"5"}}}, []string{"cannot be told", `"Parameters.Topn"`}},
+			"a parameter of no name":    {report.Content{View: overview, Format: tableau.PNG, Filters: map[string][]string{"Parameters.Topn": {"5"}}}, []string{"cannot be told", `"Parameters.Topn"`, "Data pane", "as it stands there"}},
+			"a parameter in lower case": {report.Content{View: overview, Format: tableau.PNG, Filters: map[string][]string{"parameters.Top N": {"3"}}}, []string{`"parameters.Top N"`, `a parameter as "Parameters.Name"`}},
 			"a workbook, unverified":    {report.Content{View: overview, Scope: report.OfWorkbook, Format: tableau.PDF, Filters: west(), Unverified: true}, nil},
 			"misspelled and unverified": {report.Content{View: sheet, Format: tableau.PNG, Filters: map[string][]string{"region": {"West"}}, Unverified: true}, nil},
 			"a check by a dashboard":    {report.Content{View: overview, CheckView: overview, Format: tableau.PNG, Filters: west()}, []string{"This is a dashboard"}},

@@ -540,7 +540,7 @@ func (d *drain) files(r Run, c connection.Connection) (out, noData []deliver.Fil
 			return nil, nil, fmt.Errorf("the run has no file for its content %s", what.View)
 		}
 		f := r.Files[i]
-		name, err := fileName(r, c, what, f.View, f.Workbook)
+		name, err := fileName(r, c, what, f)
 		if err != nil {
 			return nil, nil, problem.InvalidField("content", text(err))
 		}

@@ -72,6 +72,7 @@ type Result struct {
 	On       string   // names of the views on which the filters were seen to be applied; "" unless they were
 	Rows     *int     // that the data with the filters have; nil where none were read
 	Fields   []string // where a filter was not applied: the fields that the data have
+	ofOne    bool     // the data are those of one worksheet of a dashboard
 	Wrong    []string // the fields of the filters that were not applied, or of which it cannot be told
 	Advice   string   // where it cannot be told: what would make it so
 }
@@ -91,10 +92,13 @@ func (r Result) Message() string {
 		return "Tableau applies the filters. " + r.Evidence
 	case NotApplied:
 		message := fmt.Sprintf("Tableau does not apply %s. %s", what, r.Evidence)
-		if len(r.Fields) > 0 {
-			message += " The view's fields are: " + strings.Join(r.Fields, ", ") + "."
+		switch fields := strings.Join(r.Fields, ", "); {
+		case len(r.Fields) > 0 && r.ofOne:
+			message += fmt.Sprintf(" The view's data have the fields: %s (of a dashboard, those of one worksheet).", fields)
+		case len(r.Fields) > 0:
+			message += " The view's fields are: " + fields + "."
 		}
-		return message + " Name fields and values exactly as the view shows them, upper and lower case and spaces included."
+		return message + " Name fields and values exactly as the view shows them, upper and lower case and spaces included, and a parameter as \"Parameters.Name\"."
 	default:
 		return strings.TrimSpace(fmt.Sprintf("Whether Tableau applies %s cannot be told. %s %s", what, r.Evidence, r.Advice))
 	}
@@ -248,11 +252,14 @@ type report struct {
 func (k *check) advice() string {
 	switch {
 	case k.subject.View.ID == "":
-		return "Export its views one by one, whose filters can be verified, or set verify_filters to false: then they are not verified, and messages do not name them."
+		return "Export its views one by one, whose filters can be verified, or turn off Verify filters (verify_filters): then messages do not name them."
 	case len(k.fields) > 0 && k.subject.CheckView.ID == "" && !k.subject.View.IsWorksheet():
-		return "Name a worksheet of it that is published as a view of its own as check_view, so that its data show whether they are applied, or set verify_filters to false: then they are not verified, and messages do not name them."
+		return "Name one of its worksheets that is published as a view of its own (check_view), so that its data show whether they are applied, or turn off Verify filters (verify_filters): then messages do not name them."
+	case len(k.parameters) > 0:
+		return "Edit the workbook in Tableau: its Data pane lists the parameters. Write the name exactly as it stands there, after \"Parameters.\". " +
+			"If it is right already, turn off Verify filters (verify_filters): then messages do not name the filters."
 	default:
-		return "Check the names in Tableau. To send it without verifying, set verify_filters to false: then messages do not name the filters."
+		return "Check the names in Tableau. To send it without verifying, turn off Verify filters (verify_filters): then messages do not name the filters."
 	}
 }
 
@@ -281,6 +288,7 @@ func (k *check) run(ctx context.Context) (Result, error) {
 	result := k.sum(reports)
 	if result.Verdict == NotApplied && len(result.Fields) == 0 {
 		result.Fields = k.columns(ctx)
+		result.ofOne = k.subject.CheckView.ID == "" && !k.subject.View.IsWorksheet()
 	}
 	return result, nil
 }
