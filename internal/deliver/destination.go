@@ -7,8 +7,9 @@ import (
 
 // The states of a named destination.
 const (
-	DestinationWorks  = "ok"
-	DestinationBroken = "broken" // refused for good; not used again until it is edited or tested
+	DestinationUntested = "untested" // nothing was sent to its address yet
+	DestinationWorks    = "ok"       // it accepted a message
+	DestinationBroken   = "broken"   // refused for good; not used again until it is edited or tested
 )
 
 // CodeSecretMissing says that the address of a destination is not in the vault

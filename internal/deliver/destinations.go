@@ -94,7 +94,7 @@ func (s *Destinations) Create(ctx context.Context, id, name, kind string, addres
 	}
 
 	now := s.Now().UTC()
-	d := Destination{ID: id, Name: name, Type: kind, SecretVersion: s.NewID(), State: DestinationWorks,
+	d := Destination{ID: id, Name: name, Type: kind, SecretVersion: s.NewID(), State: DestinationUntested,
 		Version: 1, CreatedAt: now, UpdatedAt: now}
 	if err := s.put(ctx, d, address); err != nil {
 		return Destination{}, err
@@ -128,7 +128,8 @@ func (s *Destinations) List(ctx context.Context, after string, limit int) ([]Des
 	return list, next, nil
 }
 
-// Edit changes a destination. A new address repairs one that was broken.
+// Edit changes a destination. A new address repairs one that was broken, and is
+// untested.
 // Invalid with all wrong fields; NotFound; Stale when e.IfVersion is not the
 // destination's version any more.
 func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (Destination, error) {
@@ -165,7 +166,7 @@ func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (
 				}
 				stored = next.SecretVersion
 			}
-			d.SecretVersion, d.State, d.Problem, d.ProblemCode = stored, DestinationWorks, "", ""
+			d.SecretVersion, d.State, d.Problem, d.ProblemCode = stored, DestinationUntested, "", ""
 		}
 		d.Version++
 		d.UpdatedAt = s.Now().UTC()
@@ -274,7 +275,7 @@ func (s *Destinations) Reveal(ctx context.Context, id string) (secret.Text, Dest
 		missing := d.State == DestinationBroken && d.ProblemCode == CodeSecretMissing
 		switch {
 		case err == nil && missing:
-			if d, err = s.mark(ctx, d, DestinationWorks, "", ""); err != nil {
+			if d, err = s.mark(ctx, d, DestinationUntested, "", ""); err != nil {
 				return secret.Text{}, Destination{}, err
 			}
 			return secret.New(string(value)), d, nil
@@ -360,7 +361,7 @@ func (s *Destinations) care(ctx context.Context, id string) error {
 		return nil // an operator may be bringing it back; whoever needs it finds it missing
 	}
 	if d.State == DestinationBroken && d.ProblemCode == CodeSecretMissing {
-		if _, err := s.mark(ctx, d, DestinationWorks, "", ""); err != nil {
+		if _, err := s.mark(ctx, d, DestinationUntested, "", ""); err != nil {
 			return err
 		}
 	}
@@ -389,6 +390,19 @@ func (s *Destinations) Break(ctx context.Context, id, why string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("noting a broken destination: %w", err)
+	}
+	return nil
+}
+
+// Works notes that a destination, as it was read, accepted a message. One that
+// is gone is no error.
+func (s *Destinations) Works(ctx context.Context, used Destination) error {
+	_, err := s.mark(ctx, used, DestinationWorks, "", "")
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("noting that a destination works: %w", err)
 	}
 	return nil
 }

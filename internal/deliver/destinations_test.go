@@ -161,7 +161,7 @@ func TestDestinationIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := deliver.Destination{ID: "D1", Name: "#sales", Type: "slack", SecretVersion: "v1", State: deliver.DestinationWorks,
+	want := deliver.Destination{ID: "D1", Name: "#sales", Type: "slack", SecretVersion: "v1", State: deliver.DestinationUntested,
 		Version: 1, Rev: 1, CreatedAt: d.clock, UpdatedAt: d.clock}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the destination (-want +got):\n%s", diff)
@@ -260,7 +260,7 @@ func TestDestinationEdits(t *testing.T) {
 		d.rows["D1"] = row
 	}
 	got, err = s.Edit(t.Context(), "D1", deliver.DestinationEdit{URL: &address, IfVersion: 2})
-	if err != nil || got.State != deliver.DestinationWorks || got.Problem != "" || got.Version != 3 {
+	if err != nil || got.State != deliver.DestinationUntested || got.Problem != "" || got.Version != 3 {
 		t.Errorf("a new address: %+v, %v", got, err)
 	}
 	if diff := cmp.Diff(map[string]string{"destination/D1@" + got.SecretVersion: address.Reveal()}, d.vault); diff != "" {
@@ -329,9 +329,9 @@ func TestDestinationTest(t *testing.T) {
 	}{
 		{"arrives", nil, 0, deliver.DestinationWorks},
 		{"refused for good", &deliver.SendError{Outcome: deliver.Refused, Code: "no_service", Message: "m", BreaksDestination: true}, problem.Conflict, deliver.DestinationBroken},
-		{"refused once", &deliver.SendError{Outcome: deliver.Refused, Code: "msg_too_long", Message: "m"}, problem.Conflict, deliver.DestinationWorks},
-		{"busy", &deliver.SendError{Outcome: deliver.Deferred, Code: "rate_limited", Message: "m", RetryAfter: time.Minute}, problem.Unavailable, deliver.DestinationWorks},
-		{"unclear", &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Message: "m"}, problem.Unavailable, deliver.DestinationWorks},
+		{"refused once", &deliver.SendError{Outcome: deliver.Refused, Code: "msg_too_long", Message: "m"}, problem.Conflict, deliver.DestinationUntested},
+		{"busy", &deliver.SendError{Outcome: deliver.Deferred, Code: "rate_limited", Message: "m", RetryAfter: time.Minute}, problem.Unavailable, deliver.DestinationUntested},
+		{"unclear", &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Message: "m"}, problem.Unavailable, deliver.DestinationUntested},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -392,7 +392,7 @@ func TestOldAddressDoesNotBreakTheNew(t *testing.T) {
 	if _, err := s.Test(t.Context(), "D1"); !problem.Is(err, problem.Conflict) {
 		t.Errorf("the test says %v", err)
 	}
-	if row := d.rows["D1"]; row.State != deliver.DestinationWorks {
+	if row := d.rows["D1"]; row.State != deliver.DestinationUntested {
 		t.Errorf("the new address is %s", row.State)
 	}
 }
@@ -502,7 +502,7 @@ func TestAnAddressThatIsGone(t *testing.T) {
 				if err := back(s); err != nil {
 					t.Fatal(err)
 				}
-				if got := d.rows["D1"]; got.State != deliver.DestinationWorks || got.Problem != "" || got.ProblemCode != "" {
+				if got := d.rows["D1"]; got.State != deliver.DestinationUntested || got.Problem != "" || got.ProblemCode != "" {
 					t.Errorf("got %+v, want it mended", got)
 				}
 			})
@@ -517,7 +517,7 @@ func TestAnAddressThatIsNotSeenAtOnce(t *testing.T) {
 		s, d := newDesk()
 		kept(t, s)
 		d.seenAt = time.Now().Add(time.Second)
-		if address, got, err := s.Reveal(t.Context(), "D1"); err != nil || address.Reveal() != webhook || got.State != deliver.DestinationWorks {
+		if address, got, err := s.Reveal(t.Context(), "D1"); err != nil || address.Reveal() != webhook || got.State != deliver.DestinationUntested {
 			t.Errorf("got %+v, error %v; want the address", got, err)
 		}
 	})

@@ -15,7 +15,7 @@ type destinationJSON struct {
 	ID        string    `json:"id" example:"01K8ZK3V9T0R6M8Q2C4X5N7B1D"`
 	Name      string    `json:"name" example:"#sales"`
 	Type      string    `json:"type" enum:"slack" example:"slack"`
-	State     string    `json:"state" enum:"ok,broken" doc:"broken: refused for good; not used again until it is edited or tested." example:"ok"`
+	State     string    `json:"state" enum:"untested,ok,broken" doc:"untested: nothing was sent to its address yet. ok: it accepted a message. broken: refused for good; not used again until it is edited or tested." example:"ok"`
 	Problem   *string   `json:"problem" doc:"Why it is broken, for people; null when nothing is wrong."`
 	Code      *string   `json:"problem_code" doc:"What to decide by in a program, such as secret_missing: the stored address does not exist any more and must be entered again. null when nothing is wrong or it is not known."`
 	Version   int64     `json:"version" doc:"Counts edits by people; for If-Match." example:"1"`

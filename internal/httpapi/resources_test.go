@@ -162,7 +162,7 @@ func TestDestinations(t *testing.T) {
 	w := newWorld(t)
 	a := w.call(t, "POST", "/v1/destinations", `{"name":"#sales","type":"slack","url":"https://hooks.slack.com/services/T/B/gone"}`).want(201)
 	id := a.object()["id"].(string)
-	a.same(`{"id":"` + id + `","name":"#sales","type":"slack","state":"ok","problem":null,"problem_code":null,"version":1,
+	a.same(`{"id":"` + id + `","name":"#sales","type":"slack","state":"untested","problem":null,"problem_code":null,"version":1,
 		"created_at":"2026-11-23T08:30:00Z","updated_at":"2026-11-23T08:30:00Z"}`)
 	if got := w.call(t, "POST", "/v1/destinations/"+id+"/test", "").want(409).trouble().Code; got != "no_service" {
 		t.Errorf("code %q", got)
@@ -172,10 +172,13 @@ func TestDestinations(t *testing.T) {
 		t.Errorf("after a refusal for good: %v", got)
 	}
 	got = w.call(t, "PATCH", "/v1/destinations/"+id, `{"url":"https://hooks.slack.com/services/T/B/new"}`, "If-Match", `"1"`).want(200).object()
-	if got["state"] != "ok" || got["problem"] != nil || got["version"] != 2.0 {
+	if got["state"] != "untested" || got["problem"] != nil || got["version"] != 2.0 {
 		t.Errorf("after a new address: %v", got)
 	}
-	w.call(t, "POST", "/v1/destinations/"+id+"/test", "").want(200)
+	got = w.call(t, "POST", "/v1/destinations/"+id+"/test", "").want(200).object()
+	if got["state"] != "ok" {
+		t.Errorf("after a test: %v", got)
+	}
 	w.call(t, "PATCH", "/v1/destinations/"+id, `{"name":"#emea"}`, "If-Match", `"1"`).want(412)
 	w.call(t, "PATCH", "/v1/destinations/"+id, `{"url":null}`).want(422)
 	if got := len(w.call(t, "GET", "/v1/destinations", "").want(200).object()["destinations"].([]any)); got != 1 {

@@ -129,6 +129,9 @@ type Destinations interface {
 	// Reveal gives a destination and its address. NotFound when there is none.
 	Reveal(ctx context.Context, id string) (secret.Text, deliver.Destination, error)
 
+	// Works notes that a destination, as it was read, accepted a message.
+	Works(ctx context.Context, used deliver.Destination) error
+
 	// Break notes that a destination refused for good, and why, for people.
 	Break(ctx context.Context, id, why string) error
 }

@@ -48,8 +48,9 @@ const (
 // what it holds.
 type message struct {
 	send    func(context.Context, deliver.Begin) (deliver.Receipt, error)
-	timeout time.Duration // that the send takes at most
-	leftOut []string      // names of the files that it does not carry, since they are too large
+	timeout time.Duration             // that the send takes at most
+	leftOut []string                  // names of the files that it does not carry, since they are too large
+	arrived func(ctx context.Context) // called once it is recorded that the channel accepted it; may be nil
 	release func()
 }
 
@@ -215,7 +216,14 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	if err != nil || h.given {
 		return err
 	}
-	return d.record(context.WithoutCancel(ctx), h.delivery, h.receipt, h.sendErr, repeats)
+	ctx = context.WithoutCancel(ctx)
+	if err := d.record(ctx, h.delivery, h.receipt, h.sendErr, repeats); err != nil {
+		return err
+	}
+	if h.sendErr == nil && m.arrived != nil {
+		m.arrived(ctx)
+	}
+	return nil
 }
 
 // fits reports whether a send that takes so long at most ends before the
@@ -522,6 +530,14 @@ func (d *drain) slack(ctx context.Context, post deliver.Post, destinationID stri
 	return message{
 		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
 			return d.Slack.Post(ctx, webhook, body, begin)
+		},
+		arrived: func(ctx context.Context) {
+			if destination.State != deliver.DestinationUntested {
+				return
+			}
+			if err := d.Destinations.Works(ctx, destination); err != nil {
+				d.Log.Warn("it was not noted that a destination works", "destination", destinationID, "error", err)
+			}
 		},
 		timeout: sendDeadline,
 		release: func() {},

@@ -158,6 +158,33 @@ func TestRetryThatFailsIsToldAgain(t *testing.T) {
 	})
 }
 
+// A destination works once it accepted a message, be it a report's or a test.
+func TestDestinationThatWasNeverUsed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		state := func(when, want string) {
+			t.Helper()
+			d, err := w.destinations.Get(w.Context(), "slack")
+			if w.succeed(err); d.State != want {
+				t.Errorf("%s: the destination is %q, want %q", when, d.State, want)
+			}
+		}
+		w.makeReport("r", slackToo)
+		state("at first", deliver.DestinationUntested)
+		w.slack.answer = func(int) (bool, error) {
+			return false, &deliver.SendError{Outcome: deliver.Refused, Code: "msg_too_long", Message: "It is too long."}
+		}
+		w.start("r")
+		w.work()
+		state("after a message was refused", deliver.DestinationUntested)
+		w.slack.answer = nil
+		id := w.start("r")
+		w.work()
+		w.wantRun(id, run.Delivered, "")
+		state("after a message was accepted", deliver.DestinationWorks)
+	})
+}
+
 func TestBrokenSlackDestination(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {

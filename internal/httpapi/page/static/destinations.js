@@ -10,9 +10,11 @@ export function Destinations({ can }) {
   const [shown, setShown] = useState(null); // {edit: id or "new"} or {remove: destination}
   const [testing, setTesting] = useState("");
   const [failed, setFailed] = useState({}); // by id
-  const closed = (changed) => {
+  const closed = (changed, refused) => {
     setShown(null);
-    if (changed) reload();
+    if (!changed) return;
+    setFailed((before) => ({ ...before, [changed.id]: refused }));
+    reload();
   };
   const test = async (d) => {
     setTesting(d.id);
@@ -51,8 +53,9 @@ export function Destinations({ can }) {
   <//>`;
 }
 
-// DestinationDialog adds a webhook, or edits one, which reload reads anew. close
-// gets what was saved, if anything was.
+// DestinationDialog adds a webhook, or edits one, which reload reads anew, and
+// tests an address that is new. close gets what was saved, if anything was, and
+// why its test failed.
 export function DestinationDialog({ destination: d, reload, close }) {
   const [name, setName] = useState(d?.name || "");
   const [url, setURL] = useState("");
@@ -73,11 +76,17 @@ export function DestinationDialog({ destination: d, reload, close }) {
     }
     setBusy(true);
     setProblem(null);
+    let refused = null;
     try {
-      const saved = d ? await patch(`/v1/destinations/${d.id}`, { ...(name !== d.name && { name: name.trim() }), ...(url && { url: url.trim() }) }, d.version)
+      let saved = d ? await patch(`/v1/destinations/${d.id}`, { ...(name !== d.name && { name: name.trim() }), ...(url && { url: url.trim() }) }, d.version)
         : await post("/v1/destinations", { name: name.trim(), type: "slack", url: url.trim() });
-      toast(d ? `${name} is saved.` : `${name} is added. Send a test message to see it there.`);
-      close(saved);
+      const done = d ? `${name} is saved` : `${name} is added`;
+      if (!tries) toast(`${done}.`);
+      else {
+        await post(`/v1/destinations/${saved.id}/test`).then((tested) => { saved = tested; toast(`${done}, and a test message was sent there.`); },
+          (failed) => { refused = failed; toast(`${done}. The test failed: ${failed.message}`); });
+      }
+      close(saved, refused);
     } catch (failed) {
       if (failed.code === "stale_version") {
         const now = (await reload())?.find((one) => one.id === d.id);
@@ -91,13 +100,15 @@ export function DestinationDialog({ destination: d, reload, close }) {
     }
   };
   const general = problem?.message && problem.fields.length === 0;
+  const tries = !d || url !== ""; // the address is new
   return html`<${Dialog} title=${d ? `Edit ${d.name}` : "Add a Slack channel"} close=${() => close()} dirty=${!busy && (name !== (d?.name || "") || url !== "")} locked=${busy}
-    footer=${(leave) => html`<${Button} onClick=${leave} disabled=${busy}>Cancel<//><${Button} kind="primary" submit busy=${busy} form="destination">${d ? "Save" : "Add"}<//>`}>
+    footer=${(leave) => html`<${Button} onClick=${leave} disabled=${busy}>Cancel<//><${Button} kind="primary" submit busy=${busy} form="destination">${tries ? (d ? "Save and test" : "Add and test") : "Save"}<//>`}>
     <form id="destination" class="stack" novalidate onSubmit=${submit} ref=${body} autocomplete="off">
       ${general && html`<${Notice} tone="bad" title=${problem.message} tabindex="-1" />`}
       <${Field} id="d-name" label="Name" value=${name} error=${wrong.name} onInput=${setName} placeholder="#sales" maxlength="200" />
       <${Field} id="d-url" label="Webhook address" type="password" value=${url} error=${wrong.url} onInput=${setURL} autocomplete="new-password"
         hint=${d ? "One is kept, and never shown. Leave this empty to keep it." : "In Slack: your app, Incoming Webhooks, Add New Webhook to Workspace. Whoever has the address can post, so it is kept as a secret."} />
+      ${tries && html`<p class="hint">A test message is then posted to the channel. Messages in Slack have text and links, no pictures or files.</p>`}
     </form>
   <//>`;
 }

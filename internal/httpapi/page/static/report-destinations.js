@@ -68,7 +68,7 @@ function Slack({ path, value: d, change, kept, reload, add }) {
     <${At} path=${`${path}.destination_id`} label="Channel" hint=${kept.length === 0 ? "There is none yet: add its webhook." : undefined}>${(given) => html`
       <div class="with-button"><select ...${given} value=${d.destination_id} onChange=${(event) => change({ destination_id: event.target.value })}>
         <option value="" selected=${!d.destination_id}>Choose…</option>
-        ${kept.map((k) => html`<option key=${k.id} value=${k.id} selected=${k.id === d.destination_id}>${k.name}${k.state === "broken" ? " (broken)" : ""}</option>`)}
+        ${kept.map((k) => html`<option key=${k.id} value=${k.id} selected=${k.id === d.destination_id}>${k.name}${k.state === "broken" ? " (broken)" : k.state === "untested" ? " (not tested yet)" : ""}</option>`)}
         ${d.destination_id && !chosen && html`<option value=${d.destination_id} selected>One that was deleted</option>`}
       </select><${Button} icon="plus" onClick=${add}>New channel<//></div>`}<//>
     ${chosen?.state === "broken" && html`<${Notice} tone="bad" title=${chosen.problem}>Nothing is sent there until a test message gets through.<//>`}

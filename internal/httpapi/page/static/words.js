@@ -75,11 +75,12 @@ export const connectionStates = {
   connected: ["Connected", "good"],
   needs_credentials: ["Needs credentials", "bad"],
   unreachable: ["Unreachable", "bad"],
-  unverified: ["Not tried yet", "still"],
+  unverified: ["Not tested yet", "still"],
   disturbed: ["Token used elsewhere", "held"], // it works, between times
 };
 
 export const destinationStates = {
+  untested: ["Not tested yet", "still"],
   ok: ["Works", "good"],
   broken: ["Refused", "bad"],
 };
