@@ -97,7 +97,7 @@ func TestCheckMemory(t *testing.T) {
 			b.WriteString("a,b\n\"" + strings.Repeat("value, ", size/7) + "\",2\n")
 		}},
 		{"svg of one value", content.SVG, func(b *bytes.Buffer) {
-			b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg"><image href="` + strings.Repeat("QUJD", size/4) + `"/></svg>`)
+			b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/png;base64,` + strings.Repeat("QUJD", size/4) + `"/></svg>`)
 		}},
 		{"svg of one text", content.SVG, func(b *bytes.Buffer) {
 			b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg"><text>` + strings.Repeat("QUJD", size/4) + `</text></svg>`)

@@ -141,7 +141,8 @@ var formatNames = map[string]string{
 //   - PNG: every chunk's checksum and, where a decoder has to know it, kind; every
 //     row of pixels; and more than one colour.
 //   - SVG: XML in UTF-8 whose every element is closed, without entities of its
-//     own, with the root element svg, and something in it other than white.
+//     own, with the root element svg, nothing that is run or loaded from
+//     elsewhere, and something to see within what it shows.
 //   - PDF: header, end mark, a cross-reference section where the trailer says, at
 //     least one page, and something on one of them other than white.
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no

@@ -39,7 +39,7 @@ func wholes(t testing.TB) map[string][][]byte {
 	t.Helper()
 	all := map[string][][]byte{
 		content.PNG:  {chart(20, 20).encode(t), interlaced(t)},
-		content.SVG:  {svgFile(svgText), []byte(`<svg xmlns="http://www.w3.org/2000/svg"><!-- é --><path style='a' d="M0 0"/><![CDATA[x]]></svg>`)},
+		content.SVG:  {svgFile(svgText), []byte(`<svg xmlns="http://www.w3.org/2000/svg"><!-- é --><path style='a' d="M1 1h9v9z"/><![CDATA[x]]></svg>`)},
 		content.PDF:  {pdfFile(2), packedPDF(t, 2, someText)},
 		content.XLSX: {workbook(t, 1, 3)},
 		content.PPTX: {deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", string(chart(8, 8).encode(t)))},

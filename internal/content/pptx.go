@@ -105,10 +105,6 @@ func (d *deckPictures) unpack(archive *office, entry *zip.File) error {
 	}
 	// One that shows something is enough: of the others, that they are whole.
 	pixels := d.other == 0
-	type finding struct {
-		facts Facts
-		err   error
-	}
 	in, out := io.Pipe()
 	looked := make(chan finding, 1)
 	go func() {

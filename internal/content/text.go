@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -61,4 +62,15 @@ func (u *utf8Reader) Read(p []byte) (int, error) {
 
 func notUTF8() error {
 	return &Error{Reason: NotFormat, Detail: "the text is not UTF-8 without zero bytes"}
+}
+
+// isBlank reports whether a text shows nothing: it has only white space, and
+// characters without a shape. A piece of a character counts as one that shows.
+func isBlank(text []byte) bool {
+	if len(bytes.Trim(text, " \t\r\n")) == 0 {
+		return true
+	}
+	return bytes.IndexFunc(text, func(c rune) bool {
+		return !unicode.IsSpace(c) && !unicode.IsControl(c) && !unicode.Is(unicode.Cf, c)
+	}) < 0
 }
