@@ -251,7 +251,7 @@ func TestFunctionsSayWhatSettingIsMissing(t *testing.T) {
 		for name := range f.env {
 			switch name {
 			case "VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS", "VIZPOST_SLACK_TEAM",
-				"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL", "VIZPOST_EXPORT_TIMEOUT": // may be empty
+				"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL", "VIZPOST_EXPORT_TIMEOUT", "VIZPOST_MAX_EMAIL_BYTES": // may be empty
 				continue
 			}
 			env := a.settings(f)

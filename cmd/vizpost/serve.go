@@ -50,8 +50,9 @@ Settings in the environment:
                             http://user:password@proxy.example.com:3128
   VIZPOST_EXPORT_TIMEOUT    how long Tableau may take for one export, from 1m to 2h
                             (default 30m)
-  VIZPOST_MAX_EMAIL_BYTES   how large an email may be as it is sent, in bytes (default
-                            9800000); files that do not fit are left out
+  VIZPOST_MAX_EMAIL_BYTES   how large an email may be as it is sent, in bytes (default as
+                            much as the mail server takes, and 10000000 for the outbox);
+                            files that do not fit are left out
   VIZPOST_RETENTION_DAYS    for how many days runs, deliveries, exported files and mails in
                             the outbox are kept after they are finished (default 90); 0
                             keeps everything

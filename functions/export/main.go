@@ -69,7 +69,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 		},
 		Files: &objects.Files{Client: s3.NewFromConfig(cfg), Bucket: s.FilesBucket()},
 		Mail:  &mail.Mailer{Client: ses.NewFromConfig(cfg), ConfigurationSet: s.ConfigurationSet()}, MailFrom: sender, Unsubscribe: address,
-		Emails:         &deliver.EmailBuilder{Budget: deliver.NewBudget(int64(s.MemoryMB()) << 20 / 4), Now: now},
+		Emails:         &deliver.EmailBuilder{MaxBytes: s.MaxEmail(), Budget: deliver.NewBudget(int64(s.MemoryMB()) << 20 / 4), Now: now},
 		Slack:          slack,
 		Administrators: s.Administrators(), PublicURL: s.PublicURL(),
 		Exports: s.Exports(), TempDir: "/tmp", Reserve: reserve, LongestExport: s.ExportTimeout(),

@@ -72,6 +72,7 @@ type Post struct {
 	To, Cc, Bcc        []string
 	UnsubscribeURL     string // https; leaves by one POST, as RFC 8058 has it; "" if there is none
 	UnsubscribeAddress string // takes a mail that asks to leave; "" if there is none
+	MaxBytes           int64  // of the whole message as it is sent, where that is less than the builder's limit; 0: it is not
 }
 
 // Section is a part of a notice. Paragraphs of its text have empty lines between
@@ -102,6 +103,7 @@ type Envelope struct {
 	From       string            // address alone, for the envelope
 	Recipients []string          // addresses alone: all of To, Cc and Bcc
 	Message    io.WriterTo       // RFC 5322, CRLF; may be written more than once
+	Size       int64             // bytes of the message, at most; 0 if not known
 	Tags       map[string]string // run and delivery ids, for carriers that report back by them
 
 	// Begin is called once, right before the carrier has what it needs to act on
@@ -111,6 +113,10 @@ type Envelope struct {
 
 // NotBegun is the code of a message that was not handed over, since Begin failed.
 const NotBegun = "not_begun"
+
+// TooLarge is the code of a message that is refused because it is larger than
+// its carrier takes: the same with fewer files may be taken.
+const TooLarge = "message_too_large"
 
 // Begin notes that a message is about to be handed over: from then on it may
 // arrive whatever becomes of this process, and until then it cannot.
@@ -168,6 +174,7 @@ type SendError struct {
 	RetryAfter        time.Duration // how long the carrier asked to wait; 0 if it did not
 	BreaksDestination bool          // no message can reach this destination until a person changes it
 	Answered          bool          // of Unknown: an error was answered, so that the message most likely was not sent
+	MaxBytes          int64         // of [TooLarge]: how large a message the carrier takes; 0 if it does not say
 	Err               error         // the cause, for the log only; may be nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	netmail "net/mail"
 	"net/url"
@@ -26,17 +27,20 @@ import (
 // the text, other files attached.
 type EmailBuilder struct {
 	// MaxBytes bounds the whole message as it is sent; files that do not fit
-	// become links. 0 is [DefaultMaxEmail].
+	// become links. 0 is what Limit says, or [DefaultMaxEmail] without it.
 	MaxBytes int64
+	// Limit says how many bytes the carrier takes of one message; 0: it has no
+	// limit, or cannot be asked at present. Nil: it is not asked.
+	Limit func(context.Context) int64
 	// Domain is the right side of the Message-ID; "" is the sender's.
 	Domain string
 	Budget *Budget
 	Now    func() time.Time
 }
 
-// DefaultMaxEmail keeps below the 10 MB that SES v1 takes (Amazon SES, Service
-// quotas): room for about 7 MB of files.
-const DefaultMaxEmail = 9_800_000
+// DefaultMaxEmail is the 10 MB that SES v1 takes of a message, attachments
+// encoded (Amazon SES, Service quotas): room for about 7 MB of files.
+const DefaultMaxEmail = 10_000_000
 
 // Email is a finished message. It holds its attachments in memory until
 // Release.
@@ -46,6 +50,7 @@ type Email struct {
 	Subject    string
 	Linked     []string // names of the files that are too large and went as a link
 	LeftOut    []string // names of the files that are too large and have no link
+	Carried    int      // files in the message
 	Size       int64    // bytes of the message, at most
 
 	msg     *mail.Msg
@@ -68,7 +73,7 @@ func (b *EmailBuilder) Build(ctx context.Context, p Post) (*Email, error) {
 	e.msg.Subject(w.subject)
 
 	var plan []place
-	if plan, e.Size, err = b.write(e.msg, p, w); err != nil {
+	if plan, e.Size, err = b.write(e.msg, p, w, b.limit(ctx, p)); err != nil {
 		return nil, err
 	}
 	var carried int64
@@ -80,6 +85,7 @@ func (b *EmailBuilder) Build(ctx context.Context, p Post) (*Email, error) {
 			e.LeftOut = append(e.LeftOut, f.Name)
 		default:
 			carried += f.Size
+			e.Carried++
 		}
 	}
 	release, err := b.Budget.take(ctx, carried)
@@ -100,14 +106,29 @@ func (b *EmailBuilder) Build(ctx context.Context, p Post) (*Email, error) {
 	return e, nil
 }
 
+// limit is how large the email of a post may be: the least of what is set, what
+// the carrier takes and what the post itself says.
+func (b *EmailBuilder) limit(ctx context.Context, p Post) int64 {
+	limits := []int64{b.MaxBytes, p.MaxBytes}
+	switch {
+	case b.Limit != nil:
+		limits = append(limits, b.Limit(ctx))
+	case b.MaxBytes == 0:
+		limits = append(limits, DefaultMaxEmail)
+	}
+	limit := int64(math.MaxInt64)
+	for _, l := range limits {
+		if l > 0 {
+			limit = min(limit, l)
+		}
+	}
+	return limit
+}
+
 // write puts the text into the message and decides which files go with it.
 // What the text says depends on that, and what fits depends on the text: a
 // file more leaves until the whole is small enough.
-func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words) (_ []place, size int64, err error) {
-	limit := b.MaxBytes
-	if limit == 0 {
-		limit = DefaultMaxEmail
-	}
+func (b *EmailBuilder) write(msg *mail.Msg, p Post, w words, limit int64) (_ []place, size int64, err error) {
 	for room := limit; ; {
 		plan := planFiles(p.Files, room)
 		html, text, err := newEmailView(p, w, plan).render()
@@ -235,7 +256,7 @@ func (e *Email) Release() {
 
 // Envelope addresses the email for a [Mailer].
 func (e *Email) Envelope(key string, tags map[string]string) Envelope {
-	return Envelope{Key: key, From: e.From, Recipients: e.Recipients, Message: e, Tags: tags}
+	return Envelope{Key: key, From: e.From, Recipients: e.Recipients, Message: e, Size: e.Size, Tags: tags}
 }
 
 // place is where a file goes in an email.

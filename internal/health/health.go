@@ -99,8 +99,8 @@ func (m *Mailer) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt,
 	if err != nil && ctx.Err() != nil {
 		return receipt, err // cut off, which says nothing of the server
 	}
-	if failure, ok := errors.AsType[*deliver.SendError](err); ok && failure.Code == deliver.NotBegun {
-		return receipt, err // nor does this: the message was not handed over
+	if failure, ok := errors.AsType[*deliver.SendError](err); ok && (failure.Code == deliver.NotBegun || failure.Code == deliver.TooLarge) {
+		return receipt, err // nor does this: the message was not handed over, or may be without a file
 	}
 	m.note(e, err)
 	return receipt, err

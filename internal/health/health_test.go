@@ -60,6 +60,7 @@ func TestMailer(t *testing.T) {
 	t.Parallel()
 	deferred := &deliver.SendError{Outcome: deliver.Deferred, Message: "Busy."}
 	refused := &deliver.SendError{Outcome: deliver.Refused, Message: "No such mailbox."}
+	tooLarge := &deliver.SendError{Outcome: deliver.Refused, Code: deliver.TooLarge, Message: "Too large."}
 	tests := map[string]struct {
 		err   error
 		to    []string // one message each
@@ -71,6 +72,7 @@ func TestMailer(t *testing.T) {
 		"put off twice":               {deferred, []string{"a", "a"}, time.Hour, ""},
 		"one address that is refused": {refused, []string{"a", "A", "a", "a"}, time.Hour, ""},
 		"every address is refused":    {refused, []string{"a", "b", "c"}, time.Hour, "mail "},
+		"all are too large":           {tooLarge, []string{"a", "b", "c"}, time.Hour, ""},
 		"no clear answer":             {errors.New("broken"), []string{"a", "a", "a"}, time.Hour, "mail "},
 	}
 	for name, test := range tests {

@@ -38,6 +38,13 @@ const (
 	smtpRate      = 4 << 10          // bytes a second, of a slow line
 )
 
+// How long it is good for what the server said of its limit, and that it could
+// not be asked. Each message that is sent looks anew.
+const (
+	limitKnown   = time.Hour
+	limitUnknown = time.Minute
+)
+
 // SMTPTimeout is how long the sending of so many bytes may take.
 func SMTPTimeout(bytes int64) time.Duration {
 	upload := time.Duration(max(bytes, 0)/smtpRate) * time.Second
@@ -50,6 +57,8 @@ type SMTP struct {
 	// RootCAs are the authorities that the server's certificate is checked
 	// against; nil is those of the system.
 	RootCAs *x509.CertPool
+	// Now says how old it is what the server said of its limit; nil is time.Now.
+	Now func() time.Time
 
 	host       string
 	port       int
@@ -58,6 +67,11 @@ type SMTP struct {
 	implicit   bool // TLS from the first byte
 	encryption mail.TLSPolicy
 	plain      func(ctx context.Context, network, address string) (net.Conn, error) // dials without TLS; nil: the network
+
+	asking sync.Mutex // held while the server is asked for its limit
+	mu     sync.Mutex
+	limit  int64     // bytes that the server takes of one message; 0: it has no limit, or it is not known
+	until  time.Time // the limit is good
 }
 
 var _ deliver.Mailer = (*SMTP)(nil)
@@ -119,6 +133,62 @@ func isThisMachine(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
+// Limit returns how many bytes the server takes of one message, as it says after
+// EHLO (RFC 1870). It is 0 where the server has no limit, and where it cannot be
+// asked at present: then a message that is too large is refused by [SMTP.Send].
+func (s *SMTP) Limit(ctx context.Context) int64 {
+	known := func() (int64, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.limit, s.now().Before(s.until)
+	}
+	if limit, ok := known(); ok {
+		return limit
+	}
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if limit, ok := known(); ok { // another has asked meanwhile
+		return limit
+	}
+	var line smtpLine
+	defer line.hangUp()
+	stop := context.AfterFunc(ctx, line.hangUp)
+	defer stop()
+	// It is asked without signing in: a password that is refused must not be
+	// tried twice as often.
+	client, err := s.connect(ctx, &line, false)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.until = s.now().Add(limitUnknown)
+		return s.limit
+	}
+	limit := s.noteLimit(client)
+	_ = client.Quit() // what was asked is answered
+	return limit
+}
+
+func (s *SMTP) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+// noteLimit keeps the limit that the server said to a client. A parameter that is
+// missing, 0, or no number is no limit (RFC 1870, section 4).
+func (s *SMTP) noteLimit(client *smtp.Client) int64 {
+	_, parameter := client.Extension("SIZE")
+	limit, err := strconv.ParseInt(strings.TrimSpace(parameter), 10, 64)
+	if err != nil || limit < 0 {
+		limit = 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.until = limit, s.now().Add(limitKnown)
+	return limit
+}
+
 // Send implements [deliver.Mailer]. The server must take every recipient:
 // where it refuses one, nobody gets the message.
 func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
@@ -128,12 +198,21 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	defer line.hangUp()
 	stop := context.AfterFunc(ctx, line.hangUp)
 	defer stop()
-	client, err := s.connect(ctx, &line)
+	client, err := s.connect(ctx, &line, true)
 	if err != nil {
 		return deliver.Receipt{}, s.notConnected(ctx, err)
 	}
-	if err := unlessTaken(client.Mail("<" + e.From + ">")); err != nil {
-		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the sender's address", err)
+	if limit := s.noteLimit(client); limit > 0 && e.Size > limit {
+		_ = client.Quit() // nothing was sent
+		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: deliver.TooLarge, MaxBytes: limit,
+			Message: fmt.Sprintf("The message has %d bytes, and the mail server takes %d.", e.Size, limit)}
+	}
+	from := "<" + e.From + ">"
+	if sized, _ := client.Extension("SIZE"); sized && e.Size > 0 {
+		from += " SIZE=" + strconv.FormatInt(e.Size, 10)
+	}
+	if err := unlessTaken(client.Mail(from)); err != nil {
+		return deliver.Receipt{}, messageFailure(ctx, "The mail server does not accept the sender's address", err)
 	}
 	for _, to := range e.Recipients {
 		if err := unlessTaken(client.Rcpt("<" + to + ">")); err != nil {
@@ -142,7 +221,7 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	}
 	body, err := client.Data()
 	if err != nil {
-		return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
+		return deliver.Receipt{}, messageFailure(ctx, "The mail server does not accept the message", err)
 	}
 	if _, err := e.Message.WriteTo(&smtpUpload{client: client, body: body}); err != nil {
 		// Without the final dot the server must forget what it was sent (RFC
@@ -158,7 +237,7 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	}
 	if err := unlessTaken(body.Close()); err != nil {
 		if reply, ok := smtpReply(err); ok && reply.Code >= 400 {
-			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the message", err)
+			return deliver.Receipt{}, messageFailure(ctx, "The mail server does not accept the message", err)
 		}
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Err: smtpCause(ctx, err),
 			Message: "The mail server did not answer at the end of the message, so it is not known whether it was sent."}
@@ -220,8 +299,8 @@ func (l *smtpLine) hangUp() {
 	}
 }
 
-// connect dials, encrypts and signs in.
-func (s *SMTP) connect(ctx context.Context, line *smtpLine) (*smtp.Client, error) {
+// connect dials, encrypts and, if it is wanted, signs in.
+func (s *SMTP) connect(ctx context.Context, line *smtpLine, signIn bool) (*smtp.Client, error) {
 	client, err := mail.NewClient(s.host, s.options(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := s.dial(ctx, network, address)
 		if err != nil {
@@ -229,7 +308,7 @@ func (s *SMTP) connect(ctx context.Context, line *smtpLine) (*smtp.Client, error
 		}
 		line.set(conn)
 		return conn, ctx.Err()
-	})...)
+	}, signIn)...)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection: %w", err)
 	}
@@ -258,7 +337,7 @@ func (s *SMTP) tls() *tls.Config {
 	return &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.RootCAs}
 }
 
-func (s *SMTP) options(dial mail.DialContextFunc) []mail.Option {
+func (s *SMTP) options(dial mail.DialContextFunc, signIn bool) []mail.Option {
 	options := []mail.Option{
 		mail.WithPort(s.port), mail.WithTimeout(smtpHandshake), mail.WithDialContextFunc(dial),
 		mail.WithTLSPolicy(s.encryption), mail.WithTLSConfig(s.tls()),
@@ -267,7 +346,7 @@ func (s *SMTP) options(dial mail.DialContextFunc) []mail.Option {
 	if s.implicit {
 		options = append(options, mail.WithSSL())
 	}
-	if s.user != "" {
+	if s.user != "" && signIn {
 		mechanisms := []mail.SMTPAuthType{mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5}
 		if isThisMachine(s.host) {
 			mechanisms = []mail.SMTPAuthType{mail.SMTPAuthPlainNoEnc, mail.SMTPAuthLoginNoEnc, mail.SMTPAuthCramMD5}
@@ -341,6 +420,43 @@ func smtpFailure(ctx context.Context, what string, err error) *deliver.SendError
 		}
 	}
 	return e
+}
+
+// messageFailure is such a failure of the message itself, not of a recipient.
+func messageFailure(ctx context.Context, what string, err error) *deliver.SendError {
+	e := smtpFailure(ctx, what, err)
+	if reply, replied := smtpReply(err); replied && saysTooLarge(reply) {
+		e.Code = deliver.TooLarge
+	}
+	return e
+}
+
+// saysTooLarge is true of the replies to a message that is larger than the server
+// takes (RFC 1870, section 6; RFC 3463, X.3.4 and X.2.3). A 552 with another
+// status is about a mailbox that is full, say.
+func saysTooLarge(reply *textproto.Error) bool {
+	switch status := enhancedStatus(reply); status {
+	case "5.3.4", "5.2.3":
+		return true
+	default:
+		return status == "" && reply.Code == 552
+	}
+}
+
+// enhancedStatus is the status, such as 5.3.4, that a reply begins with (RFC
+// 2034); "" if it has none.
+func enhancedStatus(reply *textproto.Error) string {
+	status, _, _ := strings.Cut(reply.Msg, " ")
+	parts := strings.Split(status, ".")
+	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
+		return ""
+	}
+	for _, part := range parts {
+		if n, err := strconv.Atoi(part); err != nil || n < 0 {
+			return ""
+		}
+	}
+	return status
 }
 
 func smtpReply(err error) (*textproto.Error, bool) { return errors.AsType[*textproto.Error](err) }

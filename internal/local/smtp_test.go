@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +32,7 @@ type smtpServer struct {
 	implicit bool              // TLS from the start
 	startTLS bool              // offers STARTTLS
 	auth     bool              // offers to sign in
+	size     string            // the parameter of SIZE; "": it is not offered
 	pause    func(command string)
 
 	listener net.Listener
@@ -110,6 +113,11 @@ func (s *smtpServer) serve(conn net.Conn) {
 			if s.auth {
 				usual += "\r\n250-AUTH PLAIN LOGIN"
 			}
+			s.mu.Lock()
+			if s.size != "" {
+				usual += "\r\n250-SIZE" + s.size
+			}
+			s.mu.Unlock()
 			usual += "\r\n250 8BITMIME"
 		case "STARTTLS":
 			if !say(command, "220 go ahead") {
@@ -154,6 +162,12 @@ func (s *smtpServer) serve(conn net.Conn) {
 			return
 		}
 	}
+}
+
+func (s *smtpServer) setSize(size string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.size = size
 }
 
 func (s *smtpServer) received() (commands, messages []string) {
@@ -270,7 +284,13 @@ func TestSMTPOutcomes(t *testing.T) {
 		{"recipient greylisted", &smtpServer{replies: map[string]string{"RCPT": "450 4.7.1 greylisted"}}, "smtp://HOST", deliver.Deferred, "smtp_450", "450", 0},
 		{"DATA refused", &smtpServer{replies: map[string]string{"DATA": "554 no"}}, "smtp://HOST", deliver.Refused, "smtp_554", "554 no", 0},
 		{"hangs up at DATA", &smtpServer{replies: map[string]string{"DATA": ""}}, "smtp://HOST", deliver.Deferred, "smtp_connection", "", 0},
-		{"message refused", &smtpServer{replies: map[string]string{".": "552 5.3.4 too large"}}, "smtp://HOST", deliver.Refused, "smtp_552", "552 5.3.4 too large", 1},
+		{"message refused", &smtpServer{replies: map[string]string{".": "554 5.6.0 not like this"}}, "smtp://HOST", deliver.Refused, "smtp_554", "554 5.6.0 not like this", 1},
+		{"message too large", &smtpServer{replies: map[string]string{".": "552 5.3.4 too large"}}, "smtp://HOST", deliver.Refused, deliver.TooLarge, "552 5.3.4 too large", 1},
+		{"message too large, without a status", &smtpServer{replies: map[string]string{".": "552 too large"}}, "smtp://HOST", deliver.Refused, deliver.TooLarge, "552 too large", 1},
+		{"message too large for a mailbox", &smtpServer{replies: map[string]string{".": "550 5.2.3 too large"}}, "smtp://HOST", deliver.Refused, deliver.TooLarge, "550 5.2.3", 1},
+		{"too large, said of the sender", &smtpServer{replies: map[string]string{"MAIL": "552 5.3.4 too large"}}, "smtp://HOST", deliver.Refused, deliver.TooLarge, "552 5.3.4", 0},
+		{"mailbox full after the message", &smtpServer{replies: map[string]string{".": "552 5.2.2 full"}}, "smtp://HOST", deliver.Refused, "smtp_552", "552 5.2.2 full", 1},
+		{"mailbox full", &smtpServer{replies: map[string]string{"RCPT": "552 full"}}, "smtp://HOST", deliver.Refused, "smtp_552", "552 full", 0},
 		{"message deferred", &smtpServer{replies: map[string]string{".": "452 4.3.1 disk full"}}, "smtp://HOST", deliver.Deferred, "smtp_452", "452", 1},
 		{"hangs up after the message", &smtpServer{replies: map[string]string{".": ""}}, "smtp://HOST", deliver.Unknown, "no_answer", "not known", 1},
 		{"babbles after the message", &smtpServer{replies: map[string]string{".": "hello"}}, "smtp://HOST", deliver.Unknown, "no_answer", "not known", 1},
@@ -292,6 +312,91 @@ func TestSMTPOutcomes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server's limit is what it says after EHLO. A message that is larger is not
+// sent to it, and of one that is not the size is declared.
+func TestSMTPSize(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		size    string // what the server says
+		message int64
+		limit   int64
+		refused bool
+	}{
+		"none":             {"", 1 << 40, 0, false},
+		"without a number": {" ", 1 << 40, 0, false},
+		"zero":             {" 0", 1 << 40, 0, false},
+		"no number":        {" many", 1 << 40, 0, false},
+		"large enough":     {" 2000", 2000, 2000, false},
+		"too small":        {" 2000", 2001, 2000, true},
+		"not known":        {" 2000", 0, 2000, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &smtpServer{size: test.size, auth: true}
+			s.start(t)
+			m := s.mailer(t, "smtp://us%2Fer:"+smtpPassword+"@HOST")
+			for range 3 {
+				if got := m.Limit(t.Context()); got != test.limit {
+					t.Errorf("got limit %d, want %d", got, test.limit)
+				}
+			}
+			commands, _ := s.received()
+			if len(commands) != 2 || !strings.HasPrefix(commands[0], "EHLO") || commands[1] != "QUIT" {
+				t.Errorf("the server was asked by %q, want it asked once, without a sign-in", commands)
+			}
+			envelope := smtpEnvelope()
+			envelope.Size = test.message
+			_, err := m.Send(t.Context(), envelope)
+			commands, messages := s.received()
+			if test.refused {
+				if e := smtpError(t, err); e.Outcome != deliver.Refused || e.Code != deliver.TooLarge || e.MaxBytes != test.limit || len(messages) > 0 {
+					t.Errorf("got %v of a limit of %d and %d messages, want it refused", e, e.MaxBytes, len(messages))
+				}
+				return
+			}
+			if err != nil || len(messages) != 1 {
+				t.Errorf("got error %v and %d messages, want one", err, len(messages))
+			}
+			declared := fmt.Sprintf(" SIZE=%d", test.message)
+			i := slices.IndexFunc(commands, func(c string) bool { return strings.HasPrefix(c, "MAIL") })
+			if want := test.size != "" && test.message > 0; strings.Contains(commands[i], declared) != want {
+				t.Errorf("got %q, want the size in it: %v", commands[i], want)
+			}
+		})
+	}
+}
+
+// What the server said is good for a while, and each message that is sent looks
+// anew. A server that cannot be asked keeps the limit that is known.
+func TestSMTPSizeIsKept(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+	s := &smtpServer{size: " 1000"}
+	s.start(t)
+	m := s.mailer(t, "smtp://HOST")
+	m.Now = func() time.Time { return now }
+	want := func(limit int64, when string) {
+		t.Helper()
+		if got := m.Limit(t.Context()); got != limit {
+			t.Errorf("got limit %d %s, want %d", got, when, limit)
+		}
+	}
+	want(1000, "at first")
+	s.setSize(" 2000")
+	want(1000, "soon after it has changed")
+	now = now.Add(time.Hour)
+	want(2000, "an hour later")
+	s.setSize(" 3000")
+	if _, err := m.Send(t.Context(), smtpEnvelope()); err != nil {
+		t.Fatal(err)
+	}
+	want(3000, "after a message")
+	s.listener.Close()
+	now = now.Add(time.Hour)
+	want(3000, "of a server that is down")
 }
 
 func TestSMTPAfterAcceptance(t *testing.T) {

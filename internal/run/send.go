@@ -49,6 +49,8 @@ const (
 type message struct {
 	send    func(context.Context, deliver.Begin) (deliver.Receipt, error)
 	timeout time.Duration             // that the send takes at most
+	size    int64                     // bytes of an email, at most
+	carried int                       // files in an email
 	leftOut []string                  // names of the files that it does not carry, since they are too large
 	arrived func(ctx context.Context) // called once it is recorded that the channel accepted it; may be nil
 	release func()
@@ -131,8 +133,8 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 		room <- struct{}{}
 		group.Go(func() {
 			defer func() { <-room }()
-			err := d.deliver(ctx, delivery, func(ctx context.Context, delivery Delivery) (message, error) {
-				return d.render(ctx, r, c, delivery)
+			err := d.deliver(ctx, delivery, func(ctx context.Context, delivery Delivery, maxBytes int64) (message, error) {
+				return d.render(ctx, r, c, delivery, maxBytes)
 			})
 			if err != nil {
 				mu.Lock()
@@ -151,7 +153,7 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 // rehearse renders all messages of a run and sends none.
 func (d *drain) rehearse(ctx context.Context, r Run, c connection.Connection) error {
 	for _, delivery := range plan(r, d.Now()) {
-		m, err := d.render(ctx, r, c, delivery)
+		m, err := d.render(ctx, r, c, delivery, 0)
 		if unsendable(err) {
 			return &neverError{message: text(err), err: err}
 		}
@@ -163,11 +165,15 @@ func (d *drain) rehearse(ctx context.Context, r Run, c connection.Connection) er
 	return nil
 }
 
+// renderer renders the message of a delivery. Where maxBytes is not 0, it has no
+// more than so many, if leaving out files makes it so.
+type renderer func(ctx context.Context, delivery Delivery, maxBytes int64) (message, error)
+
 // deliver claims a delivery, sends its message and records the outcome. A send
 // is not idempotent, so no claim is ever taken for a send that may be under
 // way, and what nobody answered for is given time to turn up before it is sent
 // once more. The error is one inside vizpost; the channel's is recorded.
-func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(context.Context, Delivery) (message, error)) error {
+func (d *drain) deliver(ctx context.Context, delivery Delivery, render renderer) error {
 	now := d.Now()
 	repeats := d.MailRepeats && delivery.Type == report.Email
 	switch {
@@ -184,46 +190,70 @@ func (d *drain) deliver(ctx context.Context, delivery Delivery, render func(cont
 	case delivery.State != Sending && now.Before(delivery.NotBefore):
 		return nil
 	}
+	// A message that turns out to be too large is sent again without its largest
+	// file, until it is taken or has no file left.
+	for maxBytes := int64(0); ; {
+		h, m, err := d.attempt(ctx, delivery, render, maxBytes)
+		if err != nil || h.given || h.settled {
+			return err
+		}
+		failure, ok := errors.AsType[*deliver.SendError](h.sendErr)
+		if !ok || failure.Code != deliver.TooLarge || m.carried == 0 {
+			ctx = context.WithoutCancel(ctx)
+			if err := d.record(ctx, h.delivery, h.receipt, h.sendErr, repeats); err != nil {
+				return err
+			}
+			if h.sendErr == nil && m.arrived != nil {
+				m.arrived(ctx)
+			}
+			return nil
+		}
+		d.Log.Warn("a message is larger than its carrier takes", "delivery", delivery.Key, "bytes", m.size, "limit", failure.MaxBytes, "error", failure)
+		maxBytes = m.size - 1
+		if failure.MaxBytes > 0 {
+			maxBytes = min(maxBytes, failure.MaxBytes)
+		}
+		if err := h.delivery.putOff(d.Now(), failure.Code, failure.Message); err != nil {
+			return err
+		}
+		if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, h.delivery); err != nil {
+			return fmt.Errorf("recording that a message is too large: %w", err)
+		}
+	}
+}
+
+// attempt renders and sends the message of a delivery once. Its outcome is not
+// recorded yet, unless the message cannot be rendered.
+func (d *drain) attempt(ctx context.Context, delivery Delivery, render renderer, maxBytes int64) (handed, message, error) {
 	delivery.PossibleRepeat = delivery.mayHaveArrived() // the message says so
 	if !d.fits(ctx, sendDeadline) {
-		return errNoTime // before anything is rendered in vain
+		return handed{}, message{}, errNoTime // before anything is rendered in vain
 	}
-
-	m, err := render(ctx, delivery)
+	m, err := render(ctx, delivery, maxBytes)
 	if is[*damagedError](err) {
-		return err // the run has it exported again
+		return handed{}, m, err // the run has it exported again
 	}
 	if unsendable(err) {
 		p, _ := problem.From(err)
 		if err := delivery.refuse(p.Code, text(err)); err != nil {
-			return err
+			return handed{}, m, err
 		}
 		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
-		return err
+		return handed{settled: true}, m, err
 	}
 	if err != nil {
-		return fmt.Errorf("rendering the message: %w", err)
+		return handed{}, m, fmt.Errorf("rendering the message: %w", err)
 	}
 	defer m.release()
 	delivery.LeftOut = m.leftOut
 	if !d.fits(ctx, m.timeout) {
-		return errNoTime
+		return handed{}, m, errNoTime
 	}
 	if err := delivery.claim(d.Now().Add(sendClaim)); err != nil {
-		return err
+		return handed{}, m, err
 	}
 	h, err := d.hand(ctx, delivery, m)
-	if err != nil || h.given {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := d.record(ctx, h.delivery, h.receipt, h.sendErr, repeats); err != nil {
-		return err
-	}
-	if h.sendErr == nil && m.arrived != nil {
-		m.arrived(ctx)
-	}
-	return nil
+	return h, m, err
 }
 
 // fits reports whether a send that takes so long at most ends before the
@@ -239,6 +269,7 @@ type handed struct {
 	receipt  deliver.Receipt
 	sendErr  error
 	given    bool // the claim was given back, and nothing was sent
+	settled  bool // the message cannot be rendered, which is recorded
 }
 
 // hand sends a message under the claim that the delivery holds already. The
@@ -440,8 +471,9 @@ func (d *drain) breakDestination(ctx context.Context, delivery Delivery, why str
 	return nil
 }
 
-// render gives a run's delivery the form of its channel.
-func (d *drain) render(ctx context.Context, r Run, c connection.Connection, delivery Delivery) (message, error) {
+// render gives a run's delivery the form of its channel. Where maxBytes is not 0,
+// an email has no more than so many, if leaving out files makes it so.
+func (d *drain) render(ctx context.Context, r Run, c connection.Connection, delivery Delivery, maxBytes int64) (message, error) {
 	i := slices.IndexFunc(r.Destinations, func(dest report.Destination) bool { return dest.ID == delivery.DestinationID })
 	if i < 0 {
 		return message{}, problem.Missing("destination", delivery.DestinationID)
@@ -462,7 +494,7 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 		return d.slack(ctx, post, destination.DestinationID)
 	}
 	post.From, post.To, post.Cc, post.Bcc = d.MailFrom, delivery.To, delivery.Cc, delivery.Bcc
-	post.UnsubscribeAddress = d.Unsubscribe
+	post.UnsubscribeAddress, post.MaxBytes = d.Unsubscribe, maxBytes
 	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)})
 }
 
@@ -501,7 +533,7 @@ func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]st
 			e.Begin = begin
 			return d.Mail.Send(ctx, e)
 		},
-		timeout: d.mailTimeout(email.Size),
+		timeout: d.mailTimeout(email.Size), size: email.Size, carried: email.Carried,
 		release: email.Release,
 	}, nil
 }

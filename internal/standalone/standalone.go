@@ -52,7 +52,7 @@ type Config struct {
 	TimeZone        string         // IANA name, that new schedules begin with; "": UTC
 	TickEvery       time.Duration  // 0: DefaultTick
 	ExportTimeout   time.Duration  // that Tableau may take; 0: the client's
-	MaxEmail        int64          // bytes of an email as it is sent; 0: [deliver.DefaultMaxEmail]
+	MaxEmail        int64          // bytes of an email as it is sent; 0: what the mail server takes, of the outbox [deliver.DefaultMaxEmail]
 	Retention       time.Duration  // how long what is finished is kept; 0: local.DefaultRetention, negative: for ever
 
 	Now    func() time.Time // nil: time.Now
@@ -169,8 +169,8 @@ func (v *Vizpost) wire(c Config) error {
 		Emails:  &deliver.EmailBuilder{MaxBytes: c.MaxEmail, Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
 		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
-	if v.Outbox == nil {
-		v.Drain.MailTimeout = local.SMTPTimeout
+	if smtp, ok := mail.(*local.SMTP); ok {
+		v.Drain.MailTimeout, v.Drain.Emails.Limit = local.SMTPTimeout, smtp.Limit
 	}
 	_, v.Drain.Unsubscribe, err = address.ParseNamed(from)
 	return err
@@ -192,6 +192,7 @@ func (v *Vizpost) mailer(c Config) (deliver.Mailer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	mailer.Now = v.now
 	return mailer, c.MailFrom, nil
 }
 

@@ -183,6 +183,24 @@ func (s *Settings) ExportTimeout() time.Duration {
 	return d
 }
 
+// leastMaxEmail has room for the text of a message, and a small picture.
+const leastMaxEmail = 100_000
+
+// MaxEmail is how many bytes an email may have as it is sent: no more than SES
+// takes.
+func (s *Settings) MaxEmail() int64 {
+	const name = "VIZPOST_MAX_EMAIL_BYTES"
+	value := s.getenv(name)
+	if value == "" {
+		return deliver.DefaultMaxEmail
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < leastMaxEmail || n > deliver.DefaultMaxEmail {
+		s.bad(name, fmt.Sprintf("how large an email may be as it is sent, from %d to %d bytes", leastMaxEmail, deliver.DefaultMaxEmail))
+	}
+	return n
+}
+
 // MemoryMB is the function's memory in MB, which Lambda tells.
 func (s *Settings) MemoryMB() int {
 	return s.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128, 1<<20, "the function's memory in MB, which Lambda sets")

@@ -40,6 +40,7 @@ type all struct {
 	WebhookOrigins, Administrators                           []string
 	PublicURL                                                string
 	ExportTimeout                                            time.Duration
+	MaxEmail                                                 int64
 	SignInDomain, SignInIssuer, SignInClient                 string
 	SignInProviders                                          []string
 	SlackTeam, SlackRole                                     string
@@ -50,7 +51,7 @@ type all struct {
 func read(environment map[string]string) (all, error) {
 	return function.Build(func(s *function.Settings, _ *slog.Logger) (all, error) {
 		a := all{AppTable: s.AppTable(), RunsTable: s.RunsTable(), FilesBucket: s.FilesBucket(), SecretsPrefix: s.SecretsPrefix(),
-			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), ExportTimeout: s.ExportTimeout(), MemoryMB: s.MemoryMB(),
+			BellURL: s.BellURL(), ConfigurationSet: s.ConfigurationSet(), Exports: s.Exports(), ExportTimeout: s.ExportTimeout(), MaxEmail: s.MaxEmail(), MemoryMB: s.MemoryMB(),
 			WebhookOrigins: s.WebhookOrigins(), Administrators: s.Administrators(), PublicURL: s.PublicURL(), Outbound: s.Outbound(),
 			SignInDomain: s.SignInDomain(), SignInIssuer: s.SignInIssuer(), SignInClient: s.SignInClient(), SignInProviders: s.SignInProviders(),
 			SlackTeam: s.SlackTeam(), SlackRole: s.SlackRole()}
@@ -67,7 +68,7 @@ func read(environment map[string]string) (all, error) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	environment := environment()
-	environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:4566"
+	environment["AWS_ENDPOINT_URL"], environment["VIZPOST_MAX_EMAIL_BYTES"] = "http://127.0.0.1:4566", "5000000"
 	got, err := read(environment)
 	if err != nil {
 		t.Fatalf("got error %v", err)
@@ -76,7 +77,7 @@ func TestSettings(t *testing.T) {
 		AppTable: "app", RunsTable: "runs", FilesBucket: "files", SecretsPrefix: "vizpost/production",
 		BellURL: "https://sqs.eu-central-1.amazonaws.com/123456789012/bells",
 		Sender:  "Reports <reports@example.com>", SenderAddress: "reports@example.com", ConfigurationSet: "vizpost",
-		Exports: 20, ExportTimeout: 13 * time.Minute, MemoryMB: 1024, WebhookOrigins: []string{"https://hooks.example.com", "http://10.1.2.3:8080"},
+		Exports: 20, ExportTimeout: 13 * time.Minute, MaxEmail: 5_000_000, MemoryMB: 1024, WebhookOrigins: []string{"https://hooks.example.com", "http://10.1.2.3:8080"},
 		Administrators: []string{"admin@example.com", "ben@example.com"}, PublicURL: "https://x.execute-api.eu-central-1.amazonaws.com",
 		Outbound: outbound.Policy{
 			PrivateNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
@@ -99,6 +100,9 @@ func TestSettingsThatMayBeMissing(t *testing.T) {
 	}
 	environment["VIZPOST_SLACK_ROLE"] = "none"
 	got, err := read(environment)
+	if got.MaxEmail != 10_000_000 {
+		t.Errorf("got %d bytes for an email, want what SES takes", got.MaxEmail)
+	}
 	if err != nil || got.SlackTeam+got.SlackRole != "" || len(got.WebhookOrigins)+len(got.Outbound.PrivateNetworks)+len(got.Outbound.BlockedAddrs) > 0 || got.Endpoint != "" {
 		t.Errorf("got %+v, error %v; want none of them", got, err)
 	}
@@ -124,6 +128,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"VIZPOST_PUBLIC_URL":              {"canary", "http://canary.example.com"},
 		"VIZPOST_EXPORTS":                 {"", "0", "21", "canary", "8.5"},
 		"VIZPOST_EXPORT_TIMEOUT":          {"canary", "13", "14m", "59s", "-5m"},
+		"VIZPOST_MAX_EMAIL_BYTES":         {"canary", "10MB", "99999", "10000001"},
 		"VIZPOST_SIGN_IN_DOMAIN":          {"", "canary", "http://canary.example.com", "https://canary@example.com", "https://"},
 		"VIZPOST_SIGN_IN_ISSUER":          {"", "canary", "https://example.com/?canary"},
 		"VIZPOST_SIGN_IN_CLIENT":          {""},
@@ -157,7 +162,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 	_, err := read(nil)
 	for name := range maps.Keys(wrong) {
 		optional := slices.Contains([]string{"VIZPOST_PRIVATE_NETWORKS", "VIZPOST_CA_BUNDLE", "VIZPOST_PROXY_URL", "VIZPOST_WEBHOOK_ORIGINS",
-			"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL", "VIZPOST_EXPORT_TIMEOUT"}, name)
+			"VIZPOST_ADMINS", "VIZPOST_PUBLIC_URL", "VIZPOST_EXPORT_TIMEOUT", "VIZPOST_MAX_EMAIL_BYTES"}, name)
 		if err == nil || strings.Contains(err.Error(), name) == optional {
 			t.Errorf("without any setting: got %v, want %s in it: %v", err, name, !optional)
 		}

@@ -23,8 +23,8 @@ import (
 
 // What SES takes of one message (Amazon SES developer guide, Service quotas).
 const (
-	maxMessage    = 10 << 20 // bytes, attachments encoded
-	maxRecipients = 50       // To, Cc and Bcc together
+	maxMessage    = 10_000_000 // bytes, attachments encoded
+	maxRecipients = 50         // To, Cc and Bcc together
 )
 
 // Pauses that SES does not name itself.
@@ -66,7 +66,7 @@ func (m *Mailer) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt,
 	}
 	switch {
 	case message.Len() > maxMessage:
-		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: "message_too_large",
+		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: deliver.TooLarge, MaxBytes: maxMessage,
 			Message: "The message is larger than the 10 MB that Amazon SES takes. Export fewer or smaller views."}
 	case len(e.Recipients) > maxRecipients:
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Refused, Code: "too_many_recipients",

@@ -252,7 +252,7 @@ func TestAContextThatEnds(t *testing.T) {
 func TestWhatSESWouldNotTake(t *testing.T) {
 	t.Parallel()
 	m, requests := answering(t, accept)
-	large := envelope(message + strings.Repeat("x", 10<<20))
+	large := envelope(message + strings.Repeat("x", 10_000_001-len(message)))
 	many := envelope(message)
 	many.Recipients = make([]string, 51)
 	unreadable := envelope(message)
