@@ -15,7 +15,7 @@ import (
 
 type noticeJSON struct {
 	ID           string     `json:"id"`
-	Kind         string     `json:"kind" enum:"connection_broken,token_ends,run_failed,run_late,report_overdue,other" example:"connection_broken"`
+	Kind         string     `json:"kind" enum:"connection_broken,token_ends,run_failed,run_recovered,run_empty,run_late,report_overdue,filters_unknown,other" example:"connection_broken"`
 	State        string     `json:"state" enum:"waiting,retrying,undeliverable" doc:"waiting: not tried yet. retrying: mail did not take it yet. undeliverable: nobody can be told; it is tried again each day." example:"undeliverable"`
 	Subject      string     `json:"subject" example:"The Tableau connection \"Sales\" needs attention"`
 	Text         string     `json:"text" doc:"What happened."`

@@ -153,8 +153,19 @@ const maxTold = 20
 // noteFailed tells a report's people that a run was not delivered, or not to
 // everyone.
 func (d *drain) noteFailed(ctx context.Context, r Run, deliveries []Delivery) error {
-	return d.notices(ctx, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), string(r.State), r.Notify, failureNotice(r, deliveries))
+	return d.notices(ctx, noticesOfRun(r), episodeVersion(r), string(r.State), r.Notify, failureNotice(r, deliveries))
 }
+
+// Episodes of a run's notices beside the states that it ends in.
+const (
+	episodeLate      = "late"
+	episodeBounced   = "bounced"
+	episodeRecovered = "recovered." // and the state that it has since
+)
+
+// episodeVersion tells the notices of a run's tries apart: a run that is tried
+// again by hand has a new deadline.
+func episodeVersion(r Run) string { return strconv.FormatInt(r.Deadline.Unix(), 10) }
 
 // tellLate is how late messages may be for a channel that does not take them
 // before the report's people hear of it.
@@ -167,7 +178,7 @@ func (d *drain) noteLate(ctx context.Context, r Run, deliveries []Delivery, next
 	if len(r.OnlyTo) > 0 || next.Sub(begun) < tellLate {
 		return nil
 	}
-	return d.notices(ctx, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), "late", r.Notify, lateNotice(r, deliveries))
+	return d.notices(ctx, noticesOfRun(r), episodeVersion(r), episodeLate, r.Notify, lateNotice(r, deliveries))
 }
 
 func lateNotice(r Run, deliveries []Delivery) Notice {
@@ -227,6 +238,39 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 		fmt.Fprintf(&b, " %s", r.Reason)
 	}
 	b.WriteString("\n")
+	writeMissing(&b, deliveries)
+	return Notice{
+		Kind: RunFailed, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
+		Subject: subject, Text: strings.TrimSpace(b.String()),
+		ToDo: toDo,
+	}
+}
+
+// recoveredNotice tells of messages of a run that arrived although the run was
+// called failed.
+func recoveredNotice(r Run, deliveries []Delivery) Notice {
+	n := Notice{
+		Kind: RunRecovered, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
+		Subject: fmt.Sprintf("The report %q was delivered after all", r.ReportName),
+		Text: fmt.Sprintf("The report %q of %s was delivered after all: of messages that nobody had answered for it is known now that they were taken.",
+			r.ReportName, timeWords(r.ScheduledFor, r.TimeZone)),
+		ToDo: "There is nothing to do.",
+	}
+	if r.State == Delivered {
+		return n
+	}
+	n.Subject += ", but not to everyone"
+	n.ToDo = "Fix the cause, then open the run and choose Try again. It sends only what was not delivered."
+	var b strings.Builder
+	b.WriteString(n.Text + " " + r.Reason + "\n")
+	writeMissing(&b, deliveries)
+	n.Text = strings.TrimSpace(b.String())
+	return n
+}
+
+// writeMissing lists whom a run's messages did not reach, or not as a whole, and
+// why.
+func writeMissing(b *strings.Builder, deliveries []Delivery) {
 	told, more := 0, 0
 	for _, delivery := range deliveries {
 		switch {
@@ -235,16 +279,11 @@ func failureNotice(r Run, deliveries []Delivery) Notice {
 			more++
 		default:
 			told++
-			fmt.Fprintf(&b, "\n- %s: %s", delivery.missing(), delivery.Message)
+			fmt.Fprintf(b, "\n- %s: %s", delivery.missing(), delivery.Message)
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&b, "\n- and %d more, which the run shows", more)
-	}
-	return Notice{
-		Kind: RunFailed, ConnectionID: r.ConnectionID, ReportID: r.ReportID, RunID: r.ID, Level: OfReport,
-		Subject: subject, Text: strings.TrimSpace(b.String()),
-		ToDo: toDo,
+		fmt.Fprintf(b, "\n- and %d more, which the run shows", more)
 	}
 }
 

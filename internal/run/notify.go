@@ -116,7 +116,10 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 	}
 	n := *delivery.Notice
 	delivery.Notice = &n
-	verdict, err := d.standing(ctx, n, delivery.Attempts)
+	if n.Found != "" {
+		return d.noticeFound(ctx, delivery)
+	}
+	verdict, err := d.standing(ctx, delivery)
 	switch {
 	case err != nil:
 		return err
@@ -156,6 +159,22 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 	return d.noticeSent(context.WithoutCancel(ctx), h.delivery, h.receipt, h.sendErr)
 }
 
+// noticeFound notes that a notice was taken which nobody had answered for.
+func (d *drain) noticeFound(ctx context.Context, delivery Delivery) error {
+	if err := d.followUp(ctx, delivery); err != nil {
+		return err
+	}
+	if err := delivery.find(d.Now(), delivery.ProviderID); err != nil {
+		return err
+	}
+	if delivery.Notice.Found == MailDelivered {
+		if err := delivery.confirm("", ""); err != nil {
+			return err
+		}
+	}
+	return d.writeNotice(ctx, delivery)
+}
+
 // noticeSent writes what became of a try of a notice.
 func (d *drain) noticeSent(ctx context.Context, delivery Delivery, receipt deliver.Receipt, err error) error {
 	now := d.Now()
@@ -173,7 +192,7 @@ func (d *drain) noticeSent(ctx context.Context, delivery Delivery, receipt deliv
 				return err
 			}
 			latest, err := d.Store.Delivery(ctx, delivery.Key)
-			if err != nil || latest.State.Settled() {
+			if err != nil || latest.State.Taken() {
 				return err
 			}
 			delivery = latest
@@ -266,6 +285,9 @@ func (d *drain) tellOthers(ctx context.Context, delivery Delivery) error {
 		}
 		return d.withdraw(ctx, delivery, "Others are told.")
 	}
+	if n.Kind == RunRecovered {
+		return d.withdraw(ctx, delivery, "Nobody is to be told.") // good news that nobody waits for
+	}
 	if !n.Undeliverable {
 		d.Log.Error("nobody can be told: enter an address in the report, in its connection, or in VIZPOST_ADMINS",
 			"notice", delivery.Key, "subject", n.Subject, "reason", delivery.Message)
@@ -334,7 +356,8 @@ type standing struct {
 }
 
 // standing looks whether the reason of a notice is still there.
-func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing, error) {
+func (d *drain) standing(ctx context.Context, delivery Delivery) (standing, error) {
+	n := *delivery.Notice
 	switch n.Kind {
 	case ConnectionBroken, ConnectionMended, TokenEnds:
 		c, err := d.Connections.Get(ctx, n.ConnectionID)
@@ -345,11 +368,11 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			return standing{}, fmt.Errorf("reading the connection: %w", err)
 		}
 		return ofConnection(n, c, d.Now()), nil
-	case RunFailed, RunEmpty, RunLate, ReportOverdue, FiltersUnknown:
+	case RunFailed, RunRecovered, RunEmpty, RunLate, ReportOverdue, FiltersUnknown:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
-		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && attempts == 0:
-			return d.ofRun(ctx, n) // the deletion itself may be what it tells of
+		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && delivery.Attempts == 0:
+			return d.ofRun(ctx, delivery) // the deletion itself may be what it tells of
 		case problem.Is(err, problem.NotFound):
 			return standing{gone: "The report was deleted."}, nil
 		case err != nil:
@@ -364,7 +387,7 @@ func (d *drain) standing(ctx context.Context, n Notice, attempts int) (standing,
 			}
 			return standing{}, nil
 		}
-		return d.ofRun(ctx, n)
+		return d.ofRun(ctx, delivery)
 	}
 	return standing{}, nil
 }
@@ -385,13 +408,18 @@ func ofConnection(n Notice, c connection.Connection, now time.Time) standing {
 	return standing{}
 }
 
-func (d *drain) ofRun(ctx context.Context, n Notice) (standing, error) {
+func (d *drain) ofRun(ctx context.Context, delivery Delivery) (standing, error) {
+	n := *delivery.Notice
 	r, err := d.Store.Run(ctx, n.RunID)
 	switch {
 	case problem.Is(err, problem.NotFound): // its history is no longer kept
 		return standing{}, nil
 	case err != nil:
 		return standing{}, fmt.Errorf("reading the run: %w", err)
+	case n.Kind == RunRecovered:
+		return d.ofRecovered(ctx, delivery, r)
+	case n.Kind == RunFailed && n.Episode == string(Failed) && r.State == PartlyDelivered:
+		return standing{gone: "Another notice says what was delivered after all."}, nil
 	case n.Kind == RunLate && (r.State == Failed || r.State == PartlyDelivered):
 		return standing{gone: "Another notice says what was not delivered."}, nil
 	case n.Kind == RunLate && r.State == Skipped:
@@ -412,6 +440,32 @@ func (d *drain) ofRun(ctx context.Context, n Notice) (standing, error) {
 		return standing{gone: "The report has been delivered since."}, nil
 	}
 	return standing{}, nil
+}
+
+// ofRecovered says whether the recipient of a notice is to hear that a run was
+// delivered after all: they are if they were told that it was not, or if some of
+// it still was not.
+func (d *drain) ofRecovered(ctx context.Context, delivery Delivery, r Run) (standing, error) {
+	n := delivery.Notice
+	switch {
+	case n.Episode != episodeRecovered+string(r.State):
+		return standing{gone: "Another notice says what has become of the run since."}, nil
+	case r.State == PartlyDelivered || len(delivery.To) == 0: // of nobody, others may have been told
+		return standing{}, nil
+	}
+	for _, episode := range []string{string(Failed), string(PartlyDelivered), episodeBounced, episodeRecovered + string(PartlyDelivered)} {
+		told, err := d.Store.Delivery(ctx, NoticeKey(n.What, n.Version, episode, delivery.To[0]))
+		if problem.Is(err, problem.NotFound) {
+			continue
+		}
+		if err != nil {
+			return standing{}, fmt.Errorf("reading a notice: %w", err)
+		}
+		if told.State.Taken() || told.State == Sending || told.mayHaveArrived() {
+			return standing{}, nil
+		}
+	}
+	return standing{gone: "Nobody was told that it was not delivered."}, nil
 }
 
 // followUp has those who were told that a connection is broken told when it
@@ -512,6 +566,35 @@ func keyOfTag(tag string) (string, error) {
 	return key, nil
 }
 
+// tellsOfNotice notes what is reported of a notice that nobody answered for, and
+// reports whether that says anything. Who is to be told more now is for the drain
+// to see, which can read what it is about.
+func (e MailEvent) tellsOfNotice(d *Delivery, now time.Time) bool {
+	n := *d.Notice
+	known := d.ProviderID == e.ProviderID
+	switch {
+	case n.Found == "" && (known || d.Attempts == 0 && d.Unanswered == 0), n.Found != "" && !known:
+		return false // of an earlier try
+	case e.Kind == MailBounced && (e.Passing || n.Refused):
+		return false // it is tried again all the same
+	case e.Kind == MailBounced:
+		n.Found, n.Refused, d.Code, d.Message = "", true, e.Code, e.Message
+	case n.Found == MailDelivered || n.Found == e.Kind || e.Kind == MailComplained:
+		return false
+	default:
+		n.Found, d.ProviderID = e.Kind, e.ProviderID
+	}
+	d.Notice = &n
+	switch {
+	case d.State == Sending: // whoever sends it looks at it when the claim ends
+	case d.State.Settled():
+		return d.revive(now) == nil
+	default:
+		d.NotBefore = now
+	}
+	return true
+}
+
 // takeNotice notes what a carrier reports of a notice. One that came back is
 // told to others; one that came back for now is tried again.
 func (rc *Receipts) takeNotice(ctx context.Context, e MailEvent) error {
@@ -529,10 +612,18 @@ func (rc *Receipts) takeNotice(ctx context.Context, e MailEvent) error {
 		if err != nil {
 			return fmt.Errorf("reading a notice: %w", err)
 		}
-		if d.Notice == nil || d.State != Sent && d.State != Confirmed || d.ProviderID != e.ProviderID {
+		if d.Notice == nil {
+			return nil
+		}
+		taken := d.State.Taken()
+		if taken && d.ProviderID != e.ProviderID || d.State == Bounced {
 			return nil // of an earlier try, or told already
 		}
 		switch {
+		case !taken:
+			if !e.tellsOfNotice(&d, rc.Now()) {
+				return nil
+			}
 		case e.Kind == MailDelivered && d.State == Sent:
 			err = d.confirm("", "")
 		case e.Kind == MailBounced && !(e.Passing && d.State == Confirmed):

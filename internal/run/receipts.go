@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/problem"
 )
 
@@ -85,7 +85,7 @@ func (rc *Receipts) Take(ctx context.Context, e MailEvent) error {
 	}
 	// Also after an event that changed nothing: the time before, what follows
 	// from it may not have been written.
-	return rc.follow(ctx, e.RunID)
+	return follow(ctx, rc.Store, e.RunID, rc.Now)
 }
 
 // find gives the delivery that an event is about.
@@ -101,36 +101,63 @@ func (rc *Receipts) find(ctx context.Context, e MailEvent) (Delivery, bool, erro
 	return deliveries[i], true, nil
 }
 
-// apply moves a delivery forward and reports whether that changed anything.
-//
-// An event that is older than a retry by hand, or of another message than the
-// one that the delivery has come to mean, says nothing about it.
+// apply moves a delivery forward and reports whether that changed anything. Proof
+// that a message was taken counts in every state, unless it is of one whose end
+// is known.
 func (e MailEvent) apply(d *Delivery, now time.Time) (bool, error) {
+	known := d.ProviderID == e.ProviderID
 	switch d.State {
 	case Waiting:
-		return false, nil
-	case Sending, Unsure, DeliveryFailed:
-		// Nobody answered for the message that was tried last, and here it is;
-		// unless this is an earlier one, whose end is known.
-		if d.Attempts == 0 || d.ProviderID == e.ProviderID {
+		// It waits to be sent again, and here is a message that nobody answered
+		// for. That one came back is no reason not to send another.
+		if known || !d.mayHaveArrived() || e.Kind == MailBounced {
 			return false, nil
 		}
-		at := e.At
-		if at.IsZero() {
-			at = now
+	case Sending, Unsure, DeliveryFailed:
+		// Nobody answered for the message that was tried last, and here it is.
+		if known || d.Attempts == 0 && d.Unanswered == 0 {
+			return false, nil
 		}
-		if err := d.find(at, e.ProviderID); err != nil {
-			return false, err
-		}
-		_, err := e.advance(d)
-		return true, err
-	default:
+	case Bounced:
 		// Of a message that went out twice, the one that arrives counts.
-		if d.ProviderID != e.ProviderID && !(d.PossibleRepeat && e.Kind == MailDelivered) {
+		if known || !d.PossibleRepeat || e.Kind != MailDelivered && e.Kind != MailComplained {
+			return e.advanceKnown(d, known)
+		}
+		if rest := e.stillBounced(*d); len(rest) > 0 {
+			changed := len(rest) < len(d.BouncedFrom)
+			d.BouncedFrom = rest
+			return changed, nil
+		}
+	default:
+		if !known && !(d.PossibleRepeat && (e.Kind == MailDelivered || e.Kind == MailComplained)) {
 			return false, nil
 		}
 		return e.advance(d)
 	}
+	at := e.At
+	if at.IsZero() {
+		at = now
+	}
+	if err := d.find(at, e.ProviderID); err != nil {
+		return false, err
+	}
+	_, err := e.advance(d)
+	return true, err
+}
+
+// advanceKnown moves a delivery forward if the event is of its own message.
+func (e MailEvent) advanceKnown(d *Delivery, known bool) (bool, error) {
+	if !known {
+		return false, nil
+	}
+	return e.advance(d)
+}
+
+// stillBounced gives those recipients that a message came back from and that no
+// other arrived at either.
+func (e MailEvent) stillBounced(d Delivery) []string {
+	arrived := e.concerned(d)
+	return slices.DeleteFunc(slices.Clone(d.BouncedFrom), func(to string) bool { return address.Contains(arrived, to) })
 }
 
 // advance moves a delivery that is known to have been sent.
@@ -142,7 +169,7 @@ func (e MailEvent) advance(d *Delivery) (bool, error) {
 		// Automatic replies, such as those of people on holiday, look like this.
 		return false, nil
 	case e.Kind == MailBounced:
-		from := slices.DeleteFunc(e.bounced(*d), func(address string) bool {
+		from := slices.DeleteFunc(e.concerned(*d), func(address string) bool {
 			return slices.ContainsFunc(d.BouncedFrom, func(known string) bool { return strings.EqualFold(known, address) })
 		})
 		if d.State == Bounced && len(from) == 0 {
@@ -155,8 +182,8 @@ func (e MailEvent) advance(d *Delivery) (bool, error) {
 	return false, nil
 }
 
-// bounced gives the delivery's recipients that a bounce is about.
-func (e MailEvent) bounced(d Delivery) []string {
+// concerned gives the delivery's recipients that an event is about.
+func (e MailEvent) concerned(d Delivery) []string {
 	all := d.addresses()
 	if len(e.Recipients) == 0 {
 		return all
@@ -168,8 +195,8 @@ func (e MailEvent) bounced(d Delivery) []string {
 
 // follow has a run follow from its deliveries. One that waits for a message
 // that has turned up is looked at with the next tick.
-func (rc *Receipts) follow(ctx context.Context, id string) error {
-	r, err := rc.Store.Run(ctx, id)
+func follow(ctx context.Context, store Store, id string, clock func() time.Time) error {
+	r, err := store.Run(ctx, id)
 	if problem.Is(err, problem.NotFound) {
 		return nil
 	}
@@ -177,13 +204,13 @@ func (rc *Receipts) follow(ctx context.Context, id string) error {
 		return fmt.Errorf("reading the run: %w", err)
 	}
 	if r.State != Queued {
-		return reconcile(ctx, rc.Store, nil, r, rc.Now)
+		return reconcile(ctx, store, nil, r, clock)
 	}
-	now := rc.Now()
+	now := clock()
 	if !r.NotBefore.After(now) {
 		return nil
 	}
-	deliveries, err := rc.Store.Deliveries(ctx, id)
+	deliveries, err := store.Deliveries(ctx, id)
 	if err != nil {
 		return fmt.Errorf("reading the run's deliveries: %w", err)
 	}
@@ -191,7 +218,7 @@ func (rc *Receipts) follow(ctx context.Context, id string) error {
 		return nil
 	}
 	r.NotBefore = now
-	if _, err := rc.Store.UpdateRun(ctx, nil, r); err != nil && !problem.Is(err, problem.Stale) {
+	if _, err := store.UpdateRun(ctx, nil, r); err != nil && !problem.Is(err, problem.Stale) {
 		return fmt.Errorf("having the run looked at: %w", err)
 	}
 	return nil
@@ -255,8 +282,9 @@ func (t tally) outcome(r Run, deliveries int) (State, string) {
 }
 
 // reconcile has a run that was closed follow its deliveries where they have
-// changed since, with one notice to the report's people if that is bad news. A
-// run that is open is left to its drain.
+// changed since, with one notice to the report's people: of bad news, and of
+// what was delivered after all although they may have been told that it was not.
+// A run that is open is left to its drain.
 //
 // Whoever writes the one after the other has been written calls it: the drain
 // after the run, [Receipts] after a delivery. So of two that write at the same
@@ -282,12 +310,13 @@ func reconcile(ctx context.Context, store Store, lease *Lease, r Run, clock func
 		if err := r.recount(state, reason); err != nil {
 			return err
 		}
-		if state != Delivered && before != Failed {
-			// The notice comes first: a crash in between tells it once all the same.
-			if err := createNotices(ctx, store, lease, r.Site, noticesOfRun(r), strconv.FormatInt(r.Deadline.Unix(), 10), "bounced", r.Notify,
-				failureNotice(r, deliveries), clock); err != nil {
-				return err
-			}
+		kind, notice := episodeBounced, failureNotice(r, deliveries)
+		if state == Delivered || before == Failed {
+			kind, notice = episodeRecovered+string(state), recoveredNotice(r, deliveries)
+		}
+		// The notice comes first: a crash in between tells it once all the same.
+		if err := createNotices(ctx, store, lease, r.Site, noticesOfRun(r), episodeVersion(r), kind, r.Notify, notice, clock); err != nil {
+			return err
 		}
 		_, err = store.UpdateRun(ctx, lease, r)
 		if err == nil || problem.Is(err, problem.NotFound) {

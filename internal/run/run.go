@@ -216,6 +216,10 @@ func (s DeliveryState) Settled() bool {
 // Arrived reports whether the channel has the message, as far as is known.
 func (s DeliveryState) Arrived() bool { return s == Sent || s == Confirmed }
 
+// Taken reports whether the channel took the message, also one that came back
+// later.
+func (s DeliveryState) Taken() bool { return s.Arrived() || s == Bounced }
+
 // Delivery is one message of one run to one recipient or channel, or a notice
 // that belongs to no run.
 type Delivery struct {
@@ -261,9 +265,10 @@ type Notice struct {
 	RunID        string
 	Level        Level // who its recipient is
 
-	Refused       bool // the recipient's server refuses it for good: others are to be told
-	Undeliverable bool // nobody can be told; it is tried again each day
-	Released      int  // of [ConnectionMended]: runs that were held
+	Found         MailEventKind // what the carrier reports of one that nobody answered for; "": nothing
+	Refused       bool          // the recipient's server refuses it for good: others are to be told
+	Undeliverable bool          // nobody can be told; it is tried again each day
+	Released      int           // of [ConnectionMended]: runs that were held
 }
 
 // NoticeKind says what a notice is about.
@@ -278,7 +283,8 @@ const (
 	FiltersUnknown   NoticeKind = "filters_unknown" // whether they are applied cannot be told
 	RunEmpty         NoticeKind = "run_empty"       // nothing was sent, since there was no data
 	ReportOverdue    NoticeKind = "report_overdue"
-	RunLate          NoticeKind = "run_late" // a channel has not taken its messages for a while
+	RunLate          NoticeKind = "run_late"      // a channel has not taken its messages for a while
+	RunRecovered     NoticeKind = "run_recovered" // it was called failed, and was delivered
 )
 
 // Level says whose addresses a notice goes to. Where a level has none that can

@@ -408,21 +408,7 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 	var failure *deliver.SendError
 	switch {
 	case sendErr == nil:
-		for {
-			if err := delivery.accept(now, receipt.ProviderID, receipt.Where); err != nil {
-				return err
-			}
-			_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
-			if !problem.Is(err, problem.Stale) {
-				d.worksAgain(ctx, channelOf(delivery))
-				return err
-			}
-			latest, err := d.Store.Delivery(ctx, delivery.Key)
-			if err != nil || latest.State.Settled() {
-				return err // the channel's own word is later than ours
-			}
-			delivery = latest
-		}
+		return d.accepted(ctx, delivery, receipt, now)
 	case !errors.As(sendErr, &failure):
 		failure = &deliver.SendError{Outcome: deliver.Unknown, Code: codeUnsure, Message: "The message was sent without an answer.", Err: sendErr}
 	}
@@ -453,6 +439,32 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 		return d.breakDestination(ctx, delivery, failure.Message)
 	}
 	return nil
+}
+
+// accepted writes that a message was accepted. Where that is known only after
+// others have written what they knew, such as that the run ended without it, the
+// run follows.
+func (d *drain) accepted(ctx context.Context, delivery Delivery, receipt deliver.Receipt, at time.Time) error {
+	for late := false; ; late = true {
+		if err := delivery.accept(at, receipt.ProviderID, receipt.Where); err != nil {
+			return err
+		}
+		_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
+		if err == nil {
+			d.worksAgain(ctx, channelOf(delivery))
+		}
+		if err == nil && late {
+			return follow(ctx, d.Store, delivery.RunID, d.Now)
+		}
+		if !problem.Is(err, problem.Stale) {
+			return err
+		}
+		latest, err := d.Store.Delivery(ctx, delivery.Key)
+		if err != nil || latest.State.Taken() {
+			return err // the channel's own word is later than ours
+		}
+		delivery = latest
+	}
 }
 
 func (d *drain) breakDestination(ctx context.Context, delivery Delivery, why string) error {

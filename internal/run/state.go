@@ -60,9 +60,10 @@ var runMoves = map[State]map[event][]State{
 
 // deliveryMoves is what becomes of a delivery in a state. A claim of one in
 // [Sending] takes over a claim, where sending again does no harm. [Sending] never
-// ends with its run, and [Unsure] only after the wait for evidence.
+// ends with its run, and [Unsure] only after the wait for evidence. Proof that a
+// message was taken counts in every state.
 var deliveryMoves = map[DeliveryState]map[event]DeliveryState{
-	Waiting: {onClaim: Sending, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
+	Waiting: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
 		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sending: {onClaim: Sending, onUnclaim: Waiting, onAccept: Sent, onPutOff: Waiting, onRefuse: DeliveryFailed, onNoAnswer: Unsure,
 		onFind: Sent, onWithdraw: Withdrawn, onKeep: Waiting},
@@ -70,9 +71,9 @@ var deliveryMoves = map[DeliveryState]map[event]DeliveryState{
 		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sent:           {onConfirm: Confirmed, onBounce: Bounced},
 	Confirmed:      {onConfirm: Confirmed, onBounce: Bounced},
-	Bounced:        {onBounce: Bounced, onRetry: Waiting, onRevive: Waiting},
+	Bounced:        {onFind: Sent, onBounce: Bounced, onRetry: Waiting, onRevive: Waiting},
 	DeliveryFailed: {onAccept: Sent, onFind: Sent, onRetry: Waiting, onRevive: Waiting},
-	Withdrawn:      {onRevive: Waiting},
+	Withdrawn:      {onAccept: Sent, onFind: Sent, onRevive: Waiting},
 }
 
 // move moves a run if what happens to it may lead there.
@@ -192,10 +193,15 @@ func (d *Delivery) unclaim(at time.Time) error {
 func (d *Delivery) accept(at time.Time, providerID, where string) error {
 	d.SentAt, d.Code, d.Message = at, "", ""
 	d.ProviderID, d.Where, d.ClaimedUntil = providerID, where, time.Time{}
+	d.noteLeftOut()
+	return d.move(onAccept)
+}
+
+// noteLeftOut says of a message that was sent which files it does not carry.
+func (d *Delivery) noteLeftOut() {
 	if len(d.LeftOut) > 0 {
 		d.Code, d.Message = codeLeftOut, "It was sent without "+tooLarge(d.LeftOut)
 	}
-	return d.move(onAccept)
 }
 
 // putOff notes that the message was not taken, but may be later.
@@ -271,7 +277,8 @@ func (d *Delivery) retry(now time.Time) error {
 
 // find notes evidence that the message was sent.
 func (d *Delivery) find(at time.Time, providerID string) error {
-	d.SentAt, d.ProviderID, d.Code, d.Message, d.ClaimedUntil = at, providerID, "", "", time.Time{}
+	d.SentAt, d.ProviderID, d.Code, d.Message, d.ClaimedUntil, d.BouncedFrom = at, providerID, "", "", time.Time{}, nil
+	d.noteLeftOut()
 	return d.move(onFind)
 }
 

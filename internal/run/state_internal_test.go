@@ -104,7 +104,7 @@ func TestDeliveryMoves(t *testing.T) {
 	want := map[string]moves{
 		"claim":     {Waiting: Sending, Sending: Sending, Unsure: Sending},
 		"unclaim":   {Sending: Waiting},
-		"accept":    {Sending: Sent, Unsure: Sent, DeliveryFailed: Sent},
+		"accept":    {Waiting: Sent, Sending: Sent, Unsure: Sent, DeliveryFailed: Sent, Withdrawn: Sent},
 		"putOff":    {Sending: Waiting},
 		"refuse":    {Waiting: DeliveryFailed, Sending: DeliveryFailed, Unsure: DeliveryFailed},
 		"leaveOpen": {Sending: Unsure},
@@ -112,7 +112,7 @@ func TestDeliveryMoves(t *testing.T) {
 		"giveUp": {Waiting: DeliveryFailed, Sending: Sending, Unsure: Unsure,
 			Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed, Withdrawn: Withdrawn},
 		"retry":   {DeliveryFailed: Waiting, Bounced: Waiting},
-		"find":    {Waiting: Sent, Sending: Sent, Unsure: Sent, DeliveryFailed: Sent},
+		"find":    {Waiting: Sent, Sending: Sent, Unsure: Sent, Bounced: Sent, DeliveryFailed: Sent, Withdrawn: Sent},
 		"confirm": {Sent: Confirmed, Confirmed: Confirmed},
 		"bounce":  {Sent: Bounced, Confirmed: Bounced, Bounced: Bounced},
 		// Of notices.
