@@ -86,8 +86,9 @@ type Section struct {
 // Mailer hands a finished message to whatever carries it on.
 //
 // Send returns once the carrier has accepted responsibility: SES has answered
-// 200, an SMTP server 250, the outbox file is named. It tries once and never
-// repeats by itself. Every error is a [*SendError] whose Outcome says whether
+// 200, an SMTP server 250, the outbox file is named. A carrier that accepts some
+// of the recipients gets the message for these; the receipt names the others. It
+// tries once and never repeats by itself. Every error is a [*SendError] whose Outcome says whether
 // sending again is safe. A context that ends before the message was handed
 // over gives Deferred, after that Unknown. It calls the envelope's Begin before
 // the carrier can act on the message, and only if all before that went well.
@@ -137,6 +138,16 @@ func (b Begin) Do(ctx context.Context) *SendError {
 type Receipt struct {
 	ProviderID string // the carrier's own id of the message; "" if it gives none
 	Where      string // "outbox/<file>" if the message only lies in the outbox, else ""
+
+	Rejected []Rejection // recipients that the carrier did not accept, while it took the message for the others
+}
+
+// Rejection is what a carrier said of one recipient that it did not accept.
+type Rejection struct {
+	Recipient string
+	Outcome   Outcome // Deferred or Refused
+	Code      string  // stable and short, as of a [SendError]
+	Message   string  // for people; it does not name the recipient
 }
 
 // Outcome says what is known of a message whose sending failed.
@@ -174,6 +185,7 @@ type SendError struct {
 	RetryAfter        time.Duration // how long the carrier asked to wait; 0 if it did not
 	BreaksDestination bool          // no message can reach this destination until a person changes it
 	Answered          bool          // of Unknown: an error was answered, so that the message most likely was not sent
+	Rejected          []Rejection   // what was said of each of several recipients none of whom was accepted
 	MaxBytes          int64         // of [TooLarge]: how large a message the carrier takes; 0 if it does not say
 	Err               error         // the cause, for the log only; may be nil
 }

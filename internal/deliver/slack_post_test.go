@@ -111,7 +111,7 @@ const canary = "canary-5e3a"
 func (s *slackServer) post(t *testing.T, body string) error {
 	t.Helper()
 	receipt, err := poster(s.Client()).Post(t.Context(), secret.New(s.URL+"/services/T0/B0/"+canary), []byte(body), nil)
-	if receipt != (deliver.Receipt{}) {
+	if !cmp.Equal(receipt, deliver.Receipt{}) {
 		t.Errorf("the receipt is %+v, want none: Slack gives no ids", receipt)
 	}
 	return err

@@ -85,6 +85,7 @@ type deliveryJSON struct {
 	Cc             []string          `json:"cc" nullable:"false"`
 	Bcc            []string          `json:"bcc,omitempty" nullable:"false" doc:"Left out for viewers."`
 	State          run.DeliveryState `json:"state" enum:"waiting,sending,sent,confirmed,bounced,failed,unsure" example:"sent"`
+	Missing        []string          `json:"missing" nullable:"false" doc:"Recipients of an email that do not have it, as far as is known. A message to several may have reached some of them: then it is waiting while the others are tried again, alone, and bounced when they are not. For viewers without Bcc."`
 	Attempts       int               `json:"attempts"`
 	PossibleRepeat bool              `json:"possible_repeat" doc:"An earlier try may have arrived too."`
 	Code           string            `json:"code" doc:"Of the last failure; stable."`
@@ -174,7 +175,7 @@ func runWithDeliveries(r run.Run, deliveries []run.Delivery) runJSON {
 		}
 		out.Deliveries = append(out.Deliveries, deliveryJSON{
 			Key: d.Key, DestinationID: d.DestinationID, Type: d.Type, To: list(d.To), Cc: list(d.Cc), Bcc: d.Bcc,
-			State: d.State, Attempts: d.Attempts, PossibleRepeat: d.PossibleRepeat, Code: d.Code, Message: d.Message,
+			State: d.State, Missing: list(d.Missing()), Attempts: d.Attempts, PossibleRepeat: d.PossibleRepeat, Code: d.Code, Message: d.Message,
 			ProviderID: d.ProviderID, Where: d.Where, LeftOut: list(d.LeftOut), SentAt: moment(d.SentAt),
 		})
 	}

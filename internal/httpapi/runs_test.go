@@ -77,11 +77,11 @@ func TestRun(t *testing.T) {
 		"progress":{"files_done":3,"files_total":3,"deliveries_done":2,"deliveries_total":3},
 		"deliveries":[
 			{"key":"RUN1.mail.1","destination_id":"mail","type":"email","to":["a@example.com"],"cc":[],"state":"sent","attempts":1,"possible_repeat":false,
-				"code":"","message":"","provider_id":"","where":"outbox/RUN1.mail.1.eml","left_out":[],"sent_at":"2026-11-23T08:30:00Z"},
+				"code":"","message":"","provider_id":"","where":"outbox/RUN1.mail.1.eml","missing":[],"left_out":[],"sent_at":"2026-11-23T08:30:00Z"},
 			{"key":"RUN1.slack.1","destination_id":"slack","type":"slack","to":[],"cc":[],"state":"failed","attempts":2,"possible_repeat":true,
-				"code":"no_service","message":"The webhook was removed.","provider_id":"","where":"","left_out":[],"sent_at":null},
+				"code":"no_service","message":"The webhook was removed.","provider_id":"","where":"","missing":[],"left_out":[],"sent_at":null},
 			{"key":"RUN1.mail.2","destination_id":"mail","type":"email","to":["b@example.com"],"cc":[],"state":"waiting","attempts":0,"possible_repeat":false,
-				"code":"","message":"","provider_id":"","where":"","left_out":[],"sent_at":null}]}`)
+				"code":"","message":"","provider_id":"","where":"","missing":["b@example.com"],"left_out":[],"sent_at":null}]}`)
 	w.call(t, "GET", "/v1/runs", "").want(200).same(`{"runs":[{` + common + `,"progress":{"files_done":3,"files_total":3}}],"next_cursor":null}`)
 
 	for path, want := range map[string]int{

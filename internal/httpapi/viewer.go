@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
 )
@@ -47,8 +48,10 @@ func runFor(ctx context.Context, r run.Run, deliveries []run.Delivery) runJSON {
 	hide := newHidden(r, deliveries)
 	out.Reason = hide.in(out.Reason)
 	for i := range out.Deliveries {
-		out.Deliveries[i].Bcc = nil
-		out.Deliveries[i].Message = hide.in(out.Deliveries[i].Message)
+		d := &out.Deliveries[i]
+		d.Missing = slices.DeleteFunc(d.Missing, func(to string) bool { return !address.Contains(d.To, to) && !address.Contains(d.Cc, to) })
+		d.Bcc = nil
+		d.Message = hide.in(d.Message)
 	}
 	return out
 }

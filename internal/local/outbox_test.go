@@ -72,7 +72,7 @@ func TestOutboxSend(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Send: %v", err)
 	}
-	if want := (deliver.Receipt{Where: "outbox/01N.mail.1.eml"}); receipt != want {
+	if want := (deliver.Receipt{Where: "outbox/01N.mail.1.eml"}); !cmp.Equal(receipt, want) {
 		t.Errorf("the receipt is %+v, want %+v", receipt, want)
 	}
 	if got, want := outboxFile(t, o, receipt.Where), "Subject: one\r\n\r\nfirst"; got != want {
@@ -85,7 +85,7 @@ func TestOutboxSend(t *testing.T) {
 
 	// The same delivery again leaves the message as it is.
 	again, err := o.Send(t.Context(), deliver.Envelope{Key: "01N.mail.1", Message: mailText("Subject: two\r\n\r\nsecond")})
-	if err != nil || again != receipt {
+	if err != nil || !cmp.Equal(again, receipt) {
 		t.Errorf("Send again gives %+v, %v, want %+v", again, err, receipt)
 	}
 	if got, want := outboxFile(t, o, receipt.Where), "Subject: one\r\n\r\nfirst"; got != want {

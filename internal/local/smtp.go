@@ -189,8 +189,8 @@ func (s *SMTP) noteLimit(client *smtp.Client) int64 {
 	return limit
 }
 
-// Send implements [deliver.Mailer]. The server must take every recipient:
-// where it refuses one, nobody gets the message.
+// Send implements [deliver.Mailer]. A recipient that the server does not accept
+// keeps the message from nobody else.
 func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
 	// The library ends its waiting by deadlines of its own, not by the context:
 	// a context that ends takes the connection away.
@@ -214,10 +214,10 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 	if err := unlessTaken(client.Mail(from)); err != nil {
 		return deliver.Receipt{}, messageFailure(ctx, "The mail server does not accept the sender's address", err)
 	}
-	for _, to := range e.Recipients {
-		if err := unlessTaken(client.Rcpt("<" + to + ">")); err != nil {
-			return deliver.Receipt{}, smtpFailure(ctx, "The mail server does not accept the recipient's address", err)
-		}
+	rejected, failure := s.recipients(ctx, client, e.Recipients)
+	if failure != nil {
+		_ = client.Quit() // nothing was sent
+		return deliver.Receipt{}, failure
 	}
 	body, err := client.Data()
 	if err != nil {
@@ -242,12 +242,44 @@ func (s *SMTP) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, e
 		return deliver.Receipt{}, &deliver.SendError{Outcome: deliver.Unknown, Code: "no_answer", Err: smtpCause(ctx, err),
 			Message: "The mail server did not answer at the end of the message, so it is not known whether it was sent."}
 	}
-	receipt := deliver.Receipt{}
+	receipt := deliver.Receipt{Rejected: rejected}
 	if answered, ok := body.(interface{ ServerResponse() string }); ok {
 		receipt.ProviderID = smtpText(answered.ServerResponse())
 	}
 	_ = client.Quit() // the message is accepted, whatever comes of this
 	return receipt, nil
+}
+
+// recipients names the recipients to the server and returns those that it does
+// not accept. Where it accepts none, or ends the session, that is a failure.
+func (s *SMTP) recipients(ctx context.Context, client *smtp.Client, all []string) ([]deliver.Rejection, *deliver.SendError) {
+	var rejected []deliver.Rejection
+	worst := (*deliver.SendError)(nil)
+	for _, to := range all {
+		err := unlessTaken(client.Rcpt("<" + to + ">"))
+		if err == nil {
+			continue
+		}
+		failure := smtpFailure(ctx, "The mail server does not accept the recipient's address", err)
+		reply, replied := smtpReply(err)
+		if !replied || reply.Code == 421 || needsSignIn(reply) {
+			return nil, failure // of the session
+		}
+		if status := enhancedStatus(reply); len(all) == 1 && (status == "5.3.4" || status == "5.2.3") {
+			failure.Code = deliver.TooLarge // the size was declared before
+		}
+		rejected = append(rejected, deliver.Rejection{Recipient: to, Outcome: failure.Outcome, Code: failure.Code, Message: failure.Message})
+		if worst == nil || worst.Outcome == deliver.Refused && failure.Outcome == deliver.Deferred {
+			worst = failure // one that may be accepted later decides
+		}
+	}
+	if len(rejected) < len(all) {
+		return rejected, nil
+	}
+	if len(all) > 1 {
+		worst.Rejected = rejected
+	}
+	return nil, worst
 }
 
 // unlessTaken is an answer of a server that refused something. The library takes

@@ -28,7 +28,7 @@ const smtpPassword = "canary-91b7"
 
 // smtpServer is a mail server on this machine that keeps what it is sent.
 type smtpServer struct {
-	replies  map[string]string // by command, and "." for the end of a message; "" hangs up
+	replies  map[string]string // by command or whole line, and "." for the end of a message; "" hangs up
 	implicit bool              // TLS from the start
 	startTLS bool              // offers STARTTLS
 	auth     bool              // offers to sign in
@@ -77,8 +77,12 @@ func (s *smtpServer) serve(conn net.Conn) {
 		conn = tls.Server(conn, s.tls)
 	}
 	lines := bufio.NewReader(conn)
+	current := "" // the line that is answered
 	say := func(command, usual string) bool {
 		reply, ok := s.replies[command]
+		if line, said := s.replies[current]; said {
+			reply, ok = line, true
+		}
 		if !ok {
 			reply = usual
 		}
@@ -96,6 +100,7 @@ func (s *smtpServer) serve(conn net.Conn) {
 			return
 		}
 		line = strings.TrimRight(line, "\r\n")
+		current = line
 		command, _, _ := strings.Cut(strings.ToUpper(line), " ")
 		if s.pause != nil {
 			s.pause(command)
@@ -236,7 +241,7 @@ func TestSMTPSend(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Send: %v", err)
 			}
-			if want := (deliver.Receipt{ProviderID: "2.0.0 queued as A1B2C3"}); receipt != want {
+			if want := (deliver.Receipt{ProviderID: "2.0.0 queued as A1B2C3"}); !cmp.Equal(receipt, want) {
 				t.Errorf("the receipt is %+v, want %+v", receipt, want)
 			}
 			commands, messages := tt.server.received()
@@ -397,6 +402,60 @@ func TestSMTPSizeIsKept(t *testing.T) {
 	s.listener.Close()
 	now = now.Add(time.Hour)
 	want(3000, "of a server that is down")
+}
+
+// A recipient that the server does not accept keeps the message from nobody else.
+func TestSMTPRecipients(t *testing.T) {
+	t.Parallel()
+	const ann, bob, cid = "ann@example.com", "bob@example.com", "cid@example.com"
+	tests := map[string]struct {
+		replies  map[string]string // by recipient
+		outcome  deliver.Outcome   // of the failure, if the message is not sent
+		rejected string
+		sent     bool
+	}{
+		"one refused":              {map[string]string{bob: "550 5.1.1 unknown"}, 0, "bob refused smtp_550", true},
+		"one greylisted":           {map[string]string{bob: "451 4.7.1 later"}, 0, "bob deferred smtp_451", true},
+		"one of each":              {map[string]string{ann: "451 4.7.1 later", cid: "550 5.1.1 unknown"}, 0, "ann deferred smtp_451, cid refused smtp_550", true},
+		"too many at once":         {map[string]string{cid: "452 4.5.3 too many recipients"}, 0, "cid deferred smtp_452", true},
+		"all refused":              {map[string]string{ann: "550 no", bob: "553 no", cid: "550 no"}, deliver.Refused, "ann refused smtp_550, bob refused smtp_553, cid refused smtp_550", false},
+		"none accepted, one later": {map[string]string{ann: "550 no", bob: "450 later", cid: "550 no"}, deliver.Deferred, "ann refused smtp_550, bob deferred smtp_450, cid refused smtp_550", false},
+		"the server closes":        {map[string]string{bob: "421 closing"}, deliver.Deferred, "", false},
+		"not signed in":            {map[string]string{bob: "530 5.7.0 sign in first"}, deliver.Deferred, "", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &smtpServer{replies: map[string]string{}}
+			for to, reply := range test.replies {
+				s.replies["RCPT TO:<"+to+">"] = reply
+			}
+			s.start(t)
+			envelope := smtpEnvelope()
+			envelope.Recipients = []string{ann, bob, cid}
+			receipt, err := s.mailer(t, "smtp://HOST").Send(t.Context(), envelope)
+			rejected := receipt.Rejected
+			if !test.sent {
+				e := smtpError(t, err)
+				if rejected = e.Rejected; e.Outcome != test.outcome {
+					t.Errorf("got %v, want it %s", e, test.outcome)
+				}
+			} else if err != nil {
+				t.Errorf("got error %v, want it sent", err)
+			}
+			var got []string
+			for _, r := range rejected {
+				user, _, _ := strings.Cut(r.Recipient, "@")
+				got = append(got, fmt.Sprintf("%s %s %s", user, r.Outcome, r.Code))
+			}
+			if strings.Join(got, ", ") != test.rejected {
+				t.Errorf("got %q, want %q", got, test.rejected)
+			}
+			if _, messages := s.received(); (len(messages) == 1) != test.sent {
+				t.Errorf("the server has %d messages, want one: %v", len(messages), test.sent)
+			}
+		})
+	}
 }
 
 func TestSMTPAfterAcceptance(t *testing.T) {

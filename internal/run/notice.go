@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
@@ -279,11 +280,22 @@ func writeMissing(b *strings.Builder, deliveries []Delivery) {
 			more++
 		default:
 			told++
-			fmt.Fprintf(b, "\n- %s: %s", delivery.missing(), delivery.Message)
+			delivery.writeMissing(b)
 		}
 	}
 	if more > 0 {
 		fmt.Fprintf(b, "\n- and %d more, which the run shows", more)
+	}
+}
+
+// writeMissing says whom a delivery did not reach, and why.
+func (d Delivery) writeMissing(b *strings.Builder) {
+	if len(d.Rejections) == 0 {
+		fmt.Fprintf(b, "\n- %s: %s", d.missing(), d.Message)
+		return
+	}
+	for _, r := range d.Rejections {
+		fmt.Fprintf(b, "\n- %s: %s", r.To, r.Message)
 	}
 }
 
@@ -439,10 +451,20 @@ func (d Delivery) missing() string {
 	switch {
 	case d.Type == report.Slack:
 		return "Slack (" + d.DestinationID + ")"
-	case len(d.BouncedFrom) > 0:
-		return strings.Join(d.BouncedFrom, ", ")
 	default:
-		return strings.Join(d.addresses(), ", ")
+		return strings.Join(d.Missing(), ", ")
+	}
+}
+
+// Missing gives the recipients that an email did not reach, as far as is known.
+func (d Delivery) Missing() []string {
+	switch {
+	case d.State.Arrived():
+		return nil
+	case d.State == Bounced && len(d.BouncedFrom) > 0:
+		return slices.Clone(d.BouncedFrom)
+	default:
+		return slices.DeleteFunc(d.addresses(), func(to string) bool { return address.Contains(d.Has, to) })
 	}
 }
 

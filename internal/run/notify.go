@@ -138,7 +138,7 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 	if err := delivery.claim(now.Add(sendClaim)); err != nil {
 		return err
 	}
-	m, err := d.email(ctx, d.noticePost(ctx, delivery), map[string]string{"notice": noticeTag(delivery.Key)})
+	m, err := d.email(ctx, d.noticePost(ctx, delivery), map[string]string{"notice": noticeTag(delivery.Key)}, delivery.To)
 	if unsendable(err) {
 		p, _ := problem.From(err)
 		delivery.Code, delivery.Message = p.Code, text(err)

@@ -241,12 +241,22 @@ type Delivery struct {
 	Where          string        // the outbox file, where mail goes to the outbox
 	Code           string        // of the last failure, stable
 	Message        string        // of the last failure, for people
-	BouncedFrom    []string      // recipients that it came back from; in [Bounced]
+	BouncedFrom    []string      // recipients that it came back from, or that were refused
+	Has            []string      // recipients that have it, of one that others are still to get
+	Rejections     []Rejection   // what was said of each recipient that was not accepted
 	LeftOut        []string      // names of the files that were too large to go with it
 
 	Rev       int64 // counts all writes; the store's optimistic lock
 	CreatedAt time.Time
 	SentAt    time.Time
+}
+
+// Rejection is what a channel said of one recipient that it did not accept while
+// it took the message for others.
+type Rejection struct {
+	To      string
+	Code    string // stable
+	Message string // for people
 }
 
 // Notice is a message to the people behind a connection or report. It is tried

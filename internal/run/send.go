@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
@@ -417,6 +418,9 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 	switch {
 	case failure.Outcome == deliver.Refused:
 		err = delivery.refuse(failure.Code, failure.Message)
+	case failure.Outcome == deliver.Deferred && len(failure.Rejected) > 0:
+		delivery.reject(failure.Rejected)
+		err = delivery.putOff(now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter)), delivery.Code, delivery.Message)
 	case failure.Outcome == deliver.Deferred, repeats:
 		err = delivery.putOff(now.Add(max(retryAfter(delivery.Attempts), failure.RetryAfter)), failure.Code, failure.Message)
 	default:
@@ -446,10 +450,17 @@ func (d *drain) record(ctx context.Context, delivery Delivery, receipt deliver.R
 // run follows.
 func (d *drain) accepted(ctx context.Context, delivery Delivery, receipt deliver.Receipt, at time.Time) error {
 	for late := false; ; late = true {
-		if err := delivery.accept(at, receipt.ProviderID, receipt.Where); err != nil {
+		var err error
+		if len(receipt.Rejected) == 0 {
+			err = delivery.accept(at, receipt.ProviderID, receipt.Where)
+		} else {
+			d.Log.Warn("some recipients of a message were not accepted", "delivery", delivery.Key, "recipients", len(receipt.Rejected))
+			err = delivery.acceptSome(at, receipt.ProviderID, receipt.Where, receipt.Rejected, at.Add(retryAfter(delivery.Attempts)))
+		}
+		if err != nil {
 			return err
 		}
-		_, err := d.Store.UpdateDelivery(ctx, nil, delivery)
+		_, err = d.Store.UpdateDelivery(ctx, nil, delivery)
 		if err == nil {
 			d.worksAgain(ctx, channelOf(delivery))
 		}
@@ -507,7 +518,7 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 	}
 	post.From, post.To, post.Cc, post.Bcc = d.MailFrom, delivery.To, delivery.Cc, delivery.Bcc
 	post.UnsubscribeAddress, post.MaxBytes = d.Unsubscribe, maxBytes
-	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)})
+	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)}, delivery.rest())
 }
 
 // codeLeftOut is the code of a message that does not carry all of its files.
@@ -529,7 +540,9 @@ func tooLarge(names []string) string {
 // digits, hyphens and underscores (Amazon SES API reference, MessageTag).
 func tag(key string) string { return strings.ReplaceAll(key, ".", "_") }
 
-func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]string) (message, error) {
+// email renders an email. It is sent to those of its recipients alone that are to
+// get it, while it says to all of them who they are.
+func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]string, to []string) (message, error) {
 	email, err := d.Emails.Build(ctx, post)
 	if err != nil {
 		return message{}, err
@@ -543,6 +556,7 @@ func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]st
 		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
 			e := email.Envelope(post.Key, tags)
 			e.Begin = begin
+			e.Recipients = slices.DeleteFunc(slices.Clone(e.Recipients), func(recipient string) bool { return !address.Contains(to, recipient) })
 			return d.Mail.Send(ctx, e)
 		},
 		timeout: d.mailTimeout(email.Size), size: email.Size, carried: email.Carried,

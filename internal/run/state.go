@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/address"
+	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/report"
 )
 
@@ -40,6 +42,7 @@ const (
 	onFind     event = "found"        // evidence that it was sent
 	onConfirm  event = "confirmed"    //
 	onBounce   event = "bounced"      //
+	onPart     event = "sent to some" // and not to be sent to the others
 	onWithdraw event = "withdrawn"    // of a notice: its reason is gone, or others are told
 	onKeep     event = "kept"         // of a notice: to be looked at later
 	onRevive   event = "made again"   // of a notice
@@ -63,16 +66,16 @@ var runMoves = map[State]map[event][]State{
 // ends with its run, and [Unsure] only after the wait for evidence. Proof that a
 // message was taken counts in every state.
 var deliveryMoves = map[DeliveryState]map[event]DeliveryState{
-	Waiting: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
+	Waiting: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent, onPart: Bounced,
 		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sending: {onClaim: Sending, onUnclaim: Waiting, onAccept: Sent, onPutOff: Waiting, onRefuse: DeliveryFailed, onNoAnswer: Unsure,
-		onFind: Sent, onWithdraw: Withdrawn, onKeep: Waiting},
-	Unsure: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent,
+		onFind: Sent, onPart: Bounced, onWithdraw: Withdrawn, onKeep: Waiting},
+	Unsure: {onClaim: Sending, onAccept: Sent, onRefuse: DeliveryFailed, onGiveUp: DeliveryFailed, onFind: Sent, onPart: Bounced,
 		onWithdraw: Withdrawn, onKeep: Waiting},
 	Sent:           {onConfirm: Confirmed, onBounce: Bounced},
 	Confirmed:      {onConfirm: Confirmed, onBounce: Bounced},
 	Bounced:        {onFind: Sent, onBounce: Bounced, onRetry: Waiting, onRevive: Waiting},
-	DeliveryFailed: {onAccept: Sent, onFind: Sent, onRetry: Waiting, onRevive: Waiting},
+	DeliveryFailed: {onAccept: Sent, onFind: Sent, onPart: Bounced, onRetry: Waiting, onRevive: Waiting},
 	Withdrawn:      {onAccept: Sent, onFind: Sent, onRevive: Waiting},
 }
 
@@ -189,12 +192,89 @@ func (d *Delivery) unclaim(at time.Time) error {
 	return d.move(onUnclaim)
 }
 
-// accept notes that the channel has the message.
+// accept notes that the channel has the message for all of its recipients, but
+// for those that were refused before.
 func (d *Delivery) accept(at time.Time, providerID, where string) error {
 	d.SentAt, d.Code, d.Message = at, "", ""
 	d.ProviderID, d.Where, d.ClaimedUntil = providerID, where, time.Time{}
 	d.noteLeftOut()
+	if len(d.BouncedFrom) > 0 {
+		d.give(d.rest())
+		return d.part("", "")
+	}
+	d.Has, d.Rejections = nil, nil
 	return d.move(onAccept)
+}
+
+// acceptSome notes that the channel has the message for all that it was sent to
+// but those that were rejected. Those of them that it may accept later get it
+// then, and nobody else does.
+func (d *Delivery) acceptSome(at time.Time, providerID, where string, rejected []deliver.Rejection, again time.Time) error {
+	d.give(slices.DeleteFunc(d.rest(), func(to string) bool {
+		return slices.ContainsFunc(rejected, func(r deliver.Rejection) bool { return address.Key(r.Recipient) == address.Key(to) })
+	}))
+	d.reject(rejected)
+	d.SentAt, d.ProviderID, d.Where = at, providerID, where
+	open := len(d.rest()) > 0
+	switch {
+	case open && d.State == Sending:
+		return d.putOff(again, d.Code, d.Message)
+	case open && !d.State.Settled(): // another has it in hand again
+		return nil
+	}
+	return d.part("", "")
+}
+
+// give notes that recipients have the message.
+func (d *Delivery) give(to []string) {
+	d.Has = append(slices.Clone(d.Has), to...)
+	d.Rejections = slices.DeleteFunc(slices.Clone(d.Rejections), func(r Rejection) bool { return address.Contains(to, r.To) })
+}
+
+// reject notes what was said of recipients that were not accepted.
+func (d *Delivery) reject(rejected []deliver.Rejection) {
+	for _, r := range rejected {
+		d.Rejections = slices.DeleteFunc(slices.Clone(d.Rejections), func(old Rejection) bool { return address.Key(old.To) == address.Key(r.Recipient) })
+		d.Rejections = append(d.Rejections, Rejection{To: r.Recipient, Code: r.Code, Message: r.Message})
+		if r.Outcome == deliver.Refused && !address.Contains(d.BouncedFrom, r.Recipient) {
+			d.BouncedFrom = append(slices.Clone(d.BouncedFrom), r.Recipient)
+		}
+	}
+	d.Code, d.Message = d.rejections()
+}
+
+// rejections puts together what was said of the recipients that were not accepted.
+func (d *Delivery) rejections() (code, message string) {
+	said := make([]string, len(d.Rejections))
+	for i, r := range d.Rejections {
+		code, said[i] = r.Code, r.To+": "+r.Message
+	}
+	return code, strings.Join(said, " ")
+}
+
+// rest gives the recipients that are still to get the message.
+func (d *Delivery) rest() []string {
+	return slices.DeleteFunc(d.addresses(), func(to string) bool { return address.Contains(d.Has, to) || address.Contains(d.BouncedFrom, to) })
+}
+
+// part ends a delivery that some of its recipients have and the others are not to
+// get. Without a code and message they are those of the recipients.
+func (d *Delivery) part(code, message string) error {
+	d.BouncedFrom = append(slices.Clone(d.BouncedFrom), d.rest()...)
+	if d.Code, d.Message = code, message; code == "" {
+		d.Code, d.Message = d.rejections()
+	}
+	d.Has, d.ClaimedUntil = nil, time.Time{}
+	return d.move(onPart)
+}
+
+// fail ends a delivery that was not sent to those who do not have it.
+func (d *Delivery) fail(e event) error {
+	if len(d.Has) > 0 {
+		return d.part(d.Code, d.Message)
+	}
+	d.BouncedFrom, d.Rejections = nil, nil
+	return d.move(e)
 }
 
 // noteLeftOut says of a message that was sent which files it does not carry.
@@ -214,7 +294,7 @@ func (d *Delivery) putOff(until time.Time, code, message string) error {
 func (d *Delivery) refuse(code, message string) error {
 	d.PossibleRepeat = d.mayHaveArrived()
 	d.ClaimedUntil, d.Code, d.Message = time.Time{}, code, message
-	return d.move(onRefuse)
+	return d.fail(onRefuse)
 }
 
 // leaveOpen notes that it is not known of a message whether it was sent. If
@@ -260,7 +340,7 @@ func (d *Delivery) giveUp(now time.Time, reason string) (bool, error) {
 	default:
 		d.Message = reason
 	}
-	return true, d.move(onGiveUp)
+	return true, d.fail(onGiveUp)
 }
 
 // mayHaveArrived reports whether an earlier send was left without an answer.
@@ -270,7 +350,10 @@ func (d *Delivery) mayHaveArrived() bool {
 
 // retry queues a delivery that failed or came back.
 func (d *Delivery) retry(now time.Time) error {
-	d.Attempts, d.NotBefore, d.BouncedFrom = 0, now, nil
+	if d.State == Bounced { // whom it did not come back from has it
+		d.Has = slices.DeleteFunc(d.addresses(), func(to string) bool { return address.Contains(d.BouncedFrom, to) })
+	}
+	d.Attempts, d.NotBefore, d.BouncedFrom, d.Rejections = 0, now, nil, nil
 	d.PossibleRepeat = d.mayHaveArrived()
 	return d.move(onRetry)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vizpost/vizpost/internal/deliver"
 )
 
 var (
@@ -92,7 +94,13 @@ var deliveryEvents = map[string]func(*Delivery) error{
 	"withdraw":  func(d *Delivery) error { return d.withdraw("It is over.") },
 	"keep":      func(d *Delivery) error { return d.keep(stateNow) },
 	"revive":    func(d *Delivery) error { return d.revive(stateNow) },
-	"bounce":    func(d *Delivery) error { return d.bounce([]string{"a@example.com"}, "5.1.1", "No.") },
+	"part":      func(d *Delivery) error { return d.part("550", "No.") },
+	"acceptSome": func(d *Delivery) error {
+		d.To = []string{"a@example.com", "b@example.com"}
+		no := []deliver.Rejection{{Recipient: "b@example.com", Outcome: deliver.Refused, Code: "550", Message: "No."}}
+		return d.acceptSome(stateNow, "id", "", no, stateNow)
+	},
+	"bounce": func(d *Delivery) error { return d.bounce([]string{"a@example.com"}, "5.1.1", "No.") },
 }
 
 // TestDeliveryMoves goes through all states and events, each with and without an
@@ -111,10 +119,12 @@ func TestDeliveryMoves(t *testing.T) {
 		// The end of a run: what may be under way or turn up stays as it is.
 		"giveUp": {Waiting: DeliveryFailed, Sending: Sending, Unsure: Unsure,
 			Sent: Sent, Confirmed: Confirmed, Bounced: Bounced, DeliveryFailed: DeliveryFailed, Withdrawn: Withdrawn},
-		"retry":   {DeliveryFailed: Waiting, Bounced: Waiting},
-		"find":    {Waiting: Sent, Sending: Sent, Unsure: Sent, Bounced: Sent, DeliveryFailed: Sent, Withdrawn: Sent},
-		"confirm": {Sent: Confirmed, Confirmed: Confirmed},
-		"bounce":  {Sent: Bounced, Confirmed: Bounced, Bounced: Bounced},
+		"retry":      {DeliveryFailed: Waiting, Bounced: Waiting},
+		"find":       {Waiting: Sent, Sending: Sent, Unsure: Sent, Bounced: Sent, DeliveryFailed: Sent, Withdrawn: Sent},
+		"part":       {Waiting: Bounced, Sending: Bounced, Unsure: Bounced, DeliveryFailed: Bounced},
+		"acceptSome": {Waiting: Bounced, Sending: Bounced, Unsure: Bounced, DeliveryFailed: Bounced},
+		"confirm":    {Sent: Confirmed, Confirmed: Confirmed},
+		"bounce":     {Sent: Bounced, Confirmed: Bounced, Bounced: Bounced},
 		// Of notices.
 		"withdraw": {Waiting: Withdrawn, Sending: Withdrawn, Unsure: Withdrawn},
 		"keep":     {Waiting: Waiting, Sending: Waiting, Unsure: Waiting},
