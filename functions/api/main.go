@@ -50,7 +50,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 	}
 	destinations := &deliver.Destinations{
 		Store: store, Vault: vault, Poster: deliver.NewSlackPoster(&http.Client{Transport: transport}, now),
-		AllowedOrigins: s.WebhookOrigins(), Now: now, NewID: newID, Log: log,
+		AllowedOrigins: s.WebhookOrigins(), Notices: &run.Holds{Store: store, Bell: bell, Now: now}, Now: now, NewID: newID, Log: log,
 	}
 	runs := &run.Service{Store: store, Reports: store, Connections: store, Bell: bell, Now: now, NewID: newID, Log: log}
 	reports := &report.Service{Store: store, Connections: connections, Destinations: destinations, Runs: runs, Now: now,

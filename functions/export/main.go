@@ -65,7 +65,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 			Dial: server.Dial, CheckServer: server.CheckServer, Now: now, NewID: newID, Random: rand.Reader, Log: log,
 		},
 		Destinations: &deliver.Destinations{
-			Store: store, Vault: vault, Poster: slack, AllowedOrigins: s.WebhookOrigins(), Now: now, NewID: newID, Log: log,
+			Store: store, Vault: vault, Poster: slack, AllowedOrigins: s.WebhookOrigins(), Notices: &run.Holds{Store: store, Bell: bell, Now: now}, Now: now, NewID: newID, Log: log,
 		},
 		Files: &objects.Files{Client: s3.NewFromConfig(cfg), Bucket: s.FilesBucket()},
 		Mail:  &mail.Mailer{Client: ses.NewFromConfig(cfg), ConfigurationSet: s.ConfigurationSet()}, MailFrom: sender, Unsubscribe: address,

@@ -25,8 +25,9 @@ type Destination struct {
 	Type          string // "slack"
 	SecretVersion string
 	State         string
-	Problem       string // for people, when broken
-	ProblemCode   string // stable, when broken, "" where it is not known: such as CodeSecretMissing
+	Problem       string    // for people, when broken
+	BrokenAt      time.Time // when broken, since when; zero where it is not known
+	ProblemCode   string    // stable, when broken, "" where it is not known: such as CodeSecretMissing
 
 	Version   int64 // counts edits by people
 	Rev       int64 // counts all writes; the store's optimistic lock

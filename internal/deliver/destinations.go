@@ -67,6 +67,12 @@ type Destinations struct {
 	// see [CheckSlackURL].
 	AllowedOrigins []string
 
+	// Notices has those looked at who were told that a destination is broken, once
+	// it works again; nil: nobody was.
+	Notices interface {
+		DestinationWorks(ctx context.Context, id string) error
+	}
+
 	Now   func() time.Time
 	NewID func() string // names versions of addresses
 	Log   *slog.Logger
@@ -166,7 +172,7 @@ func (s *Destinations) Edit(ctx context.Context, id string, e DestinationEdit) (
 				}
 				stored = next.SecretVersion
 			}
-			d.SecretVersion, d.State, d.Problem, d.ProblemCode = stored, DestinationUntested, "", ""
+			d.SecretVersion, d.State, d.Problem, d.ProblemCode, d.BrokenAt = stored, DestinationUntested, "", "", time.Time{}
 		}
 		d.Version++
 		d.UpdatedAt = s.Now().UTC()
@@ -413,12 +419,27 @@ func (s *Destinations) mark(ctx context.Context, used Destination, state, code, 
 	if used.State == state && used.Problem == why {
 		return used, nil
 	}
-	return s.change(ctx, used.ID, func(d *Destination) error {
-		if d.SecretVersion == used.SecretVersion {
-			d.State, d.ProblemCode, d.Problem = state, code, why
+	marked := false
+	after, err := s.change(ctx, used.ID, func(d *Destination) error {
+		if marked = d.SecretVersion == used.SecretVersion; !marked {
+			return nil
 		}
+		switch {
+		case state != DestinationBroken:
+			d.BrokenAt = time.Time{}
+		case d.State != DestinationBroken:
+			d.BrokenAt = s.Now().UTC()
+		}
+		d.State, d.ProblemCode, d.Problem = state, code, why
 		return nil
 	})
+	if err == nil && marked && state == DestinationWorks && s.Notices != nil {
+		// They are looked at once a day all the same.
+		if err := s.Notices.DestinationWorks(ctx, used.ID); err != nil {
+			s.Log.WarnContext(ctx, "it was not told yet that a destination works again", "destination", used.ID, "error", err)
+		}
+	}
+	return after, err
 }
 
 // change repeats a change until no other write comes in between.

@@ -14,21 +14,22 @@ import (
 )
 
 type noticeJSON struct {
-	ID           string     `json:"id"`
-	Kind         string     `json:"kind" enum:"connection_broken,token_ends,run_failed,run_recovered,run_empty,run_late,report_overdue,filters_unknown,other" example:"connection_broken"`
-	State        string     `json:"state" enum:"waiting,retrying,undeliverable" doc:"waiting: not tried yet. retrying: mail did not take it yet. undeliverable: nobody can be told; it is tried again each day." example:"undeliverable"`
-	Subject      string     `json:"subject" example:"The Tableau connection \"Sales\" needs attention"`
-	Text         string     `json:"text" doc:"What happened."`
-	ToDo         string     `json:"to_do" doc:"What to do."`
-	To           []string   `json:"to" nullable:"false" doc:"Who is to be told; empty when there is nobody."`
-	Level        string     `json:"level" enum:"report,connection,administrators," doc:"Whose addresses these are."`
-	ConnectionID string     `json:"connection_id" doc:"The connection that it is about; empty if none."`
-	ReportID     string     `json:"report_id" doc:"The report that it is about; empty if none."`
-	RunID        string     `json:"run_id" doc:"The run that it is about; empty if none."`
-	Attempts     int        `json:"attempts" doc:"How often it was tried."`
-	Problem      string     `json:"problem" doc:"Why it was not delivered; empty if it was not tried yet."`
-	NextTryAt    *time.Time `json:"next_try_at"`
-	CreatedAt    time.Time  `json:"created_at"`
+	ID            string     `json:"id"`
+	Kind          string     `json:"kind" enum:"connection_broken,destination_broken,token_ends,run_failed,run_recovered,run_empty,run_late,report_overdue,filters_unknown,other" example:"connection_broken"`
+	State         string     `json:"state" enum:"waiting,retrying,undeliverable" doc:"waiting: not tried yet. retrying: mail did not take it yet. undeliverable: nobody can be told; it is tried again each day." example:"undeliverable"`
+	Subject       string     `json:"subject" example:"The Tableau connection \"Sales\" needs attention"`
+	Text          string     `json:"text" doc:"What happened."`
+	ToDo          string     `json:"to_do" doc:"What to do."`
+	To            []string   `json:"to" nullable:"false" doc:"Who is to be told; empty when there is nobody."`
+	Level         string     `json:"level" enum:"report,connection,administrators," doc:"Whose addresses these are."`
+	ConnectionID  string     `json:"connection_id" doc:"The connection that it is about; empty if none."`
+	ReportID      string     `json:"report_id" doc:"The report that it is about; empty if none."`
+	RunID         string     `json:"run_id" doc:"The run that it is about; empty if none."`
+	DestinationID string     `json:"destination_id" doc:"The named destination that it is about; empty if none."`
+	Attempts      int        `json:"attempts" doc:"How often it was tried."`
+	Problem       string     `json:"problem" doc:"Why it was not delivered; empty if it was not tried yet."`
+	NextTryAt     *time.Time `json:"next_try_at"`
+	CreatedAt     time.Time  `json:"created_at"`
 }
 
 type noticeListJSON struct {
@@ -46,7 +47,7 @@ type alertsJSON struct {
 func (a *api) registerNotices() {
 	register(a, operation{id: "list-notices", method: http.MethodGet, path: "/v1/notices", tag: tagNotices, role: Editor,
 		summary: "List notices that were not delivered yet",
-		detail:  "A notice tells people that a connection is broken, that a token ends, that a run failed, or that a report did not run. It is tried until it is delivered or its reason is gone; then it leaves this list."},
+		detail:  "A notice tells people that a connection or a Slack destination is broken, that a token ends, that a run failed, or that a report did not run. It is tried until it is delivered or its reason is gone; then it leaves this list."},
 		a.listNotices)
 	register(a, operation{id: "read-health", method: http.MethodGet, path: "/v1/health", tag: tagHealth, role: Viewer,
 		summary: "See what keeps all of vizpost from its work", detail: "Such as a full disk, or a mail server that takes nothing. On AWS, where no function knows of the others, the list is empty."},
@@ -75,7 +76,7 @@ func (a *api) listNotices(ctx context.Context, in *struct {
 func noticeOut(d run.Delivery) noticeJSON {
 	n := d.Notice
 	out := noticeJSON{ID: d.Key, Kind: string(n.Kind), State: "waiting", Subject: n.Subject, Text: n.Text, ToDo: n.ToDo, To: list(d.To), Level: string(n.Level),
-		ConnectionID: n.ConnectionID, ReportID: n.ReportID, RunID: n.RunID, Attempts: d.Attempts, Problem: d.Message,
+		ConnectionID: n.ConnectionID, ReportID: n.ReportID, RunID: n.RunID, DestinationID: n.DestinationID, Attempts: d.Attempts, Problem: d.Message,
 		NextTryAt: moment(d.NotBefore), CreatedAt: d.CreatedAt.UTC()}
 	switch {
 	case n.Undeliverable:

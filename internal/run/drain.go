@@ -132,6 +132,9 @@ type Destinations interface {
 	// Works notes that a destination, as it was read, accepted a message.
 	Works(ctx context.Context, used deliver.Destination) error
 
+	// Get reads a destination without its address. NotFound when there is none.
+	Get(ctx context.Context, id string) (deliver.Destination, error)
+
 	// Break notes that a destination refused for good, and why, for people.
 	Break(ctx context.Context, id, why string) error
 }

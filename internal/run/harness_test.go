@@ -130,7 +130,7 @@ func (w *world) wire(s store) {
 		CheckServer: func(context.Context, string) error { return nil },
 		Now:         time.Now, NewID: w.newID, Random: rand.Reader, Log: log,
 	}
-	w.destinations = &deliver.Destinations{Store: s, Vault: s, Poster: w.slack, Now: time.Now, NewID: w.newID, Log: log}
+	w.destinations = &deliver.Destinations{Store: s, Vault: s, Poster: w.slack, Notices: &run.Holds{Store: s, Bell: w.bell, Now: time.Now}, Now: time.Now, NewID: w.newID, Log: log}
 	w.runs = &run.Service{Store: s, Reports: s, Connections: s, Files: w.files, Bell: w.bell, Now: time.Now, NewID: w.newID, Log: log}
 	filters := &verify.Service{Store: s, Connections: w.connections, Now: time.Now, Log: log}
 	w.reports = &report.Service{Store: s, Connections: w.connections, Filters: filters, Destinations: w.destinations, Runs: w.runs, Now: time.Now}

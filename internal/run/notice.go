@@ -325,7 +325,7 @@ func (d *drain) noticePost(ctx context.Context, delivery Delivery) deliver.Post 
 		text += "\n\n" + releasedWords(n.Released)
 	}
 	heading := "What happened"
-	if n.Kind == ConnectionMended {
+	if n.Kind == ConnectionMended || n.Kind == DestinationMended {
 		heading = ""
 	}
 	post.Sections = append(post.Sections, deliver.Section{Heading: heading, Text: text})
@@ -356,8 +356,15 @@ func releasedWords(n int) string {
 // because says why somebody gets a notice.
 func because(n Notice) string {
 	about := "connection"
-	if n.ReportID != "" {
+	switch {
+	case n.ReportID != "":
 		about = "report"
+	case n.DestinationID != "" && n.Level == OfReport:
+		return "You receive this message because your address is entered for alerts in a report that goes to this Slack channel."
+	case n.DestinationID != "" && n.Level == OfConnection:
+		return "You receive this message because your address is entered in the Tableau connection of a report that goes to this Slack channel, and nobody else could be told."
+	case n.DestinationID != "":
+		return "You receive this message because you are an administrator of vizpost."
 	}
 	switch n.Level {
 	case OfReport:
@@ -381,6 +388,8 @@ func pageLink(base string, n Notice) (link, text string) {
 		return base + "/#/runs/" + n.RunID, "Open the run"
 	case n.ReportID != "":
 		return base + "/#/reports/" + n.ReportID, "Open the report"
+	case n.DestinationID != "":
+		return base + "/#/settings", "Open the settings"
 	case n.ConnectionID != "":
 		return base + "/#/settings/connections/" + n.ConnectionID, "Open the connection"
 	}
@@ -399,18 +408,24 @@ func (d *drain) nextDue(ctx context.Context, n Notice) string {
 	return "\n\nThe report is next due on " + timeWords(r.NextRunAt, r.Schedule.TimeZone) + "."
 }
 
-// concerned names the reports of a connection that a notice is about, and when
-// they run next. Where they cannot be read, the notice goes without them.
+// concerned names the reports of a connection or destination that a notice is
+// about, and when they run next. Where they cannot be read, the notice goes without them.
 func (d *drain) concerned(ctx context.Context, n Notice) []string {
 	if n.ReportID != "" {
 		return nil
 	}
-	reports, next, err := d.Reports.Reports(ctx, n.ConnectionID, "", 200)
+	connectionID := n.ConnectionID
+	if n.DestinationID != "" {
+		connectionID = "" // of any
+	}
+	reports, next, err := d.Reports.Reports(ctx, connectionID, "", 200)
 	if err != nil {
 		d.Log.Warn("a notice goes without the reports that it is about", "connection", n.ConnectionID, "error", err)
 		return nil
 	}
-	reports = slices.DeleteFunc(reports, func(r report.Report) bool { return !r.Enabled })
+	reports = slices.DeleteFunc(reports, func(r report.Report) bool {
+		return !r.Enabled || n.DestinationID != "" && !slices.ContainsFunc(r.Destinations, func(dest report.Destination) bool { return dest.DestinationID == n.DestinationID })
+	})
 	slices.SortStableFunc(reports, func(a, b report.Report) int {
 		if a.NextRunAt.IsZero() != b.NextRunAt.IsZero() { // those without a schedule come last
 			return cmp.Compare(b.NextRunAt.Unix(), a.NextRunAt.Unix())

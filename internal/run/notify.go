@@ -138,7 +138,7 @@ func (d *drain) sendNotice(ctx context.Context, key string) error {
 	if err := delivery.claim(now.Add(sendClaim)); err != nil {
 		return err
 	}
-	m, err := d.email(ctx, d.noticePost(ctx, delivery), map[string]string{"notice": noticeTag(delivery.Key)}, delivery.To)
+	m, err := d.email(ctx, d.noticePost(ctx, delivery), map[string]string{"notice": noticeTag(delivery.Key)}, nil)
 	if unsendable(err) {
 		p, _ := problem.From(err)
 		delivery.Code, delivery.Message = p.Code, text(err)
@@ -285,7 +285,7 @@ func (d *drain) tellOthers(ctx context.Context, delivery Delivery) error {
 		}
 		return d.withdraw(ctx, delivery, "Others are told.")
 	}
-	if n.Kind == RunRecovered {
+	if n.Kind == RunRecovered || n.Kind == DestinationMended {
 		return d.withdraw(ctx, delivery, "Nobody is to be told.") // good news that nobody waits for
 	}
 	if !n.Undeliverable {
@@ -368,6 +368,8 @@ func (d *drain) standing(ctx context.Context, delivery Delivery) (standing, erro
 			return standing{}, fmt.Errorf("reading the connection: %w", err)
 		}
 		return ofConnection(n, c, d.Now()), nil
+	case DestinationBroken, DestinationMended:
+		return d.ofDestination(ctx, n)
 	case RunFailed, RunRecovered, RunEmpty, RunLate, ReportOverdue, FiltersUnknown:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
@@ -473,6 +475,9 @@ func (d *drain) ofRecovered(ctx context.Context, delivery Delivery, r Run) (stan
 // between makes it once all the same.
 func (d *drain) followUp(ctx context.Context, delivery Delivery) error {
 	n := delivery.Notice
+	if n.Kind == DestinationBroken {
+		return d.followUpDestination(ctx, delivery)
+	}
 	if n.Kind != ConnectionBroken || n.ConnectionID == "" {
 		return nil
 	}

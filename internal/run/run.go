@@ -266,14 +266,15 @@ type Notice struct {
 	Text    string // what happened; paragraphs with empty lines between them
 	ToDo    string // what to do, in the same form; a line that begins with "- " is an item of a list
 
-	Kind         NoticeKind // "" of notices made by earlier versions, which have all in Text
-	What         string     // with Version and Episode, what it is said once for; see [NoticeKey]
-	Version      string
-	Episode      string
-	ConnectionID string
-	ReportID     string // "" of a notice about a connection
-	RunID        string
-	Level        Level // who its recipient is
+	Kind          NoticeKind // "" of notices made by earlier versions, which have all in Text
+	What          string     // with Version and Episode, what it is said once for; see [NoticeKey]
+	Version       string
+	Episode       string
+	ConnectionID  string
+	ReportID      string // "" of a notice about a connection or destination
+	RunID         string
+	DestinationID string `json:",omitzero"` // of a notice about a named destination
+	Level         Level  // who its recipient is
 
 	Found         MailEventKind // what the carrier reports of one that nobody answered for; "": nothing
 	Refused       bool          // the recipient's server refuses it for good: others are to be told
@@ -290,11 +291,15 @@ const (
 	ConnectionMended NoticeKind = "connection_mended" // waits until the connection works again
 	TokenEnds        NoticeKind = "token_ends"
 	RunFailed        NoticeKind = "run_failed"
-	FiltersUnknown   NoticeKind = "filters_unknown" // whether they are applied cannot be told
-	RunEmpty         NoticeKind = "run_empty"       // nothing was sent, since there was no data
-	ReportOverdue    NoticeKind = "report_overdue"
-	RunLate          NoticeKind = "run_late"      // a channel has not taken its messages for a while
-	RunRecovered     NoticeKind = "run_recovered" // it was called failed, and was delivered
+
+	DestinationBroken NoticeKind = "destination_broken"
+	DestinationMended NoticeKind = "destination_mended" // waits until the destination works again
+
+	FiltersUnknown NoticeKind = "filters_unknown" // whether they are applied cannot be told
+	RunEmpty       NoticeKind = "run_empty"       // nothing was sent, since there was no data
+	ReportOverdue  NoticeKind = "report_overdue"
+	RunLate        NoticeKind = "run_late"      // a channel has not taken its messages for a while
+	RunRecovered   NoticeKind = "run_recovered" // it was called failed, and was delivered
 )
 
 // Level says whose addresses a notice goes to. Where a level has none that can

@@ -239,8 +239,10 @@ func (d *drain) attempt(ctx context.Context, delivery Delivery, render renderer,
 		if err := delivery.refuse(p.Code, text(err)); err != nil {
 			return handed{}, m, err
 		}
-		_, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery)
-		return handed{settled: true}, m, err
+		if _, err := d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil || delivery.Type != report.Slack {
+			return handed{settled: true}, m, err
+		}
+		return handed{settled: true}, m, d.noteDestination(ctx, delivery)
 	}
 	if err != nil {
 		return handed{}, m, fmt.Errorf("rendering the message: %w", err)
@@ -478,20 +480,41 @@ func (d *drain) accepted(ctx context.Context, delivery Delivery, receipt deliver
 	}
 }
 
+// breakDestination notes that a named destination refused for good, and tells.
 func (d *drain) breakDestination(ctx context.Context, delivery Delivery, why string) error {
-	r, err := d.Store.Run(ctx, delivery.RunID)
-	if err != nil {
+	r, id, err := d.namedDestination(ctx, delivery)
+	if err != nil || id == "" {
 		return err
 	}
+	if err := d.Destinations.Break(ctx, id, why); err != nil && !problem.Is(err, problem.NotFound) {
+		return fmt.Errorf("noting that the destination is broken: %w", err)
+	}
+	return d.noteBrokenDestination(ctx, r, id)
+}
+
+// noteDestination tells that the named destination of a delivery is broken, if it
+// is.
+func (d *drain) noteDestination(ctx context.Context, delivery Delivery) error {
+	r, id, err := d.namedDestination(ctx, delivery)
+	if err != nil || id == "" {
+		return err
+	}
+	return d.noteBrokenDestination(ctx, r, id)
+}
+
+// namedDestination gives the run of a delivery and the id of its named
+// destination, "" if it has none.
+func (d *drain) namedDestination(ctx context.Context, delivery Delivery) (Run, string, error) {
+	r, err := d.Store.Run(ctx, delivery.RunID)
+	if err != nil {
+		return Run{}, "", fmt.Errorf("reading the run: %w", err)
+	}
 	for _, destination := range r.Destinations {
-		if destination.ID == delivery.DestinationID && destination.DestinationID != "" {
-			err := d.Destinations.Break(ctx, destination.DestinationID, why)
-			if err != nil && !problem.Is(err, problem.NotFound) {
-				return fmt.Errorf("noting that the destination is broken: %w", err)
-			}
+		if destination.ID == delivery.DestinationID {
+			return r, destination.DestinationID, nil
 		}
 	}
-	return nil
+	return r, "", nil
 }
 
 // render gives a run's delivery the form of its channel. Where maxBytes is not 0,
@@ -518,7 +541,7 @@ func (d *drain) render(ctx context.Context, r Run, c connection.Connection, deli
 	}
 	post.From, post.To, post.Cc, post.Bcc = d.MailFrom, delivery.To, delivery.Cc, delivery.Bcc
 	post.UnsubscribeAddress, post.MaxBytes = d.Unsubscribe, maxBytes
-	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)}, delivery.rest())
+	return d.email(ctx, post, map[string]string{"run": r.ID, "delivery": tag(delivery.Key)}, slices.Concat(delivery.Has, delivery.BouncedFrom))
 }
 
 // codeLeftOut is the code of a message that does not carry all of its files.
@@ -540,9 +563,9 @@ func tooLarge(names []string) string {
 // digits, hyphens and underscores (Amazon SES API reference, MessageTag).
 func tag(key string) string { return strings.ReplaceAll(key, ".", "_") }
 
-// email renders an email. It is sent to those of its recipients alone that are to
-// get it, while it says to all of them who they are.
-func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]string, to []string) (message, error) {
+// email renders an email. It is not sent to those of its recipients who have it
+// already or were refused, while it says to all of them who they are.
+func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]string, skip []string) (message, error) {
 	email, err := d.Emails.Build(ctx, post)
 	if err != nil {
 		return message{}, err
@@ -556,7 +579,7 @@ func (d *drain) email(ctx context.Context, post deliver.Post, tags map[string]st
 		send: func(ctx context.Context, begin deliver.Begin) (deliver.Receipt, error) {
 			e := email.Envelope(post.Key, tags)
 			e.Begin = begin
-			e.Recipients = slices.DeleteFunc(slices.Clone(e.Recipients), func(recipient string) bool { return !address.Contains(to, recipient) })
+			e.Recipients = slices.DeleteFunc(slices.Clone(e.Recipients), func(recipient string) bool { return address.Contains(skip, recipient) })
 			return d.Mail.Send(ctx, e)
 		},
 		timeout: d.mailTimeout(email.Size), size: email.Size, carried: email.Carried,

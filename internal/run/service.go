@@ -127,7 +127,7 @@ func (s *Service) Some(ctx context.Context, ids []string) ([]Run, error) {
 // Notices lists the notices that were not delivered yet, those alone that nobody
 // can be told of if undeliverable, beginning behind the key after. The second
 // result is the key to go on behind, "" at the end. What waits to tell people
-// that a connection works again is not among them.
+// that a connection or destination works again is not among them.
 func (s *Service) Notices(ctx context.Context, undeliverable bool, after string, limit int) ([]Delivery, string, error) {
 	var found []Delivery
 	for {
@@ -137,7 +137,7 @@ func (s *Service) Notices(ctx context.Context, undeliverable bool, after string,
 		}
 		for i, d := range list {
 			after = d.Key
-			if d.Notice.Kind == ConnectionMended || undeliverable && !d.Notice.Undeliverable {
+			if d.Notice.Kind == ConnectionMended || d.Notice.Kind == DestinationMended || undeliverable && !d.Notice.Undeliverable {
 				continue
 			}
 			found = append(found, d)

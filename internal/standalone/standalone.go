@@ -153,6 +153,7 @@ func (v *Vizpost) wire(c Config) error {
 	}
 	v.Destinations = &deliver.Destinations{
 		Store: v.Store, Vault: v.Store, Poster: slack, AllowedOrigins: c.WebhookOrigins,
+		Notices: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
 		Now: v.now, NewID: v.newID, Log: v.log,
 	}
 	v.Runs = &run.Service{Store: v.Store, Reports: v.Store, Connections: v.Store, Files: files, Bell: v.bell,

@@ -86,7 +86,7 @@ function Failed({ run, can, reload }) {
 
 // Untold is a notice that nobody can be told of.
 function Untold({ notice: n }) {
-  const where = n.run_id ? `#/runs/${n.run_id}` : n.report_id ? `#/reports/${n.report_id}` : `#/settings/connections/${n.connection_id}`;
+  const where = n.run_id ? `#/runs/${n.run_id}` : n.report_id ? `#/reports/${n.report_id}` : n.destination_id ? "#/settings" : `#/settings/connections/${n.connection_id}`;
   return html`<${Notice} tone="bad" title=${`Nobody was told: ${n.subject}`} actions=${html`<${Button} small href=${where}>Details<//>`}>
     <p>${n.to.length > 0 ? `Mail to ${n.to.join(", ")} is refused. ` : ""}${n.problem} <span class="quiet"><${When} at=${n.created_at} />.</span></p><//>`;
 }
