@@ -100,10 +100,13 @@ type Vizpost struct {
 	newID     func() string
 	log       *slog.Logger
 
-	// Of the troubles: when the pages were last checked, and which codes are
-	// logged and told. One round after the other uses them.
+	// Of the troubles: when the pages were last checked, which codes are logged, and
+	// who was told of them, which is kept in the memo. One round after the other
+	// uses them.
 	pagesChecked time.Time
-	logged, told map[string]bool
+	logged       map[string]bool
+	notes        map[string]*note
+	memo         local.Memo
 }
 
 // Open opens the installation in a data folder, or makes it.
@@ -122,7 +125,8 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 		return nil, err
 	}
 	now := assembly.Clock(c.Now)
-	v := &Vizpost{Health: health.New(now), dataDir: c.DataDir, logged: map[string]bool{}, told: map[string]bool{}, pagesChecked: now(),
+	v := &Vizpost{Health: health.New(now), dataDir: c.DataDir, logged: map[string]bool{}, notes: map[string]*note{}, pagesChecked: now(),
+		memo:  local.Memo{Path: filepath.Join(c.DataDir, "troubles.json")},
 		Store: store, timeZone: cmp.Or(c.TimeZone, "UTC"), bell: local.NewBell(), every: c.TickEvery, now: now, newID: assembly.NewIDs(now, c.Random), log: c.Log}
 	if err := v.wire(c); err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -130,6 +134,7 @@ func Open(ctx context.Context, c Config) (*Vizpost, error) {
 	if v.keeps, err = v.retention.Begin(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	v.remember()
 	return v, nil
 }
 
@@ -154,7 +159,7 @@ func (v *Vizpost) wire(c Config) error {
 	v.Destinations = &deliver.Destinations{
 		Store: v.Store, Vault: v.Store, Poster: slack, AllowedOrigins: c.WebhookOrigins,
 		Notices: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
-		Now: v.now, NewID: v.newID, Log: v.log,
+		Now:     v.now, NewID: v.newID, Log: v.log,
 	}
 	v.Runs = &run.Service{Store: v.Store, Reports: v.Store, Connections: v.Store, Files: files, Bell: v.bell,
 		Now: v.now, NewID: v.newID, Log: v.log}

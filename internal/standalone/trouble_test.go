@@ -1,6 +1,7 @@
 package standalone_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"maps"
@@ -8,11 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	_ "modernc.org/sqlite"
 
+	"github.com/vizpost/vizpost/internal/deliver"
+	"github.com/vizpost/vizpost/internal/health"
 	"github.com/vizpost/vizpost/internal/standalone"
 )
 
@@ -73,6 +77,98 @@ func TestLockedDatabase(t *testing.T) {
 			t.Errorf("the mails do not say %q:\n%s", want, all)
 		}
 	}
+}
+
+// postman takes mail for some people alone.
+type postman struct {
+	mu    sync.Mutex
+	says  map[string]deliver.Outcome // to those who are not among them it is delivered
+	mails map[string][]string        // subjects, by recipient
+}
+
+func (p *postman) Send(_ context.Context, e deliver.Envelope) (deliver.Receipt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to := e.Recipients[0]
+	if outcome, ok := p.says[to]; ok {
+		return deliver.Receipt{}, &deliver.SendError{Outcome: outcome, Code: "no", Message: "No."}
+	}
+	var text strings.Builder
+	if _, err := e.Message.WriteTo(&text); err != nil {
+		return deliver.Receipt{}, err
+	}
+	_, subject, _ := strings.Cut(text.String(), "Subject: ")
+	subject, _, _ = strings.Cut(subject, "\r\n")
+	p.mails[to] = append(p.mails[to], subject)
+	return deliver.Receipt{}, nil
+}
+
+// Each administrator is told once of what stops everything, and once that it is
+// over, whoever else cannot be told, and however often vizpost is restarted
+// meanwhile.
+func TestTroublesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	const ana, rui, eva = "ana@example.com", "rui@example.com", "eva@example.com"
+	m := newMachine(t)
+	post := &postman{says: map[string]deliver.Outcome{ana: deliver.Deferred, rui: deliver.Deferred, eva: deliver.Refused}, mails: map[string][]string{}}
+	restart := func(trouble bool) {
+		m.open(func(c *standalone.Config) { c.Administrators = []string{ana, rui, eva} })
+		m.vizpost.Drain.Mail = post
+		if trouble {
+			m.vizpost.Health.Set("test", &health.Trouble{Code: health.DiskFull, Message: "The disk is full.", ToDo: "Make room."})
+		}
+	}
+	rounds := func() {
+		for range 10 {
+			m.vizpost.Check(t.Context())
+			m.advance(15 * time.Second)
+		}
+	}
+	want := func(when string, toAna, toRui int, last string) {
+		t.Helper()
+		for to, n := range map[string]int{ana: toAna, rui: toRui, eva: 0} {
+			if got := post.mails[to]; len(got) != n || n > 0 && got[n-1] != last {
+				t.Errorf("%s: %s got %q, want %d mails, the last %q", when, to, got, n, last)
+			}
+		}
+	}
+	const bad, good = "vizpost needs attention: The disk is full.", "vizpost works again"
+	restart(true)
+	rounds()
+	want("while no mail is taken", 0, 0, "")
+	restart(true)
+	delete(post.says, ana)
+	m.advance(time.Hour)
+	rounds()
+	want("after a restart, with mail for one", 1, 0, bad)
+	restart(true)
+	rounds()
+	delete(post.says, rui)
+	m.advance(time.Hour)
+	rounds()
+	want("after another, with mail for both", 1, 1, bad)
+	for range 3 {
+		restart(true)
+		rounds()
+	}
+	want("after more restarts", 1, 1, bad)
+	post.says[ana] = deliver.Deferred
+	restart(false)
+	rounds()
+	if len(post.mails[ana]) != 1 || len(post.mails[rui]) != 2 {
+		t.Errorf("once it is over, with mail for one: got %q, want that he hears it", post.mails)
+	}
+	restart(false)
+	delete(post.says, ana)
+	m.advance(time.Hour)
+	rounds()
+	want("once it is over", 2, 2, good)
+	restart(false)
+	rounds()
+	want("later", 2, 2, good)
+	m.vizpost.Health.Set("test", &health.Trouble{Code: health.DiskFull, Message: "The disk is full.", ToDo: "Make room."})
+	rounds()
+	want("when it is there again", 3, 3, bad)
 }
 
 func (m *machine) health() (status int, body string) {
