@@ -51,8 +51,9 @@ type Facts struct {
 	// beyond 1 MiB are counted whether they have a value or not.
 	DataRows int
 
-	// Blank says that there is nothing to see: a picture of a single colour, an
-	// SVG or PDF that paints nothing but white, a workbook without a value, a
+	// Blank says that there is nothing to see: a picture of nothing but background,
+	// a PDF whose pages show no more than that, an SVG that paints nothing but
+	// white, a workbook without a value, a
 	// presentation without slides or whose slides have no picture but of a single
 	// colour. A CSV is never blank: its header says what there is none of.
 	Blank bool
@@ -144,7 +145,8 @@ var formatNames = map[string]string{
 //     own, with the root element svg, nothing that is run or loaded from
 //     elsewhere, and something to see within what it shows.
 //   - PDF: header, end mark, a cross-reference section where the trailer says, at
-//     least one page, and something on one of them other than white.
+//     least one page, something on one of them other than background, and no
+//     encryption, scripts, files within or content from elsewhere.
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no
 //     error: see Rows.
 //   - XLSX: every entry's name, length and checksum, a workbook with at least one

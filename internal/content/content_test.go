@@ -9,7 +9,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"slices"
 	"strings"
 	"testing"
 
@@ -104,9 +103,9 @@ func TestCheckAccepts(t *testing.T) {
 // windows in which it is read.
 func pdfAcrossWindows() []byte {
 	var b bytes.Buffer
-	b.WriteString("%PDF-1.7\n5 0 obj<<>>stream\n" + someText + "\nendstream endobj\n")
+	b.WriteString("%PDF-1.7\n9999 0 obj<<>>stream\n" + someText + "\nendstream endobj\n")
 	for i := range 400 {
-		fmt.Fprintf(&b, "%d 0 obj<</Type /Page>>endobj %s\n", i+1, strings.Repeat("x", 640+i%3))
+		fmt.Fprintf(&b, "%d 0 obj<</Type /Page/MediaBox[0 0 9 9]/Contents 9999 0 R>>endobj %s\n", i+1, strings.Repeat("x", 640+i%3))
 	}
 	start := b.Len()
 	fmt.Fprintf(&b, "xref\n0 0\ntrailer<<>>\nstartxref\n%d\n%%%%EOF\n", start)
@@ -253,95 +252,6 @@ func manyEntries(n int) []string {
 		entries = append(entries, fmt.Sprint(i), "")
 	}
 	return entries
-}
-
-// A PDF is blank when it certainly paints nothing; whatever cannot be read may
-// paint.
-func TestBlankPDFs(t *testing.T) {
-	t.Parallel()
-	const plain = "<</Length 1>>"
-	image := "<</Type/XObject/Subtype/Image/Width 1/Height 1/Length 1>>stream\nx\nendstream"
-	form := func(painting string) string {
-		return "<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 1>>stream\n" + painting + "\nendstream"
-	}
-	tests := []struct {
-		name, dictionary, painting string
-		more                       []string
-		blank                      bool
-	}{
-		{"nothing", plain, "", nil, true},
-		{"a stream of no bytes that is to be unpacked", "<</Length 0/Filter/FlateDecode>>", "", nil, true},
-		{"settings alone", plain, "0 J 0.57 w 0.000 G 0.000 g /GS1 gs", nil, true},
-		{"white in grey", plain, "1 g 0 0 595 842 re f", nil, true},
-		{"white in rgb", plain, "1 1 1 rg 0 0 595 842 re f*", nil, true},
-		{"white in cmyk", plain, "0 0 0 0 k 0 0 595 842 re F", nil, true},
-		{"white in a colour space", plain, "/CS0 cs 1.0 1 1 scn 0 0 9 9 re f", nil, true},
-		{"white frame", plain, "1 1 1 RG 0 0 9 9 re S", nil, true},
-		{"white with a white frame", plain, "1 g 1 G 0 0 9 9 re B", nil, true},
-		{"clipping alone", plain, "0 0 9 9 re W n", nil, true},
-		{"white restored", plain, "1 g q 0 g Q 0 0 9 9 re f", nil, true},
-		{"spaces", plain, "BT (  ) Tj [( ) 5 <00>] TJ ET", nil, true},
-		{"hidden text", plain, "BT 3 Tr (text) Tj ET", nil, true},
-		{"white text", plain, "BT 1 g (text) Tj ET", nil, true},
-		{"a comment", plain, "% (text) Tj\n", nil, true},
-		{"an operator in a string", plain, `BT (0 0 9 9 re f \) f ) pop ET`, nil, true},
-		{"an operator in a dictionary", plain, "/Span <</A /f /B (f)>> BDC EMC", nil, true},
-		{"a font beside it", plain, "", []string{"<</Length1 9/Length 9>>stream\nf S f\nendstream"}, true},
-		{"a colour profile beside it", plain, "", []string{"<</N 3/Length 9>>stream\nf S f\nendstream"}, true},
-		{"a profile's data beside it", plain, "", []string{"<</Type /Metadata /Subtype /XML>>stream\nf S f\nendstream"}, true},
-		{"an empty form", plain, "/F0 Do", []string{form("1 g 0 0 9 9 re f")}, true},
-		{"an image that is not placed", plain, "", []string{image}, true},
-		{"black by default", plain, "0 0 9 9 re f", nil, false},
-		{"a line", plain, "0 0 m 9 9 l S", nil, false},
-		{"a filled frame", plain, "1 g 0 0 9 9 re b*", nil, false},
-		{"black restored", plain, "q 1 g Q 0 0 9 9 re f", nil, false},
-		{"restored more than saved", plain, "1 g Q 0 0 9 9 re f", nil, false},
-		{"nearly white", plain, "1 1 0.99 rg 0 0 9 9 re f", nil, false},
-		{"text", plain, someText, nil, false},
-		{"text in hexadecimal", plain, "BT <0041> Tj ET", nil, false},
-		{"text in an array", plain, "BT [(A) -20 (B)] TJ ET", nil, false},
-		{"text by quote", plain, "BT (A) ' ET", nil, false},
-		{"a shading", plain, "/S0 sh", nil, false},
-		{"an image within", plain, "BI /W 1 /H 1 ID x EI", nil, false},
-		{"an image", plain, "/I0 Do", []string{image}, false},
-		{"a form", plain, "/F0 Do", []string{form(someText)}, false},
-		{"a pattern", plain, "/Pattern cs /P0 scn 0 0 9 9 re f", nil, false},
-		{"one full ink", plain, "/Sep cs 1 scn 0 0 9 9 re f", nil, false},
-		{"packed in another way", "<</Filter/LZWDecode/Length 1>>", "x", nil, false},
-		{"packed twice", "<</Filter[/ASCII85Decode/FlateDecode]/Length 1>>", "x", nil, false},
-		{"packed by reference", "<</Filter 9 0 R/Length 1>>", "x", nil, false},
-		{"not to be unpacked", "<</Filter/FlateDecode/Length 1>>", "encrypted", nil, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			files := map[string][]byte{"plain": pdfWith(1, tt.dictionary, tt.painting, tt.more...)}
-			if tt.dictionary == plain {
-				files["packed"] = pdfWith(1, "<</Filter /FlateDecode /Length 9 >>", string(deflated(t, tt.painting)), tt.more...)
-			}
-			for name, file := range files {
-				facts, err := check(t, file, content.PDF)
-				if got := reason(t, err) == content.Blank; got != tt.blank || facts.Blank != tt.blank || facts.Pages != 1 {
-					t.Errorf("%s: facts %+v, error %v, want blank %t", name, facts, err, tt.blank)
-				}
-			}
-		})
-	}
-}
-
-// Of a PDF with very many streams, not all are looked at, and those that are left
-// may paint.
-func TestPDFOfManyStreams(t *testing.T) {
-	t.Parallel()
-	fonts := func(n int) []string {
-		return slices.Repeat([]string{"<</Length1 9/Length 9>>stream\nf S f\nendstream"}, n)
-	}
-	for n, want := range map[int]content.Reason{100: content.Blank, 25_000: ""} {
-		facts, err := check(t, pdfWith(1, "<</Length 1>>", "", fonts(n)...), content.PDF)
-		if reason(t, err) != want || facts.Pages != 1 {
-			t.Errorf("%d fonts and nothing else: %+v, %v, want %q", n, facts, err, want)
-		}
-	}
 }
 
 func TestCheckReportsReadErrors(t *testing.T) {

@@ -225,7 +225,8 @@ func encryptedPDF(stream bool) []byte {
 	return fmt.Appendf(file, "startxref\n%d\n%%%%EOF\n", whole)
 }
 
-// pdfWith is a PDF whose pages share one content stream.
+// pdfWith is a PDF whose pages share one content stream. The first one of more
+// objects is what they know as X0.
 func pdfWith(pages int, dictionary, painting string, more ...string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.4\n%\xE2\xE3\xCF\xD3\n")
@@ -242,7 +243,7 @@ func pdfWith(pages int, dictionary, painting string, more ...string) []byte {
 	object(fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Join(kids, " "), pages))
 	object(fmt.Sprintf("%s\nstream\n%s\nendstream", dictionary, painting))
 	for range pages {
-		object("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R>>")
+		object(fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R/Resources<</XObject<</X0 %d 0 R>>>>>>", pages+4))
 	}
 	for _, text := range more {
 		object(text)
@@ -260,20 +261,25 @@ func pdfWith(pages int, dictionary, painting string, more ...string) []byte {
 // stream, and the cross-reference section is a stream too.
 func packedPDF(t testing.TB, pages int, painting string) []byte {
 	t.Helper()
-	var objects strings.Builder
-	fmt.Fprintf(&objects, "1 0 2 40 <</Type/Catalog/Pages 2 0 R>> <</Type/Pages/Count %d>> ", pages)
+	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", fmt.Sprintf("<</Type/Pages/Count %d/MediaBox[0 0 595 842]>>", pages)}
 	for range pages {
-		objects.WriteString("<</Type\r\n/Page /Parent 2 0 R>> ")
+		objects = append(objects, "<</Type\r\n/Page /Parent 2 0 R/Contents 9999 0 R>>")
+	}
+	var head, body strings.Builder
+	for i, text := range objects {
+		fmt.Fprintf(&head, "%d %d ", i+1, body.Len())
+		body.WriteString(text + " ")
 	}
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.5\n")
 	packed := deflated(t, painting)
-	fmt.Fprintf(&b, "8 0 obj\n<</Length %d/Filter[/FlateDecode]>>stream\r\n%s\r\nendstream\nendobj\n", len(packed), packed)
-	packed = deflated(t, objects.String())
-	fmt.Fprintf(&b, "9 0 obj\n<</Type/ObjStm/N 3/First 8/Filter/FlateDecode/Length %d>>stream\r\n%s\r\nendstream\nendobj\n", len(packed), packed)
+	fmt.Fprintf(&b, "9999 0 obj\n<</Length %d/Filter[/FlateDecode]>>stream\r\n%s\r\nendstream\nendobj\n", len(packed), packed)
+	packed = deflated(t, head.String()+body.String())
+	fmt.Fprintf(&b, "9998 0 obj\n<</Type/ObjStm/N %d/First %d/Filter/FlateDecode/Length %d>>stream\r\n%s\r\nendstream\nendobj\n",
+		len(objects), head.Len(), len(packed), packed)
 	start := b.Len()
 	table := deflated(t, strings.Repeat("\x01\x00\x00\x00", 4))
-	fmt.Fprintf(&b, "10 0 obj\n<</Type/XRef/W[1 2 1]/Size 11/Root 1 0 R/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF", len(table), table, start)
+	fmt.Fprintf(&b, "9997 0 obj\n<</Type/XRef/W[1 2 1]/Size 11/Root 1 0 R/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF", len(table), table, start)
 	return b.Bytes()
 }
 
