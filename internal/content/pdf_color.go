@@ -34,6 +34,7 @@ func (f *pdfFile) space(v any, resources pdfDict, depth int) *pdfSpace {
 	if depth > 8 {
 		return unknown
 	}
+	f.unpackLeft -= 64 // what it costs, as bytes to unpack
 	v = f.get(v)
 	if name, ok := v.(pdfName); ok {
 		switch name {

@@ -51,7 +51,7 @@ func (f *pdfFile) picture(d pdfDict, data *pdfData, resources pdfDict, painting 
 	if width < 1 || height < 1 || width > maxSide || height > maxSide || width*height > float64(f.pixelsLeft) {
 		return nil, false
 	}
-	f.pixelsLeft -= int(width * height)
+	f.pixelsLeft -= max(int(width*height), 1024)
 	p := &pdfPicture{width: int(width), height: int(height), r: data, painting: painting}
 	p.stencil, _ = f.key(d, "ImageMask", "IM").(bool)
 	p.decode = f.numbers(f.key(d, "Decode", "D"))
@@ -73,6 +73,7 @@ func (f *pdfFile) picture(d pdfDict, data *pdfData, resources pdfDict, painting 
 	if length > pdfMaxRow || len(p.decode) != 0 && len(p.decode) < 2*n {
 		return nil, false
 	}
+	f.unpackLeft -= int64(length)
 	if key := f.numbers(d["Mask"]); len(key) >= 2*n {
 		p.through = key[:2*n]
 	}

@@ -18,6 +18,7 @@ const (
 	pdfMaxPacked   = 20_000  // object streams
 	pdfMaxObjects  = 1 << 20 // of which it is known where they are
 	pdfMaxFailed   = 64 << 20
+	pdfOpening     = 2048    // bytes to unpack, as which the opening of a stream counts
 	pdfMaxCached   = 256     // objects
 	pdfMaxHeld     = 1 << 20 // bytes of an object stream that are held
 	pdfMaxRefs     = 32      // from one object to the next
@@ -42,6 +43,8 @@ type pdfFile struct {
 	// In doubt says that something could not be read that pages may paint.
 	inDoubt bool
 	sorted  bool // the objects are, so that they can be found
+
+	scanned *pdfSearch // while the file is gone through
 
 	lexer  *pdfLexer
 	packed *pdfLexer // for object streams
@@ -69,7 +72,7 @@ type pdfStream struct {
 
 func newPDFFile(s *source) *pdfFile {
 	f := &pdfFile{source: s, unpackLeft: pdfMaxUnpacked, packedLeft: pdfMaxPacked, failedLeft: pdfMaxFailed, cache: map[pdfRef]any{}}
-	f.lexer, f.packed = newPDFLexer(nil, 4<<10), newPDFLexer(nil, 4<<10)
+	f.lexer, f.packed = newPDFLexer(nil, 1<<10), newPDFLexer(nil, 4<<10)
 	f.held.container = -1
 	return f
 }
@@ -119,15 +122,46 @@ func (s *pdfSearch) fill(from int64) error {
 	return nil
 }
 
+// ReadAt reads from the window where it can.
+func (s *pdfSearch) ReadAt(p []byte, offset int64) (int, error) {
+	if in := offset - s.base; in >= 0 && in+int64(len(p)) <= int64(len(s.window)) {
+		return copy(p, s.window[in:]), nil
+	}
+	return s.source.ReadAt(p, offset)
+}
+
+// from reads from an offset on.
+func (s *pdfSearch) from(offset int64) io.Reader { return &pdfWindowReader{s, offset} }
+
+type pdfWindowReader struct {
+	search *pdfSearch
+	offset int64
+}
+
+func (r *pdfWindowReader) Read(p []byte) (int, error) {
+	s := r.search
+	var n int
+	var err error
+	if in := r.offset - s.base; in >= 0 && in < int64(len(s.window)) {
+		n = copy(p, s.window[in:])
+	} else {
+		n, err = s.source.from(r.offset).Read(p)
+	}
+	r.offset += int64(n)
+	return n, err
+}
+
 // scan goes through the file once. It finds the objects and, in all of them, what
-// is refused. The data of streams is gone through too, though what looks like an
-// object there counts as one only for what is refused: a reader that goes by
-// other lengths may take it for one.
+// is refused. What looks like an object within a stream's data or a string counts
+// as one only for what is refused: a reader that is pointed there takes it for one.
 func (f *pdfFile) scan() error {
 	f.lexer.met, f.packed.met = f.found.meet, f.found.meet
 	search := &pdfSearch{source: f.source, window: make([]byte, 0, pdfWindow)}
+	f.scanned = search
+	defer func() { f.scanned = nil }()
 	var (
 		from, dataEnd int64
+		objectEnd     int64
 		inData        bool
 	)
 	for {
@@ -135,43 +169,58 @@ func (f *pdfFile) scan() error {
 		if err != nil || at < 0 {
 			return err
 		}
+		from = at + 3
 		switch word {
 		case 0:
-			stream, err := f.scanObject(at, inData)
+			within := inData || at < objectEnd
+			stream, err := f.scanObject(at, within)
 			if err != nil {
 				return err
 			}
-			if from = max(f.lexer.at, at+3); stream != nil && !inData {
-				from = stream.start
-				dataEnd, inData = from, true
+			if within {
+				if err := f.failed(f.lexer.at - at); err != nil {
+					return err
+				}
+				break
+			}
+			objectEnd = f.lexer.at
+			if stream != nil {
+				dataEnd, inData = stream.start, true
 				if length, ok := stream.dict["Length"].(float64); ok && f.endsAt(stream.start+int64(length)) {
 					dataEnd = stream.start + int64(length)
 				}
 			}
 		case 1:
-			from = at + int64(len("trailer"))
-			if inData {
+			if inData || at < objectEnd {
 				break
 			}
-			f.lexer.reset(f.source.from(from), from)
+			after := at + int64(len("trailer"))
+			f.lexer.reset(search.from(after), after)
 			if v, err := f.lexer.value(); err == nil {
 				f.trailer(v)
-			} else if err := f.failed(f.lexer.at - from); err != nil {
+			} else if err := f.failed(f.lexer.at - after); err != nil {
 				return err
 			}
 		default:
-			from = at + int64(len("endstream"))
-			if at >= dataEnd {
+			if at >= max(dataEnd, objectEnd) {
 				inData = false
 			}
 		}
 	}
 }
 
+// reader reads the file, from what is at hand where it can.
+func (f *pdfFile) reader() io.ReaderAt {
+	if f.scanned != nil {
+		return f.scanned
+	}
+	return f.source
+}
+
 // endsAt reports whether a stream's data ends at an offset.
 func (f *pdfFile) endsAt(offset int64) bool {
 	var after [16]byte
-	n, err := f.source.ReadAt(after[:], offset)
+	n, err := f.reader().ReadAt(after[:], offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}
@@ -200,15 +249,16 @@ func (f *pdfFile) trailer(v any) {
 	}
 }
 
-// scanObject reads the object whose keyword is at an offset, if one is. It
-// returns its stream if it has one. The lexer is left behind the object.
-func (f *pdfFile) scanObject(at int64, inData bool) (*pdfStream, error) {
+// scanObject reads the object whose keyword is at an offset, if one is, which may
+// be within another. It returns its stream if it has one. The lexer is left behind
+// the object.
+func (f *pdfFile) scanObject(at int64, within bool) (*pdfStream, error) {
 	number, ok, err := f.numberBefore(at)
 	if err != nil || !ok {
 		f.lexer.at = at
 		return nil, err
 	}
-	v, stream, err := f.read(f.lexer, f.source.from(at+3), at+3)
+	v, stream, err := f.read(f.lexer, f.scanned.from(at+3), at+3)
 	if err != nil {
 		n := f.lexer.at - at
 		f.lexer.at = at
@@ -223,15 +273,15 @@ func (f *pdfFile) scanObject(at int64, inData bool) (*pdfStream, error) {
 	if stream != nil {
 		f.found.meetStream(dict)
 	}
-	if !inData {
+	if !within {
 		f.add(pdfObject{number: number, container: -1, at: at + 3}, dict)
 	}
 	switch {
 	case stream == nil:
-	case dict["Type"] == pdfName("XRef") && !inData:
+	case dict["Type"] == pdfName("XRef") && !within:
 		f.trailer(dict)
-	case dict["Type"] == pdfName("ObjStm"):
-		if err := f.scanPacked(stream, inData); err != nil {
+	case dict["Type"] == pdfName("ObjStm"), dict["N"] != nil && dict["First"] != nil:
+		if err := f.scanPacked(stream, within); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +294,7 @@ func (f *pdfFile) scanObject(at int64, inData bool) (*pdfStream, error) {
 func (f *pdfFile) numberBefore(at int64) (number int32, ok bool, err error) {
 	var around [48]byte
 	start := max(at-32, 0)
-	n, err := f.source.ReadAt(around[:at-start+4], start)
+	n, err := f.reader().ReadAt(around[:at-start+4], start)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, false, err
 	}
@@ -322,7 +372,7 @@ func (f *pdfFile) read(l *pdfLexer, r io.Reader, at int64) (any, *pdfStream, err
 }
 
 // scanPacked goes through an object stream.
-func (f *pdfFile) scanPacked(stream *pdfStream, inData bool) error {
+func (f *pdfFile) scanPacked(stream *pdfStream, within bool) error {
 	if f.packedLeft--; f.packedLeft < 0 {
 		return &Error{Reason: TooLarge, Detail: "there are too many object streams"}
 	}
@@ -351,7 +401,7 @@ func (f *pdfFile) scanPacked(stream *pdfStream, inData bool) error {
 	if len(f.containers) >= pdfMaxPacked {
 		f.inDoubt = true
 	}
-	if !inData {
+	if !within {
 		f.containers = append(f.containers, stream.at)
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.at, b.at) })
@@ -373,7 +423,7 @@ func (f *pdfFile) scanPacked(stream *pdfStream, inData bool) error {
 		}
 		dict, _ := v.(pdfDict)
 		f.found.meetName(v)
-		if !inData && e.number <= 1<<30 {
+		if !within && e.number <= 1<<30 {
 			f.add(pdfObject{number: int32(e.number), container: int32(len(f.containers) - 1), at: e.at + int64(first)}, dict)
 		}
 	}
@@ -499,6 +549,9 @@ func (f *pdfFile) hold(container int32) {
 
 // open reads a stream's data, unpacked, from its beginning to its end.
 func (f *pdfFile) open(stream *pdfStream) (*pdfData, error) {
+	if f.unpackLeft -= pdfOpening; f.unpackLeft < 0 {
+		return nil, errTooMuch
+	}
 	end, err := f.dataEnd(stream)
 	if err != nil {
 		return nil, err

@@ -47,8 +47,9 @@ type pdfPainter struct {
 	operatorsLeft int
 	resources     pdfDict
 	fonts         map[pdfName]*pdfFont
-	forms         int // within which it is
-	savedStates   int // in all of them
+	forms         int         // within which it is
+	savedStates   int         // in all of them
+	lexers        []*pdfLexer // that are free
 }
 
 // marked reports that nothing more has to be looked at.
@@ -251,7 +252,7 @@ func (c *pdfPaint) colorOf() (pdfColor, bool) {
 }
 
 func (c *pdfPaint) set(space *pdfSpace, values []float64) {
-	c.space, c.values, c.pattern = space, values, false
+	c.space, c.values, c.pattern = space, slices.Clone(values), false
 }
 
 // pdfState is the graphics state. Source: ISO 32000-1, 8.4 and 9.3.
@@ -300,6 +301,7 @@ type pdfContent struct {
 	saved []pdfState
 
 	operands []any
+	scratch  []float64
 
 	path      [][]pdfPoint
 	points    int
@@ -313,9 +315,18 @@ type pdfContent struct {
 // paint follows a content stream.
 func (p *pdfPainter) paint(r io.Reader, start *pdfState) error {
 	state := *start
-	c := &pdfContent{pdfPainter: p, lexer: newPDFLexer(r, 4<<10), now: &state}
+	c := &pdfContent{pdfPainter: p, now: &state}
+	if n := len(p.lexers); n > 0 {
+		c.lexer, p.lexers = p.lexers[n-1], p.lexers[:n-1]
+		c.lexer.reset(r, 0)
+	} else {
+		c.lexer = newPDFLexer(r, 4<<10)
+	}
 	c.line, c.text = pdfMatrix{1, 0, 0, 1, 0, 0}, pdfMatrix{1, 0, 0, 1, 0, 0}
-	defer func() { p.savedStates -= len(c.saved) }()
+	defer func() {
+		p.savedStates -= len(c.saved)
+		p.lexers = append(p.lexers, c.lexer)
+	}()
 	for !p.marked() {
 		t, err := c.lexer.next()
 		switch {
@@ -354,20 +365,21 @@ func (p *pdfPainter) paint(r io.Reader, start *pdfState) error {
 	return nil
 }
 
-// numbers returns the last n operands if they are numbers.
+// numbers returns the last n operands if they are numbers, until it is called
+// again.
 func (c *pdfContent) numbers(n int) ([]float64, bool) {
 	if len(c.operands) < n {
 		return nil, false
 	}
-	all := make([]float64, 0, 6)
+	c.scratch = c.scratch[:0]
 	for _, v := range c.operands[len(c.operands)-n:] {
 		number, ok := v.(float64)
 		if !ok {
 			return nil, false
 		}
-		all = append(all, number)
+		c.scratch = append(c.scratch, number)
 	}
-	return all, true
+	return c.scratch, true
 }
 
 func (c *pdfContent) name() pdfName {
@@ -436,6 +448,7 @@ func (c *pdfContent) operate(operator string) error {
 // setState sets what a dictionary of the graphics state has.
 func (c *pdfContent) setState(name pdfName) {
 	d, _ := c.resource("ExtGState", name).(pdfDict)
+	c.operatorsLeft -= len(d)
 	for key, v := range d {
 		v = c.file.get(v)
 		number, isNumber := v.(float64)

@@ -282,6 +282,7 @@ func (r *pdfRaster) fill(paths [][]pdfPoint, evenOdd bool, clip pdfBox, shade pd
 			}
 		}
 	}
+	r.count(4 * len(r.crossings)) // what sorting costs
 	slices.SortFunc(r.crossings, func(a, b pdfCrossing) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x, b.x)) })
 	v := shade.pack()
 	winding := int32(0)

@@ -8,6 +8,10 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +89,7 @@ func TestDangerousPDFs(t *testing.T) {
 		{"a script behind an action of the same key", "/OpenAction<</S/JavaScript/S/GoTo/D[3 0 R/Fit]>>", "", nil, content.Scripted},
 		{"a script as a stream", "/OpenAction<</S/JavaScript/JS 5 0 R>>", "", []string{stream("", "app.alert(1)")}, content.Scripted},
 		{"a script in data that is not packed", "", "", []string{stream("", "9 0 obj"+script+"endobj")}, content.Scripted},
+		{"a script in an object stream without a type", "", "", []string{stream("/N 1/First 4", "9 0 "+script)}, content.Scripted},
 		{"an action of a page", "", "/AA<</O 5 0 R>>", []string{"<</S/Named/N/Print>>"}, content.Scripted},
 		{"an action of a field", "/AcroForm<</Fields[5 0 R]>>", "", []string{"<</FT/Tx/T(a)/AA<</K 6 0 R>>>>"}, content.Scripted},
 		{"an address that is opened with the file", "/OpenAction<</S/URI/URI(https://example.com)>>", "", nil, content.Scripted},
@@ -136,6 +141,80 @@ func TestDangerousPDFs(t *testing.T) {
 						t.Errorf("%s, painting %q, where it may be blank: %v, want %q", name, painting, err, tt.want)
 					}
 				}
+			}
+		})
+	}
+}
+
+// An object that stands within another one is none, but for a reader that is
+// pointed there.
+func TestHiddenObjects(t *testing.T) {
+	t.Parallel()
+	const script = "9 0 obj<</S/JavaScript/JS(x)>>endobj"
+	for name, object := range map[string]string{
+		"a string":  "(" + script + ")",
+		"a comment": "<<%" + script + "\n/A 1>>",
+		"an array":  "[(" + script + ")]",
+	} {
+		if _, err := check(t, pdfObjects(page(someText, "", object)...), content.PDF); reason(t, err) != content.Scripted {
+			t.Errorf("%s: %v, want scripted", name, err)
+		}
+	}
+}
+
+// The check of a file that is made to take long, or much memory, ends, and says
+// what can be said.
+func TestHostilePDFs(t *testing.T) {
+	bomb := func(n int) string {
+		return filters(t)["/FlateDecode"](string(deflated(t, strings.Repeat("q Q\n", n))))
+	}
+	const x0 = "/XObject<</X0 5 0 R>>"
+	form := func(painting string) string {
+		return stream("/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</XObject<</X0 6 0 R/X1 6 0 R>>>>", painting)
+	}
+	with := func(entries string) []string {
+		objects := page("", "")
+		objects[2] = entries
+		return objects
+	}
+	tests := []struct {
+		name    string
+		objects []string
+		want    content.Reason
+	}{
+		{"forms that multiply", page("/X0 Do /X0 Do", x0, form("/X0 Do /X1 Do"), stream("/Subtype/Form/BBox[0 0 9 9]", strings.Repeat("/X0 Do ", 1000))), ""},
+		{"a form that is painted very often", page(strings.Repeat("/X0 Do ", 200_000), x0, form("")), ""},
+		{"a large image of nothing that is painted often", page("9 0 0 9 100 100 cm "+strings.Repeat("/X0 Do ", 2000), x0,
+			pixels(5000, 5000, "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter[/FlateDecode/FlateDecode]", string(deflated(t, string(deflated(t, strings.Repeat("\xff", 75_000_000))))))), ""},
+		{"an image of very many pixels", page("9 0 0 9 100 100 cm /X0 Do", x0, pixels(60_000, 60_000, "/ColorSpace/DeviceGray/BitsPerComponent 1", "")), ""},
+		{"a page whose content goes on and on", []string{page("", "")[0], page("", "")[1], page("", "")[2], stream("/Filter[/FlateDecode/FlateDecode]", bomb(10_000_000))}, ""},
+		{"paths of very many points", page("0.98 g "+strings.Repeat("1 1 m 500 800 l ", 20_000)+"f", ""), content.Blank},
+		{"paths of too many points", page("0.98 g "+strings.Repeat("1 1 m 500 800 l ", 40_000)+"f", ""), ""},
+		{"very many paths", page("0.98 g "+strings.Repeat("0 0 595 842 re f ", 1000), ""), ""},
+		{"numbers that are too large", page("99999999999999999999999999999999 0 0 1e9 9 9 cm 1 g 0 0 9 9 re f", ""), ""},
+		{"lengths that point to themselves", with("<</Type/Page/MediaBox[0 0 9 9]/Contents 5 0 R>>"), content.Blank},
+		{"parents of one another", with("<</Type/Page/Parent 3 0 R/Contents 4 0 R>>"), ""},
+		{"references to one another", append(page("", "/ExtGState 5 0 R"), "6 0 R", "5 0 R"), content.Blank},
+		{"deep arrays", append(page("", ""), strings.Repeat("[", 100_000)), content.TooLarge},
+		{"deep dictionaries", append(page("", ""), strings.Repeat("<</A", 100_000)), content.TooLarge},
+		{"deep arrays in a page", page(strings.Repeat("[", 100_000), ""), ""},
+		{"strings in strings", append(page("", ""), strings.Repeat("(1 0 obj ", 30_000)+strings.Repeat(")", 30_000)), content.TooLarge},
+		{"objects that break off", append(page("", ""), strings.Repeat("1 0 obj [ ", 30_000)), content.Blank},
+		{"an object stream that goes on and on", append(page("", ""), stream("/Type/ObjStm/N 1/First 4/Filter[/FlateDecode/FlateDecode]",
+			string(deflated(t, string(deflated(t, "9 0 ["+strings.Repeat("0 ", 200_000_000))))))), content.TooLarge},
+		{"very many filters", []string{page("", "")[0], page("", "")[1], page("", "")[2], stream("/Filter["+strings.Repeat("/FlateDecode", 1000)+"]", "x")}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := pdfObjects(tt.objects...)
+			runtime.GC()
+			peak := watchHeap()
+			_, err := check(t, file, content.PDF)
+			if grown := peak(); grown > 32 {
+				t.Errorf("the heap grows by %.0f MB", grown)
+			}
+			if reason(t, err) != tt.want {
+				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
 	}
@@ -408,6 +487,12 @@ func TestWhatPagesShow(t *testing.T) {
 		{"small text", "BT /F1 1 Tf 100 100 Td (7) Tj ET", "", nil, false},
 		{"text behind text", "BT /F1 8 Tf -20 100 Td (     7) Tj (7) Tj ET", "", nil, false},
 		{"text of two bytes", "BT /F1 8 Tf 100 100 Td <0009> Tj ET", "/Font<</F1<</Type/Font/Subtype/Type0/Encoding/Identity-H>>>>", nil, false},
+		{"spaces of two bytes", "BT /F1 8 Tf 100 100 Td <00030004> Tj ET", "/Font<</F1<</Type/Font/Subtype/Type0/Encoding/Identity-H/ToUnicode 5 0 R>>>>",
+			[]string{stream("", "1 begincodespacerange <0000> <FFFF> endcodespacerange 1 beginbfchar <0003> <0020> endbfchar 1 beginbfrange <0004> <0005> [<00A0> <0041>] endbfrange")}, true},
+		{"spaces and a letter", "BT /F1 8 Tf 100 100 Td <00030005> Tj ET", "/Font<</F1<</Type/Font/Subtype/Type0/Encoding/Identity-H/ToUnicode 5 0 R>>>>",
+			[]string{stream("", "2 beginbfchar <0003> <0020> endbfchar 1 beginbfrange <0004> <0005> [<00A0> <0041>] endbfrange")}, false},
+		{"text in a font with codes of its own", "BT /F1 8 Tf 100 100 Td (\x09 ) Tj ET",
+			"/Font<</F1<</Type/Font/Subtype/TrueType/FontDescriptor<</FontFile2 5 0 R>>>>>>", nil, false},
 		{"text in a font that begins with a space's code", "BT /F1 8 Tf 100 100 Td ( ) Tj ET",
 			"/Font<</F1<</Type/Font/Subtype/TrueType/Encoding<</Differences[32/seven]>>>>>>", nil, false},
 		{"one row", "BT /F1 8 Tf 100 100 Td (West) Tj 100 0 Td (7) Tj ET", "", nil, false},
@@ -527,5 +612,109 @@ func TestPagesOfAFile(t *testing.T) {
 		if got := reason(t, err) == content.Blank; got != tt.blank || facts.Pages != len(tt.kids) || err != nil && !got {
 			t.Errorf("%s: %+v, %v, want blank %t", tt.name, facts, err, tt.blank)
 		}
+	}
+}
+
+// FuzzPDF tries PDFs that are written in clear, so that changes reach what they
+// paint. Whatever comes, a check ends; it says the same while the file arrives; and
+// a page that shows a text is not blank.
+func FuzzPDF(f *testing.F) {
+	for _, painting := range []string{
+		someText, "0 0 595 842 re W n q 1 0 0 1 9 9 cm 0 g 5 5 m 90 90 l 20 50 l b* Q",
+		"/Cs cs .5 scn /G gs 100 100 m 200 300 300 300 400 100 c S /X0 Do", "BI /W 2 /H 2 /CS /G /BPC 8 ID abcd EI",
+		"BT /F 8 Tf 1 Tr 3 Ts 90 Tz 4 TL (a) ' 1 2 (b) \" [(c) -20 <64>] TJ T* ET /S sh",
+	} {
+		f.Add(painting, "/Type/XObject/Subtype/Image/Width 2/Height 2/ColorSpace/DeviceRGB/BitsPerComponent 4/SMask 5 0 R", "abcdef")
+		f.Add(painting, "/Type/XObject/Subtype/Form/BBox[0 0 99 99]/Matrix[1 0 0 1 5 5]/Group<</S/Transparency>>", "1 g 0 0 9 9 re B")
+		f.Add(painting, "/Filter[/ASCIIHexDecode/RunLengthDecode/LZWDecode]/DecodeParms[null null<</Predictor 2/Columns 3>>]", "00ff80>")
+		f.Add(painting, "/Type/ObjStm/N 2/First 8", "9 0 8 3 [1] <</S/GoTo>>")
+		f.Add(painting, "/Filter/DCTDecode/Subtype/Image/Width 8/Height 8/ColorSpace/DeviceGray/BitsPerComponent 8", "\xff\xd8\xff\xc0")
+	}
+	const resources = "/XObject<</X0 5 0 R>>/ExtGState<</G<</ca .5/BM/Multiply>>>>/ColorSpace<</Cs[/Separation/A/DeviceCMYK 5 0 R]>>/Font<</F<</Subtype/Type0/ToUnicode 5 0 R>>>>"
+	f.Fuzz(func(t *testing.T, painting, dictionary, data string) {
+		file := pdfObjects(page(painting, resources, stream(dictionary, data))...)
+		facts, err := check(t, file, content.PDF)
+		if (reason(t, err) == content.Blank) != facts.Blank {
+			t.Errorf("facts = %+v with error %v", facts, err)
+		}
+		if again, errAgain := receive(t, file, 1+len(file)/3, content.PDF); reason(t, errAgain) != reason(t, err) || err == nil && again != facts {
+			t.Errorf("while it arrives: %+v, %v; want %+v, %v", again, errAgain, facts, err)
+		}
+		full := page(someText, resources, stream(dictionary, data))
+		if _, err := check(t, pdfObjects(full...), content.PDF); reason(t, err) == content.Blank {
+			t.Errorf("a page with a text is blank")
+		}
+	})
+}
+
+// BenchmarkPDF checks PDFs of about 20 MB: of many small objects, of pictures that
+// are looked at, since they are white, and of drawings that are.
+func BenchmarkPDF(b *testing.B) {
+	const size = 20 << 20
+	random := rand.New(rand.NewPCG(1, 2))
+	picture := func() string {
+		noise := make([]byte, 3*1000*1000)
+		for i := range noise {
+			noise[i] = 255 - byte(random.Uint32()%4)
+		}
+		return string(deflated(b, string(noise)))
+	}
+	files := map[string]func() []string{
+		"objects": func() []string {
+			small := stream("/Filter/FlateDecode", string(deflated(b, "1 g 0 0 9 9 re f")))
+			var objects []string
+			for n := 0; n < size; n += len(small) + 100 {
+				objects = append(objects, fmt.Sprintf("<</Type/Annot/Subtype/Link/Rect[%d 0 9 9]>>", n), small)
+			}
+			return page("", "", objects...)
+		},
+		"pictures": func() []string {
+			var pictures []string
+			var placed, names strings.Builder
+			data := picture()
+			for i := range size / len(data) {
+				pictures = append(pictures, pixels(1000, 1000, "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode", data))
+				fmt.Fprintf(&placed, "q 500 0 0 500 10 10 cm /X%d Do Q ", i)
+				fmt.Fprintf(&names, "/X%d %d 0 R", i, i+5)
+			}
+			return page(placed.String(), "/XObject<<"+names.String()+">>", pictures...)
+		},
+		"drawing": func() []string {
+			var drawing strings.Builder
+			for drawing.Len() < size {
+				fmt.Fprintf(&drawing, "q 1 0 0 1 %d %d cm 0.99 0.99 1 rg 0 0 m 10 0 l 10 10 l h f Q\n", random.IntN(500), random.IntN(700))
+			}
+			return page(drawing.String(), "")
+		},
+		"export": func() []string {
+			data := picture()
+			return page(someText, "", slices.Repeat([]string{stream("/Length1 9/Filter/FlateDecode", data)}, size/len(data))...)
+		},
+	}
+	for name, objects := range files {
+		b.Run(name, func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "file")
+			if err := os.WriteFile(path, pdfObjects(objects()...), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			file, err := os.Open(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = file.Close() }()
+			info, err := file.Stat()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(info.Size())
+			runtime.GC()
+			peak := watchHeap()
+			for b.Loop() {
+				if _, err := content.Check(b.Context(), file, info.Size(), content.PDF); reason(b, err) != content.Blank && err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(peak(), "heap-MB")
+		})
 	}
 }

@@ -4,10 +4,10 @@ import "math"
 
 // pdfFont is what of a font tells whether a string has a glyph that shows.
 type pdfFont struct {
-	composite bool          // codes of two bytes or more
-	vertical  bool          // what is shown may lead down
-	spaces    map[byte]bool // codes that are white space; nil where a font says so itself
-	widest    float64       // of its glyphs, in text space for a size of 1
+	composite bool         // codes of two bytes, or of numbers of bytes that are not known
+	vertical  bool         // what is shown may lead down
+	spaces    map[int]bool // codes that are white space; nil where a font says so itself
+	widest    float64      // of its glyphs, in text space for a size of 1
 }
 
 // pdfPlainFont is a font of which nothing special is known.
@@ -28,13 +28,18 @@ func (f *pdfFile) font(v any) *pdfFont {
 			font.vertical = len(name) > 0 && name[len(name)-1] == 'V'
 		}
 		font.widest = 2
+		font.spaces = f.spacesByUnicode(d)
 	case pdfName("Type3"):
 		// Its glyphs are of any size.
-		font.spaces = map[byte]bool{}
+		font.spaces = map[int]bool{}
 		font.widest = 1000
 	default:
+		descriptor, _ := f.get(d["FontDescriptor"]).(pdfDict)
+		embedded := descriptor["FontFile"] != nil || descriptor["FontFile2"] != nil || descriptor["FontFile3"] != nil
 		if encoding, ok := f.get(d["Encoding"]).(pdfDict); ok {
 			font.spaces = f.spacesOf(encoding)
+		} else if d["Encoding"] == nil && embedded { // with an encoding of its own
+			font.spaces = f.spacesByUnicode(d)
 		}
 		if widths := f.numbers(d["Widths"]); len(widths) > 0 {
 			font.widest = 0
@@ -51,8 +56,8 @@ func (f *pdfFile) font(v any) *pdfFont {
 
 // spacesOf returns the codes for which an encoding names a space, or none of its
 // own.
-func (f *pdfFile) spacesOf(encoding pdfDict) map[byte]bool {
-	spaces := map[byte]bool{' ': true}
+func (f *pdfFile) spacesOf(encoding pdfDict) map[int]bool {
+	spaces := map[int]bool{' ': true}
 	differences, _ := f.get(encoding["Differences"]).(pdfArray)
 	code := 0
 	for _, v := range differences {
@@ -60,8 +65,10 @@ func (f *pdfFile) spacesOf(encoding pdfDict) map[byte]bool {
 		case float64:
 			code = int(v)
 		case pdfName:
-			if code >= 0 && code < 256 {
-				spaces[byte(code)] = v == "space" || v == "nbspace" || v == "uni00A0" || v == "uni0020"
+			if v == "space" || v == "nbspace" || v == "uni00A0" || v == "uni0020" {
+				spaces[code] = true
+			} else {
+				delete(spaces, code)
 			}
 			code++
 		}
@@ -69,13 +76,104 @@ func (f *pdfFile) spacesOf(encoding pdfDict) map[byte]bool {
 	return spaces
 }
 
+// spacesByUnicode returns the codes that a font's map to Unicode says are white
+// space. Source: ISO 32000-1, 9.10.3.
+func (f *pdfFile) spacesByUnicode(font pdfDict) map[int]bool {
+	spaces := map[int]bool{}
+	stream, ok := f.get(font["ToUnicode"]).(*pdfStream)
+	if !ok {
+		return spaces
+	}
+	data, err := f.open(stream)
+	if err != nil {
+		return spaces
+	}
+	defer data.Close()
+	l := newPDFLexer(data, 1<<10)
+	each := 0 // values of an entry
+	var entry []any
+	for {
+		t, err := l.next()
+		if err != nil {
+			return spaces
+		}
+		if t.kind == pdfWordToken {
+			entry = entry[:0]
+			switch string(t.text) {
+			case "beginbfchar":
+				each = 2
+			case "beginbfrange":
+				each = 3
+			default:
+				each = 0
+			}
+			continue
+		}
+		l.values = 0
+		v, err := l.build(t, 0)
+		if err != nil {
+			return spaces
+		}
+		if each == 0 {
+			continue
+		}
+		if entry = append(entry, v); len(entry) == each {
+			addSpaces(spaces, entry)
+			entry = entry[:0]
+		}
+	}
+}
+
+// addSpaces adds what an entry says: a code, or the first and last of some, and
+// the text of the first, or the texts of all.
+func addSpaces(spaces map[int]bool, entry []any) {
+	first, ok := codeOf(entry[0])
+	last, okLast := codeOf(entry[len(entry)-2])
+	if !ok || !okLast || last-first > 255 {
+		return
+	}
+	for code := first; code <= last; code++ {
+		text := entry[len(entry)-1]
+		offset := code - first
+		if all, ok := text.(pdfArray); ok {
+			if offset >= len(all) {
+				return
+			}
+			text, offset = all[offset], 0
+		}
+		unicode, ok := codeOf(text)
+		switch unicode += offset; {
+		case ok && (unicode == ' ' || unicode == 0xA0 || unicode >= 0x2000 && unicode <= 0x200B || unicode == 0x3000):
+			spaces[code] = true
+		default:
+			delete(spaces, code)
+		}
+	}
+}
+
+// codeOf returns the number that a string of one or two bytes is.
+func codeOf(v any) (int, bool) {
+	switch s, _ := v.(pdfString); len(s) {
+	case 1:
+		return int(s[0]), true
+	case 2:
+		return int(s[0])<<8 | int(s[1]), true
+	}
+	return 0, false
+}
+
 // shows reports whether a string has anything but white space.
 func (f *pdfFont) shows(text pdfString) bool {
 	if f.composite {
+		for ; len(text) >= 2; text = text[2:] {
+			if code, _ := codeOf(text[:2]); !f.spaces[code] {
+				return true
+			}
+		}
 		return len(text) > 0
 	}
 	for _, b := range []byte(text) {
-		if f.spaces != nil && !f.spaces[b] || f.spaces == nil && !isPDFSpace(b) {
+		if f.spaces != nil && !f.spaces[int(b)] || f.spaces == nil && !isPDFSpace(b) {
 			return true
 		}
 	}
