@@ -46,16 +46,17 @@ type Facts struct {
 	Rows int
 
 	// DataRows of a CSV are its Rows; of an Excel workbook, those rows of its sheets
-	// that have a value, without a first one of texts alone, which is a header. 0
-	// says that the view has no data with these filters. The rows of a sheet
-	// beyond 1 MiB are counted whether they have a value or not.
+	// that have content, without a header: a first row of texts alone, or one with a
+	// text whose cells all have one style of their own, since a caption may be a year.
+	// 0 says that the view has no data with these filters. The rows of a sheet beyond
+	// 1 MiB are counted whether they have content or not.
 	DataRows int
 
 	// Blank says that there is nothing to see: a picture of nothing but background,
-	// a PDF whose pages show no more than that, an SVG that paints nothing but
-	// white, a workbook without a value, a
-	// presentation without slides or whose slides have no picture but of a single
-	// colour. A CSV is never blank: its header says what there is none of.
+	// a PDF whose pages show no more than that, an SVG that paints nothing that shows,
+	// a workbook of which no cell has content, a presentation without slides or with
+	// one that shows nothing. A CSV is never blank: its header says what there is none
+	// of.
 	Blank bool
 }
 
@@ -150,9 +151,12 @@ var formatNames = map[string]string{
 //   - CSV: UTF-8, and a header that is not blank. A header without rows is no
 //     error: see Rows.
 //   - XLSX: every entry's name, length and checksum, a workbook with at least one
-//     sheet, all that it lists, each to its end, and a value in one of them.
+//     sheet, all that it lists, each to its end, nothing that is run or loaded from
+//     elsewhere, no other file within, and content in a cell of one of them.
 //   - PPTX: every entry as in XLSX, all the slides that are listed, each to its
-//     end, no PNG that is damaged, and a picture of more than one colour.
+//     end, no PNG that is damaged, nothing of what XLSX must not have, and something
+//     to see on every slide: a picture that is not blank, a table or a chart, or, if
+//     there are no pictures, a text.
 //
 // A file that was cut is refused wherever that shows: in all formats but CSV,
 // which has no end mark. A CSV is refused where it was cut within quotes or a

@@ -76,7 +76,11 @@ type xmlValue struct {
 }
 
 func newXMLScanner(r io.Reader, keep func(string) bool) *xmlScanner {
-	return &xmlScanner{in: bufio.NewReaderSize(&utf8Reader{in: r}, 64<<10), keep: keep, known: map[string]string{}}
+	return newXMLScannerSize(r, keep, 64<<10)
+}
+
+func newXMLScannerSize(r io.Reader, keep func(string) bool, buffer int) *xmlScanner {
+	return &xmlScanner{in: bufio.NewReaderSize(&utf8Reader{in: r}, buffer), keep: keep, known: map[string]string{}}
 }
 
 // xmlReferences resolves the references in a text that comes in pieces.

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 )
 
@@ -49,6 +50,32 @@ func countListed(entry *zip.File, root, list, item string) (int, error) {
 			}
 		}
 	}
+}
+
+// scanAll goes through a document and has each of its tokens judged.
+func scanAll(doc *xmlScanner, judge func(*xmlScanner) error) error {
+	for {
+		err := doc.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return partRefusal(err)
+		}
+		if err := judge(doc); err != nil {
+			return err
+		}
+	}
+}
+
+// partRefusal makes the refusal of a part. Its archive is whole, so one that ends
+// too early was made so.
+func partRefusal(err error) error {
+	var refusal *Error
+	if errors.As(err, &refusal) && refusal.Reason == Truncated {
+		return &Error{Reason: Damaged, Detail: "a part breaks off", Err: err}
+	}
+	return entryRefusal(err, "a part cannot be read")
 }
 
 // tagCounter counts tags in the XML that is written to it, part after part: start

@@ -15,6 +15,7 @@ import (
 const (
 	titleSlide   = `<p:sld xmlns:p="p" xmlns:a="a"><p:cSld><p:sp><a:t>Superstore</a:t></p:sp></p:cSld></p:sld>`
 	pictureSlide = `<p:sld xmlns:p="p" xmlns:a="a"><p:cSld><p:pic><p:blipFill><a:blip r:embed="rId2"/></p:blipFill></p:pic></p:cSld></p:sld>`
+	emptySlide   = `<p:sld xmlns:p="p" xmlns:a="a"><p:cSld><p:sp><p:txBody><a:p/></p:txBody></p:sp></p:cSld></p:sld>`
 	tableSlide   = `<p:sld xmlns:p="p" xmlns:a="a"><p:graphicFrame/></p:sld>`
 	twoSlides    = `<p:presentation xmlns:p="p"><p:sldMasterIdLst><p:sldMasterId/></p:sldMasterIdLst><p:sldIdLst><p:sldId id="256"/><p:sldId id="257"/></p:sldIdLst><p:sldSz cx="1"/></p:presentation>`
 	noSlides     = `<p:presentation xmlns:p="p"><p:sldMasterIdLst/><p:sldSz cx="1"/></p:presentation>`
@@ -47,10 +48,19 @@ func TestCheckPPTX(t *testing.T) {
 		{"a blank picture and another", deck(t, pictureSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/media/image2.PNG", full), "", two},
 		{"a table", deck(t, titleSlide, tableSlide), "", two},
 
-		{"text alone", deck(t, titleSlide, titleSlide), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"text alone", deck(t, titleSlide, titleSlide), "", two},
+		{"a picture that is not placed", deck(t, titleSlide, titleSlide, "ppt/media/image1.png", full), "", two},
+		{"links to a page and a mailbox", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/slides/_rels/slide2.xml.rels", relations("hyperlink", `Target="https://example.com/#/views" TargetMode="External"`, "image", `Target="../media/image1.png"`, "hyperlink", `Target="mailto:a@example.com" TargetMode="External"`, "hyperlink", `Target="#2"`)), "", two},
+		{"pictures by their relations", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/media/Image2.png", full, "ppt/slides/_rels/slide2.xml.rels", relations("slideLayout", `Target="../slideLayouts/slideLayout1.xml"`, "image", `Target="../media/image2.png"`)), "", two},
+		{"pictures by their relations from the root", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/slides/_rels/slide2.xml.rels", relations("image", "", "image", `Target="/ppt/media/image1.png"`)), "", two},
+
+		{"one blank picture of two", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/media/image2.png", blank, "ppt/slides/_rels/slide2.xml.rels", relations("image", "", "image", `Target="../media/image2.png"`)), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"a blank picture under a text", deck(t, titleSlide, strings.Replace(pictureSlide, "<p:pic>", "<p:sp><a:t>Sales</a:t></p:sp><p:pic>", 1), "ppt/media/image1.png", blank), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"a slide of nothing", deck(t, titleSlide, emptySlide), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"a slide of spaces", deck(t, titleSlide, strings.Replace(titleSlide, "Superstore", " &#160; ", 1)), content.Blank, content.Facts{Slides: 2, Blank: true}},
+		{"a slide of its number", deck(t, titleSlide, strings.Replace(titleSlide, "<a:t>Superstore</a:t>", `<a:fld type="slidenum"><a:t>2</a:t></a:fld>`, 1)), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"blank pictures alone", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/media/image2.png", blank), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"a blank picture and a printer's settings", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", blank, "ppt/printerSettings/printerSettings1.bin", "x"), content.Blank, content.Facts{Slides: 2, Blank: true}},
-		{"a picture that is not placed", deck(t, titleSlide, titleSlide, "ppt/media/image1.png", full), content.Blank, content.Facts{Slides: 2, Blank: true}},
 		{"no slides", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", noSlides), content.Blank, content.Facts{Blank: true}},
 
 		{"no bytes", nil, content.Empty, content.Facts{}},
@@ -61,6 +71,8 @@ func TestCheckPPTX(t *testing.T) {
 		{"a slide missing", archive(t, "[Content_Types].xml", contentTypes, "ppt/presentation.xml", twoSlides, "ppt/slides/slide1.xml", pictureSlide), content.Damaged, content.Facts{Slides: 2}},
 		{"a slide that breaks off", deck(t, titleSlide, strings.TrimSuffix(pictureSlide, "</p:sld>"), "ppt/media/image1.png", full), content.Damaged, two},
 		{"no picture", deck(t, titleSlide, pictureSlide, "docProps/thumbnail.jpeg", "x"), content.Damaged, two},
+		{"a picture that its relation does not find", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/slides/_rels/slide2.xml.rels", relations("image", "", "image", `Target="../media/image7.png"`)), content.Damaged, two},
+		{"a slide that is no XML", deck(t, titleSlide, strings.Replace(pictureSlide, "<p:pic>", "<p:pic <>", 1), "ppt/media/image1.png", full), content.Damaged, two},
 		{"a picture that breaks off", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", full[:60]), content.Damaged, two},
 		{"a picture that breaks off after another", deck(t, pictureSlide, pictureSlide, "ppt/media/image1.png", full, "ppt/media/image2.png", full[:60]), content.Damaged, two},
 		{"a picture of no bytes", deck(t, titleSlide, pictureSlide, "ppt/media/image1.png", ""), content.Damaged, two},

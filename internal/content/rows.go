@@ -2,162 +2,182 @@ package content
 
 import (
 	"archive/zip"
-	"encoding/xml"
+	"bytes"
 	"errors"
-	"io"
 	"strconv"
-	"strings"
 )
 
-// What is read cell by cell of a workbook. A larger sheet has data, and its rows
-// are counted by their tags.
-const (
-	exactSheet   = 1 << 20 // bytes of a sheet
-	exactStrings = 4 << 20 // bytes of the table of texts
-)
+// exactSheet is how many bytes of a sheet are read cell by cell to count its rows
+// of data. A larger one is read to its first content, and its rows are counted by
+// their tags.
+const exactSheet = 1 << 20
 
-// sheetRows counts a workbook's rows of data.
-type sheetRows struct {
-	counted int          // rows of large sheets, without a header each
-	sheets  []smallSheet // the others
-	texts   *zip.File    // the table of texts; nil if there is none
-}
+// maxTexts is of how many of a workbook's texts it is known that they show
+// nothing. The others count as texts that show something.
+const maxTexts = 8 << 20
 
-type smallSheet struct {
+// sheetPart is a sheet of cells.
+type sheetPart struct {
 	entry *zip.File
-	rows  int // by its tags
+	rows  int // by their tags
 }
 
-// add takes a sheet, in which so many rows were found.
-func (s *sheetRows) add(entry *zip.File, rows int) {
-	if entry.UncompressedSize64 > exactSheet {
-		s.counted += max(rows-1, 1)
+// sheetRows reports whether a cell of any sheet has content, and how many rows do
+// that are not a header.
+func (o *office) sheetRows(sheets []sheetPart, texts *zip.File) (content bool, rows int, err error) {
+	var blank blankTexts
+	if texts != nil {
+		if err := o.scan(texts, func(string) bool { return false }, nil, blank.see); err != nil {
+			return false, 0, err
+		}
+	}
+	for _, sheet := range sheets {
+		cells := sheetCells{blank: &blank, first: true, whole: sheet.entry.UncompressedSize64 <= exactSheet}
+		err := o.scan(sheet.entry, cellNames, nil, cells.see)
+		switch {
+		case errors.Is(err, errSeen):
+			rows += max(sheet.rows-1, 1)
+		case err != nil:
+			return false, 0, err
+		default:
+			rows += cells.rows
+		}
+		content = content || cells.content
+	}
+	return content, rows, nil
+}
+
+// errSeen ends the scan of a large sheet.
+var errSeen = errors.New("there is content")
+
+func cellNames(name string) bool { return name == "t" || name == "s" }
+
+// sheetCells goes through a sheet's cells and counts the rows with content, but
+// for a header: the first of them, if it has texts alone, or if its cells have a
+// style of their own and one of them has a text. Years and dates may be captions.
+type sheetCells struct {
+	blank *blankTexts
+	whole bool // the sheet is read to its end
+
+	content bool
+	rows    int
+	first   bool // no row with content has been seen
+
+	// Of the row.
+	value, number, text, plain bool
+	style                      string
+
+	// Of the cell.
+	kind, cellStyle   string
+	inCell, inContent bool
+	shown             bool   // what was seen so far shows
+	index             []byte // of a text in the workbook's table
+}
+
+func (c *sheetCells) see(doc *xmlScanner) error {
+	switch doc.kind {
+	case xmlStartTag:
+		switch doc.local() {
+		case "row":
+			c.value, c.number, c.text, c.plain, c.style = false, false, false, false, ""
+		case "c":
+			c.inCell, c.shown, c.index = true, false, c.index[:0]
+			c.kind, _, _ = doc.attribute("t")
+			c.cellStyle, _, _ = doc.attribute("s")
+		case "v", "t":
+			c.inContent = c.inCell
+		}
+	case xmlText:
+		if c.inContent && !doc.blank {
+			c.shown = true
+			c.index = append(c.index, doc.text[:min(len(doc.text), 32-len(c.index))]...)
+		}
+	case xmlEndTag:
+		switch doc.local() {
+		case "v", "t":
+			c.inContent = false
+		case "c":
+			c.endCell()
+			if c.content && !c.whole {
+				return errSeen
+			}
+		case "row":
+			c.endRow()
+		}
+	}
+	return nil
+}
+
+func (c *sheetCells) endCell() {
+	c.inCell = false
+	if c.shown && c.kind == "s" && c.blank.is(c.index) {
+		c.shown = false
+	}
+	if !c.shown {
 		return
 	}
-	s.sheets = append(s.sheets, smallSheet{entry, rows})
+	switch c.kind {
+	case "s", "str", "inlineStr":
+		c.text = true
+	default:
+		c.number = true
+	}
+	if !c.value {
+		c.style = c.cellStyle
+	}
+	c.plain = c.plain || c.cellStyle == "" || c.cellStyle == "0" || c.cellStyle != c.style
+	c.value, c.content = true, true
 }
 
-// count returns how many rows there are that have a value and are not the first
-// of their sheet with nothing but texts, which is its header. What cannot be read
-// cell by cell counts as data: the file as a whole has been checked before.
-func (s *sheetRows) count() int {
-	rows := s.counted
-	var blank map[int]bool
-	if s.texts != nil && s.texts.UncompressedSize64 <= exactStrings {
-		blank, _ = blankTexts(s.texts)
+func (c *sheetCells) endRow() {
+	if !c.value {
+		return
 	}
-	for _, sheet := range s.sheets {
-		n, err := rowsOfSheet(sheet.entry, blank)
-		if err != nil {
-			n = max(sheet.rows-1, 1)
-		}
-		rows += n
+	header := c.first && c.text && (!c.number || !c.plain)
+	if !header {
+		c.rows++
 	}
-	return rows
+	c.first = false
 }
 
-// rowsOfSheet counts a sheet's rows of data. blank are the numbers of the texts
-// that show nothing.
-func rowsOfSheet(entry *zip.File, blank map[int]bool) (rows int, err error) {
-	var (
-		header            = true // the next row with a value may be one
-		value, number     bool   // the row has one
-		kind, text        string // of the cell
-		inCell, inContent bool
-	)
-	err = eachToken(entry, exactSheet, func(token xml.Token) {
-		switch t := token.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "row":
-				value, number = false, false
-			case "c":
-				inCell, kind, text = true, "n", ""
-				for _, a := range t.Attr {
-					if a.Name.Local == "t" {
-						kind = a.Value
-					}
-				}
-			case "v", "t":
-				inContent = inCell
-			}
-		case xml.CharData:
-			if inContent && len(text) < 64 {
-				text += string(t)
-			}
-		case xml.EndElement:
-			switch t.Name.Local {
-			case "v", "t":
-				inContent = false
-			case "c":
-				inCell = false
-				text = strings.TrimSpace(text)
-				if i, err := strconv.Atoi(text); text == "" || kind == "s" && err == nil && blank[i] {
-					break
-				}
-				value = true
-				number = number || kind == "n" || kind == "b" || kind == "d"
-			case "row":
-				if value && (!header || number) {
-					rows++
-				}
-				header = header && !value
-			}
-		}
-	})
-	return rows, err
+// blankTexts are those of a workbook's table of texts that show nothing, a bit for
+// each.
+type blankTexts struct {
+	bits          []uint64
+	n             int
+	shows, inText bool
 }
 
-// blankTexts returns the numbers of those texts of a workbook's table that show
-// nothing.
-func blankTexts(entry *zip.File) (map[int]bool, error) {
-	blank := map[int]bool{}
-	n, shows, inText := 0, false, false
-	err := eachToken(entry, exactStrings, func(token xml.Token) {
-		switch t := token.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "si":
-				shows = false
-			case "t":
-				inText = true
-			}
-		case xml.CharData:
-			shows = shows || inText && len(strings.TrimSpace(string(t))) > 0
-		case xml.EndElement:
-			switch t.Name.Local {
-			case "t":
-				inText = false
-			case "si":
-				if !shows {
-					blank[n] = true
-				}
-				n++
-			}
+func (b *blankTexts) see(doc *xmlScanner) error {
+	switch doc.kind {
+	case xmlStartTag:
+		switch doc.local() {
+		case "si":
+			b.shows = false
+		case "t":
+			b.inText = true
 		}
-	})
-	if err != nil {
-		return nil, err
+	case xmlText:
+		b.shows = b.shows || b.inText && !doc.blank
+	case xmlEndTag:
+		switch doc.local() {
+		case "t":
+			b.inText = false
+		case "si":
+			if !b.shows && b.n < maxTexts {
+				for b.n/64 >= len(b.bits) {
+					b.bits = append(b.bits, 0)
+				}
+				b.bits[b.n/64] |= 1 << (b.n % 64)
+			}
+			b.n++
+		}
 	}
-	return blank, nil
+	return nil
 }
 
-// eachToken goes through a part of an archive.
-func eachToken(entry *zip.File, limit int64, see func(xml.Token)) error {
-	unpacked, err := entry.Open()
-	if err != nil {
-		return entryRefusal(err, "a part cannot be opened")
-	}
-	defer func() { _ = unpacked.Close() }()
-	decoder := xml.NewDecoder(io.LimitReader(unpacked, limit))
-	for {
-		token, err := decoder.RawToken()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &Error{Reason: Damaged, Detail: "a part cannot be read", Err: err}
-		}
-		see(token)
-	}
+// is reports whether a text shows nothing.
+func (b *blankTexts) is(index []byte) bool {
+	i, err := strconv.Atoi(string(bytes.TrimSpace(index)))
+	return err == nil && i >= 0 && i/64 < len(b.bits) && b.bits[i/64]>>(i%64)&1 == 1
 }

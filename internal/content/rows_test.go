@@ -57,7 +57,12 @@ func TestDataRowsOfWorkbook(t *testing.T) {
 		"a formula's text":                     {sheet("<row>" + text + `</row><row><c t="str"><f>A1</f><v></v></c></row>`), 0},
 		"a text that the table does not have":  {sheet(`<row><c t="s"><v>7</v></c></row><row><c t="s"><v>8</v></c></row>`), 1},
 		"a sheet of more than is read by cell": {sheet("<row>" + text + "</row>" + many.String()), 30_000},
-		"a sheet in another encoding":          {archive(t, "[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", `<?xml version="1.0" encoding="latin1"?><worksheet><row>`+text+"</row></worksheet>"), 1},
+		"a sheet in a like encoding":           {archive(t, "[Content_Types].xml", contentTypes, "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", `<?xml version="1.0" encoding="latin1"?><worksheet><row>`+text+"</row></worksheet>"), 0},
+		"a header of years, in its own style":  {sheet(`<row><c s="1" t="inlineStr"><is><t>Region</t></is></c><c s="1"><v>2025</v></c><c s="1"><v>2026</v></c></row>`), 0},
+		"a header of years and a row":          {sheet(`<row><c s="1" t="inlineStr"><is><t>Region</t></is></c><c s="1"><v>2025</v></c></row><row>` + text + number + `</row>`), 1},
+		"a first row in two styles":            {sheet(`<row><c s="1" t="inlineStr"><is><t>Sales</t></is></c><c s="2"><v>42</v></c></row>`), 1},
+		"a first row in no style":              {sheet(`<row><c s="0" t="inlineStr"><is><t>Sales</t></is></c><c s="0"><v>42</v></c></row>`), 1},
+		"numbers alone in a style":             {sheet(`<row><c s="1"><v>42</v></c></row>`), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

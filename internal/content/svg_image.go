@@ -22,11 +22,6 @@ type svgImage struct {
 	found chan finding
 }
 
-type finding struct {
-	facts Facts
-	err   error
-}
-
 const pngAddress = "data:image/png;base64,"
 
 // read takes a piece of an address; begun is its beginning with this piece.

@@ -1,12 +1,15 @@
 package content
 
 import (
+	"archive/zip"
 	"io"
 	"path"
 )
 
 // checkXLSX unpacks every entry, which verifies its checksum, and counts sheets
-// and rows. Source for the format: ECMA-376, part 1 (SpreadsheetML).
+// and rows. A workbook shows something where one of its sheets does: Tableau
+// writes one sheet, and a blank one beside it hides nothing. Source for the
+// format: ECMA-376, part 1 (SpreadsheetML).
 func checkXLSX(s *source) (Facts, error) {
 	archive, err := openOffice(s)
 	if err != nil {
@@ -15,20 +18,20 @@ func checkXLSX(s *source) (Facts, error) {
 	var (
 		facts              Facts
 		contentTypes       bool
+		workbook, texts    *zip.File
 		worksheets, others int // parts: of cells, and of charts and the like
-		// A cell has a value, or a text in place of one.
-		cells = countTags("row", "v", "is", "/worksheet")
-		data  sheetRows
+		tags               = countTags("row", "f", "/worksheet")
+		sheets             []sheetPart
 	)
 	for _, entry := range archive.entries {
-		into, before, sheet := io.Discard, cells.counts[0], false
+		into, before, sheet := io.Discard, tags.counts[0], false
 		if folder, name := path.Split(entry.Name); path.Ext(name) == ".xml" {
 			switch folder {
 			case "xl/worksheets/":
 				worksheets++
-				cells.begin()
-				into, sheet = cells, true
-			case "xl/chartsheets/", "xl/dialogsheets/", "xl/macrosheets/":
+				tags.begin()
+				into, sheet = tags, true
+			case "xl/chartsheets/", "xl/dialogsheets/":
 				others++
 			}
 		}
@@ -36,21 +39,22 @@ func checkXLSX(s *source) (Facts, error) {
 			return facts, err
 		}
 		if sheet {
-			data.add(entry, cells.counts[0]-before)
+			sheets = append(sheets, sheetPart{entry, tags.counts[0] - before})
 		}
 		switch entry.Name {
 		case "xl/sharedStrings.xml":
-			data.texts = entry
+			texts = entry
 		case "[Content_Types].xml":
 			contentTypes = true
 		case "xl/workbook.xml":
+			workbook = entry
 			if facts.Sheets, err = countListed(entry, "workbook", "sheets", "sheet"); err != nil {
 				return facts, err
 			}
 		}
 	}
-	rows, values, ended := cells.counts[0], cells.counts[1]+cells.counts[2], cells.counts[3]
-	facts.Rows = rows
+	facts.Rows = tags.counts[0]
+	formulas, ended := tags.counts[1], tags.counts[2]
 	switch {
 	case !contentTypes:
 		return facts, &Error{Reason: NotFormat, Detail: "the archive has no [Content_Types].xml"}
@@ -60,10 +64,42 @@ func checkXLSX(s *source) (Facts, error) {
 		return facts, damaged("sheets are missing")
 	case ended < worksheets:
 		return facts, damaged("a sheet breaks off")
-	case values == 0:
-		facts.Blank = true
-		return facts, &Error{Reason: Blank}
 	}
-	facts.DataRows = data.count()
+	if err := archive.refuseActive(); err != nil {
+		return facts, err
+	}
+	if err := archive.refuseFormulas(workbook, sheets, formulas > 0); err != nil {
+		return facts, err
+	}
+	content, rows, err := archive.sheetRows(sheets, texts)
+	if err != nil {
+		return facts, err
+	}
+	if !content {
+		facts.Blank = true
+		return facts, &Error{Reason: Blank, Detail: "no cell has content"}
+	}
+	facts.DataRows = rows
 	return facts, nil
+}
+
+// refuseFormulas looks at the names that the workbook defines, and at the sheets
+// where there is a formula in one of them.
+func (o *office) refuseFormulas(workbook *zip.File, sheets []sheetPart, inSheets bool) error {
+	none := func(string) bool { return false }
+	guard := &formulaGuard{}
+	if workbook.UncompressedSize64 > 0 {
+		if err := o.scan(workbook, none, guard, guard.judge); err != nil {
+			return err
+		}
+	}
+	for _, sheet := range sheets {
+		if !inSheets {
+			return nil
+		}
+		if err := o.scan(sheet.entry, none, guard, guard.judge); err != nil {
+			return err
+		}
+	}
+	return nil
 }
