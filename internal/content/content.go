@@ -45,7 +45,7 @@ type Facts struct {
 	// all sheets, with headers.
 	Rows int
 
-	// DataRows of a CSV are its Rows; of an Excel workbook, those rows of its sheets
+	// DataRows of a CSV are its Rows, if one of them has a text; of an Excel workbook, those rows of its sheets
 	// that have content, without a header: a first row of texts alone, or one with a
 	// text whose cells all have one style of their own, since a caption may be a year.
 	// 0 says that the view has no data with these filters. The rows of a sheet beyond
@@ -148,8 +148,8 @@ var formatNames = map[string]string{
 //   - PDF: header, end mark, a cross-reference section where the trailer says, at
 //     least one page, something on one of them other than background, and no
 //     encryption, scripts, files within or content from elsewhere.
-//   - CSV: UTF-8, and a header that is not blank. A header without rows is no
-//     error: see Rows.
+//   - CSV: UTF-8, and a text in its header or below. A header without rows is no
+//     error: see DataRows.
 //   - XLSX: every entry's name, length and checksum, a workbook with at least one
 //     sheet, all that it lists, each to its end, nothing that is run or loaded from
 //     elsewhere, no other file within, and content in a cell of one of them.
@@ -160,7 +160,8 @@ var formatNames = map[string]string{
 //
 // A file that was cut is refused wherever that shows: in all formats but CSV,
 // which has no end mark. A CSV is refused where it was cut within quotes or a
-// character, or before its last column.
+// character, or before its last column. An error body is refused too where it
+// follows a CSV's rows.
 func Check(ctx context.Context, r io.ReaderAt, size int64, format string, options ...Option) (Facts, error) {
 	whole := &source{ctx: ctx, r: io.NewSectionReader(r, 0, size), size: func() (int64, error) { return size, nil }}
 	return check(whole, format, options)
@@ -223,9 +224,7 @@ func (s *source) check(format string) (Facts, error) {
 	case PPTX:
 		return checkPPTX(s)
 	default:
-		facts, err := checkCSV(s)
-		facts.DataRows = facts.Rows
-		return facts, err
+		return checkCSV(s)
 	}
 }
 

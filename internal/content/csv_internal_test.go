@@ -11,7 +11,7 @@ import (
 func TestCSVShortcut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		piece := rapid.SampledFrom([]string{"a", "a", "\"", "\"", ",", ",", "\n", "\n", "\r", "\r\n", "\"\"", " ", "é"})
+		piece := rapid.SampledFrom([]string{"a", "a", "\"", "\"", ",", ",", "\n", "\n", "\r", "\r\n", "\"\"", " ", "é", "<html>", "{\"error\":"})
 		text := "h,i\n" + strings.Join(rapid.SliceOfN(piece, 0, 60).Draw(rt, "pieces"), "")
 		cut := rapid.IntRange(0, len(text)).Draw(rt, "cut")
 		var slow, fast csvCounter

@@ -184,3 +184,93 @@ func TestLargeCSV(t *testing.T) {
 		}
 	}
 }
+
+// A quote that no value is in is told from a file that was cut within quotes.
+func TestStrayQuotes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file string
+		want content.Reason
+		rows int
+	}{
+		"in the last row":                     {"a,b\n1,\"big\n", "", 1},
+		"in a row of many":                    {"a,b\r\n0,x\r\n1,\"big\r\n2,y\r\n3,w\r\n", "", 4},
+		"in the first column":                 {"a,b\n\"big,1\nsmall,2\n", "", 2},
+		"in one column of three":              {"a,b,c\n1,\"big,3\n", "", 1},
+		"in several rows":                     {"a,b\n1,\"big\n2,\"small\n3,\"so\n", "", 3},
+		"within a value":                      {"a,b\n1,5\" pipe\n", "", 1},
+		"in a large file":                     {"a,b\n" + strings.Repeat("1,word\n", 400_000) + "2,\"big\n3,small\n", "", 400_002},
+		"a cut without a line end":            {"a,b\n1,\"big", content.Truncated, 0},
+		"a cut behind rows":                   {"a,b\n1,\"big\n2,small\n3,x", content.Truncated, 0},
+		"a cut in a value of lines":           {"a,b\r\n1,\"one\n", content.Truncated, 0},
+		"a cut in a value of other lines":     {"a,b\n1,\"one\ntwo\n", content.Truncated, 0},
+		"a cut in a value with commas":        {"a,b\n1,\"one, two\n", content.Truncated, 0},
+		"a cut in a value of a single column": {"a\n\"one\ntwo\n", content.Truncated, 0},
+		"a cut where quotes are doubled":      {"a,b\n\"5\"\" pipe\",1\n2,\"big\n", content.Truncated, 0},
+		"a cut in the header":                 {"a,\"b\n", content.Truncated, 0},
+	} {
+		facts, err := check(t, []byte(tt.file), content.CSV)
+		if got := reason(t, err); got != tt.want || got == "" && (facts.Rows != tt.rows || facts.DataRows != tt.rows) {
+			t.Errorf("%s: %v, %+v, want %q and %d rows", name, err, facts, tt.want, tt.rows)
+		}
+		if again, err := receive(t, []byte(tt.file), 1000, content.CSV); reason(t, err) != tt.want || again != facts {
+			t.Errorf("%s, in pieces: %v, %+v, want %q", name, err, again, tt.want)
+		}
+	}
+}
+
+// An error body is refused wherever a CSV turns into one, and a value that looks
+// like one is not.
+func TestErrorsWithinCSV(t *testing.T) {
+	t.Parallel()
+	const page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n"
+	rows := strings.Repeat("West,1\n", 300_000)
+	tests := map[content.Reason]map[string]string{
+		content.HTML: {
+			"behind blank lines":             strings.Repeat("\r\n", 400) + page,
+			"behind a mark and blank lines":  "\uFEFF" + strings.Repeat(" \n", 400) + page,
+			"behind spaces":                  strings.Repeat(" ", 700) + "<html>",
+			"behind the header":              "Region,Sales\n" + page,
+			"behind rows":                    "Region,Sales\r\nWest,1\r\n" + page,
+			"behind rows, in capitals":       "Region,Sales\nWest,1\n<HTML lang=en>\n",
+			"behind rows, without an end":    "Region,Sales\nWest,1\n<html",
+			"behind rows, with spaces":       "Region,Sales\nWest,1\n \t<html>\n",
+			"behind rows, in one line":       "Region,Sales\nWest,1\n<html><body>Sign in</body></html>",
+			"behind rows, with commas":       "Region,Sales\nWest,1\n<html><body>Sorry, this, failed</body></html>\n",
+			"behind rows, as XML":            "Region,Sales\nWest,1\n<?xml version=\"1.0\"?>\n<Error/>\n",
+			"behind a single column":         "Region\nWest\n" + page,
+			"behind many rows":               "Region,Sales\n" + rows + page,
+			"behind many rows, among others": "Region,Sales\n" + rows + page + rows,
+		},
+		content.TableauError: {
+			"behind blank lines":        strings.Repeat("\n", 700) + tableauJSON,
+			"behind blank lines, xml":   strings.Repeat("\n", 700) + "<tsResponse>",
+			"behind rows, json":         "Region,Sales\nWest,1\n" + tableauJSON,
+			"behind rows, of errors":    "Region,Sales\nWest,1\n{ \"errors\" : [{}]}\n",
+			"behind rows, xml":          "Region,Sales\nWest,1\n" + tableauXML,
+			"behind rows, bare":         "Region,Sales\nWest,1\n<tsResponse xmlns=\"http://tableau.com/api\">\n<error/>\n",
+			"behind many rows":          "Region,Sales\n" + rows + tableauJSON + "\n",
+			"behind many rows, as well": "Region,Sales\n" + rows + tableauXML + "\n",
+		},
+		"": {
+			"in a quoted value":          "Note,Sales\n\"" + page + "\",1\n",
+			"in a quoted value of many":  "Note,Sales\n" + rows + "\"" + page + "\",1\n",
+			"in a value":                 "Note,Sales\n<html>,1\n<html><body>,2\n",
+			"in a quoted value of JSON":  "Note,Sales\n\"{\"\"error\"\":1}\",1\n",
+			"within a line":              "Note,Sales\nx<html>,1\n",
+			"a word in brackets":         "Note,Sales\n<htmlx>,1\n{error},2\n<none>\n",
+			"a bracket at the beginning": "Note,Sales\n<5,1\n{,1\n" + rows + "<5,1\n",
+			"a message in words":         "Note,Sales\nError 500,1\nAccess denied\n",
+		},
+	}
+	for want, files := range tests {
+		for name, file := range files {
+			if _, err := check(t, []byte(file), content.CSV); reason(t, err) != want {
+				t.Errorf("%s: %v, want %q", name, err, want)
+			}
+			if _, err := receive(t, []byte(file), 1+len(file)/11, content.CSV); reason(t, err) != want {
+				t.Errorf("%s, in pieces: %v, want %q", name, err, want)
+			}
+		}
+	}
+}

@@ -48,7 +48,8 @@ var (
 	// Text that gateways send without markup. The short ones could be the caption
 	// of a column, so they have to be all that there is.
 	gatewayStart = regexp.MustCompile(`(?i)^(upstream (connect error|request timeout)|no healthy upstream|HTTP/[\d.]+ [45]\d\d\b)`)
-	gatewayLine  = regexp.MustCompile(`(?i)^((error )?[45]\d\d[ :-]+)?(bad gateway|service (temporarily )?unavailable|gateway time-?out|internal server error|stream timeout|forbidden|unauthorized|404 page not found|proxy error|request timeout|too many requests)[.!]?\s*$`)
+	// Single words are captions unless a status comes before them.
+	gatewayLine = regexp.MustCompile(`(?i)^(((error )?[45]\d\d[ :-]+)?(bad gateway|service (temporarily )?unavailable|gateway time-?out|internal server error|stream timeout|404 page not found|proxy error|request timeout|too many requests)|(error )?[45]\d\d[ :-]+(forbidden|unauthorized))[.!]?\s*$`)
 
 	// Elements with which a page may begin. Source: WHATWG, MIME Sniffing
 	// Standard, section 7.1, without those that could be somebody's caption.
