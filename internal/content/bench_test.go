@@ -51,6 +51,56 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
+// BenchmarkPNG checks pictures of 4000 by 3000 pixels: one that shows something at
+// its top, and ones that have to be looked at to their end.
+func BenchmarkPNG(b *testing.B) {
+	const width, height = 4000, 3000
+	noise := rand.New(rand.NewPCG(1, 2))
+	rows := map[string]func(y int, row []byte){
+		"content": func(y int, row []byte) {
+			if y > 100 && y < 140 {
+				clear(row[4*400 : 4*3000])
+			}
+		},
+		"white": func(int, []byte) {},
+		"grain": func(_ int, row []byte) {
+			for i := range row {
+				row[i] = byte(255 - noise.IntN(12))
+			}
+		},
+		"a digit at its end": func(y int, row []byte) {
+			if y > 2900 && y < 2914 {
+				clear(row[4*3900 : 4*3904])
+			}
+		},
+	}
+	for name, paint := range rows {
+		b.Run(name, func(b *testing.B) {
+			p := picture{width: width, height: height, colour: rgbAlpha, depth: 8, level: 6}
+			row := make([]byte, 1+4*width)
+			p.rows = func(y int) []byte {
+				for i := range row {
+					row[i] = 255
+				}
+				row[0] = 0
+				paint(y, row[1:])
+				for x := range width {
+					row[4+4*x] = 255
+				}
+				return row
+			}
+			file := p.encode(b)
+			want := name == "white" || name == "grain"
+			for b.Loop() {
+				if facts, err := check(b, file, content.PNG); facts.Blank != want {
+					b.Fatalf("%+v, %v", facts, err)
+				}
+			}
+			b.ReportMetric(float64(len(file))/(1<<20), "file-MB")
+		})
+	}
+}
+
 // watchHeap looks at the heap until the function that it gives is called, which
 // gives by how many MB the heap grew at most.
 func watchHeap() func() float64 {

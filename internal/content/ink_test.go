@@ -5,13 +5,20 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"image"
 	"image/color"
+	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
 	"pgregory.net/rapid"
 
 	"github.com/vizpost/vizpost/internal/content"
@@ -117,6 +124,180 @@ func TestPictures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// drawn is a picture as a program draws it, with letters of a font.
+type drawn struct{ *image.RGBA }
+
+func canvas(width, height int, ground color.Color) drawn {
+	d := drawn{image.NewRGBA(image.Rect(0, 0, width, height))}
+	draw.Draw(d, d.Bounds(), image.NewUniform(ground), image.Point{}, draw.Src)
+	return d
+}
+
+func (d drawn) text(t testing.TB, x, y int, size float64, ink color.Color, text string) drawn {
+	t.Helper()
+	parsed, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	face, err := opentype.NewFace(parsed, &opentype.FaceOptions{Size: size, DPI: 72})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawer := font.Drawer{Dst: d, Src: image.NewUniform(ink), Face: face, Dot: fixed.P(x, y)}
+	drawer.DrawString(text)
+	return d
+}
+
+func (d drawn) fill(x0, y0, x1, y1 int, ink color.Color) drawn {
+	draw.Draw(d, image.Rect(x0, y0, x1, y1), image.NewUniform(ink), image.Point{}, draw.Src)
+	return d
+}
+
+// frame draws a frame that begins so far from the edges.
+func (d drawn) frame(inset, width int, ink color.Color) drawn {
+	right, bottom := d.Bounds().Dx()-inset, d.Bounds().Dy()-inset
+	return d.fill(inset, inset, right, inset+width, ink).fill(inset, bottom-width, right, bottom, ink).
+		fill(inset, inset, inset+width, bottom, ink).fill(right-width, inset, right, bottom, ink)
+}
+
+// each paints every pixel.
+func (d drawn) each(at func(x, y int) color.Color) drawn {
+	for y := range d.Bounds().Dy() {
+		for x := range d.Bounds().Dx() {
+			d.Set(x, y, at(x, y))
+		}
+	}
+	return d
+}
+
+// curve draws a line of one pixel across.
+func (d drawn) curve(from, to int, ink color.Color) drawn {
+	for x := from; x < to; x++ {
+		d.Set(x, d.Bounds().Dy()/2+int(40*math.Sin(float64(x)/40)), ink)
+	}
+	return d
+}
+
+// Pictures as programs draw them: what is sparse is content, and what decorates an
+// empty view is not.
+func TestDrawnPictures(t *testing.T) {
+	t.Parallel()
+	const width, height = 400, 300
+	shade := func(v byte) color.Color { return color.Gray{v} }
+	white := func() drawn { return canvas(width, height, color.White) }
+	noise := rand.New(rand.NewPCG(3, 4))
+	grain := func(sigma float64) drawn {
+		return white().each(func(int, int) color.Color { return shade(byte(255 - min(255, math.Abs(noise.NormFloat64()*sigma)))) })
+	}
+	jpegOf := func(d drawn, quality int) drawn {
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, d, &jpeg.Options{Quality: quality}); err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := jpeg.Decode(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		draw.Draw(d, d.Bounds(), decoded, image.Point{}, draw.Src)
+		return d
+	}
+	grainy := func(ground float64) drawn {
+		return white().each(func(int, int) color.Color { return shade(byte(min(255, ground+noise.NormFloat64()*3))) })
+	}
+	dither := func(v byte, is func(x, y int) bool) drawn {
+		return white().each(func(x, y int) color.Color {
+			if is(x, y) {
+				return shade(v)
+			}
+			return color.White
+		})
+	}
+	checker := func(x, y int) bool { return (x+y)%2 == 0 }
+	quarter := func(x, y int) bool { return x%2 == 0 && y%2 == 0 }
+	grid := func(d drawn, ink color.Color) drawn {
+		for i := range 6 {
+			d.fill(20, 20+50*i, 371, 21+50*i, ink)
+		}
+		for i := range 8 {
+			d.fill(20+50*i, 20, 21+50*i, 271, ink)
+		}
+		return d
+	}
+	cards := func() drawn {
+		return canvas(width, height, shade(245)).fill(20, 20, 190, 280, color.White).fill(210, 20, 380, 280, color.White)
+	}
+	blank := map[string]drawn{
+		"fine grain":                        grain(2),
+		"grain":                             grain(6),
+		"coarse grain":                      grain(12),
+		"a JPEG of grain":                   jpegOf(grainy(253), 10),
+		"a JPEG of grain, well kept":        jpegOf(grainy(250), 90),
+		"a JPEG of grain on pale grey":      jpegOf(grainy(243), 50),
+		"dithered paper":                    dither(240, checker),
+		"dithered paper, by a quarter":      dither(230, quarter),
+		"dense dust":                        dither(0, func(int, int) bool { return noise.IntN(12) == 0 }),
+		"a frame":                           white().frame(20, 1, shade(0)),
+		"a frame of three pixels":           white().frame(12, 3, shade(120)),
+		"a border of one pixel":             white().frame(0, 1, shade(0)),
+		"a border of three pixels":          white().frame(0, 3, shade(0)),
+		"a thick frame in a large picture":  canvas(1800, 1600, color.White).frame(50, 3, shade(0)),
+		"a grid":                            grid(white(), shade(225)),
+		"a strong grid":                     grid(white(), shade(100)),
+		"a grid on pale grey":               grid(canvas(width, height, shade(245)), shade(200)),
+		"a pair of axes":                    white().fill(40, 270, 380, 271, shade(100)).fill(40, 20, 41, 271, shade(100)),
+		"white cards on pale grey":          cards(),
+		"white cards on pale grey, blurred": jpegOf(cards(), 60),
+		"a full stop":                       white().text(t, 100, 100, 10, shade(0), "."),
+		"text that nobody can read":         white().text(t, 100, 100, 24, shade(249), "No data"),
+	}
+	content := map[string]drawn{
+		"a digit of 8 pixels":               white().text(t, 100, 100, 8, shade(60), "7"),
+		"a letter of 8 pixels":              white().text(t, 100, 100, 8, shade(60), "i"),
+		"a minus":                           white().text(t, 100, 100, 14, shade(60), "-"),
+		"a digit of 10 pixels in a corner":  white().text(t, 2, 10, 10, shade(0), "4"),
+		"a digit in the last corner":        white().text(t, width-8, height-3, 10, shade(0), "4"),
+		"a pale digit":                      white().text(t, 100, 100, 10, shade(210), "42"),
+		"a large digit that is hardly seen": white().text(t, 100, 100, 60, shade(240), "42"),
+		"a digit on pale grey":              canvas(width, height, shade(245)).text(t, 100, 100, 10, shade(120), "42"),
+		"a large pale digit on pale grey":   canvas(width, height, shade(245)).text(t, 100, 200, 60, shade(220), "42"),
+		"a digit on a white card":           cards().text(t, 100, 100, 10, shade(90), "7"),
+		"a digit on grain":                  grain(4).text(t, 100, 100, 14, shade(0), "42"),
+		"a digit on dithered paper":         dither(240, checker).text(t, 100, 100, 14, shade(0), "42"),
+		"a digit in a JPEG":                 jpegOf(white().text(t, 100, 100, 14, shade(0), "42"), 60),
+		"a digit in a frame":                white().frame(20, 1, shade(180)).text(t, 100, 100, 10, shade(90), "7"),
+		"a digit in a grid":                 grid(white(), shade(225)).text(t, 30, 60, 10, shade(90), "7"),
+		"a thin curve":                      white().curve(20, 380, shade(80)),
+		"a thin curve, half across":         white().curve(20, 200, shade(200)),
+		"a thin curve in its axes":          white().fill(40, 270, 380, 271, shade(100)).fill(40, 20, 41, 271, shade(100)).curve(41, 380, shade(80)),
+		"a thin curve in a grid":            grid(white(), shade(225)).curve(21, 370, shade(120)),
+		"a line of steps":                   white().fill(20, 200, 200, 201, shade(50)).fill(200, 100, 201, 201, shade(50)).fill(200, 100, 380, 101, shade(50)),
+		"lines across":                      white().fill(20, 100, 380, 101, shade(50)).fill(20, 200, 380, 201, shade(50)),
+		"a sparkline":                       canvas(100, 80, color.White).curve(0, 100, shade(80)),
+		"a thin bar":                        white().fill(60, 50, 62, 270, shade(0)),
+		"a bar in its axes":                 white().fill(40, 270, 380, 271, shade(100)).fill(40, 20, 41, 271, shade(100)).fill(60, 100, 80, 270, shade(150)),
+		"two tiles":                         white().fill(20, 20, 190, 280, color.RGBA{0, 160, 60, 255}).fill(210, 20, 380, 280, color.RGBA{200, 20, 30, 255}),
+		"a dark tile":                       canvas(width, height, shade(20)),
+		"a dark tile with dim text":         canvas(width, height, shade(20)).text(t, 100, 100, 14, shade(60), "42"),
+		"small dots":                        white(),
+		"a pale bar":                        white().fill(60, 50, 80, 270, shade(240)),
+	}
+	for i := range 20 {
+		x, y := 20+i*17, 30+i*i*53%240
+		content["small dots"].fill(x, y, x+2, y+2, shade(60))
+	}
+	for want, pictures := range map[bool]map[string]drawn{true: blank, false: content} {
+		for name, picture := range pictures {
+			var b bytes.Buffer
+			if err := png.Encode(&b, picture); err != nil {
+				t.Fatal(err)
+			}
+			if facts, err := check(t, b.Bytes(), "png"); facts.Blank != want || (err != nil) != want {
+				t.Errorf("%s: %v, %+v, want blank %t", name, err, facts, want)
+			}
+		}
 	}
 }
 
