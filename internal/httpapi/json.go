@@ -19,6 +19,7 @@ import (
 const (
 	notUTF8   = "The body is not valid UTF-8."
 	notJSON   = "The body is not valid JSON."
+	tooMany   = "The body has more values than any request needs: at most 50,000 are possible, and 5,000 in one list or object."
 	wrongType = "This value has the wrong type or size."
 	twice     = "This field is there more than once. Give it once."
 	nullList  = "Null is not taken here. Give a list, or leave the field out."
@@ -51,6 +52,12 @@ func readJSON(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return shapeError(notUTF8)
 	}
+	if !json.Valid(data) {
+		return shapeError(notJSON)
+	}
+	if crowded(data) {
+		return shapeError(tooMany)
+	}
 	if tree, ok := v.(*any); ok {
 		return readTree(data, tree)
 	}
@@ -72,9 +79,6 @@ func readJSON(data []byte, v any) error {
 // readTree decodes a value of any shape. Numbers stay as they are written, so
 // that one that no type holds is refused where it stands.
 func readTree(data []byte, tree *any) error {
-	if !json.Valid(data) {
-		return shapeError(notJSON)
-	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(tree); err != nil {
@@ -87,6 +91,43 @@ func readTree(data []byte, tree *any) error {
 		return shapeError(strings.TrimPrefix(strings.Join(path, ""), ".") + atField + twice)
 	}
 	return nil
+}
+
+// What a body may hold, far beyond what any request needs: each value that cannot
+// be used costs a hundred times its bytes to be found and told.
+const (
+	maxValues  = 50_000
+	maxEntries = 5_000 // of one list or object
+)
+
+// crowded reports whether valid JSON has more values than a body may hold.
+func crowded(data []byte) bool {
+	var (
+		entries  []int // of the lists and objects around, from the outermost
+		all      int
+		inString bool
+	)
+	for i := 0; i < len(data); i++ {
+		switch b := data[i]; {
+		case inString && b == '\\':
+			i++
+		case b == '"':
+			inString = !inString
+		case inString:
+		case b == '[' || b == '{':
+			entries = append(entries, 1)
+			all++
+		case b == ']' || b == '}':
+			entries = entries[:len(entries)-1]
+		case b == ',':
+			entries[len(entries)-1]++
+			all++
+			if entries[len(entries)-1] > maxEntries {
+				return true
+			}
+		}
+	}
+	return all > maxValues
 }
 
 // repeated finds a field that an object has more than once, and gives the parts

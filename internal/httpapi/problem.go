@@ -65,7 +65,7 @@ type problemJSON struct {
 	Status int         `json:"status" doc:"The HTTP status." example:"422"`
 	Detail string      `json:"detail" doc:"What happened and what to do next, for people." example:"The request has a field that cannot be used."`
 	Code   string      `json:"code" doc:"What to decide by in a program. A code never changes its meaning." example:"invalid"`
-	Errors []fieldJSON `json:"errors,omitempty" nullable:"false" doc:"The fields that cannot be used, all at once."`
+	Errors []fieldJSON `json:"errors,omitempty" nullable:"false" doc:"The fields that cannot be used, up to 50 of them; one more without a name says how many others there are."`
 	Causes []causeJSON `json:"causes,omitempty" nullable:"false" doc:"What it may come from, the likeliest first, where several things may."`
 
 	// Of a thing that cannot be deleted because it is used.

@@ -54,13 +54,17 @@ func (a *api) answerInOurForm(ctx huma.Context, _ string, v any) (any, error) {
 		return p, nil
 	}
 
+	// By their places, since huma finds unknown fields in no particular order.
+	slices.SortStableFunc(e.Errors, func(a, b *huma.ErrorDetail) int { return strings.Compare(a.Location, b.Location) })
 	var wrong problem.Fields
-	for _, detail := range e.Errors {
-		if detail != nil {
-			wrong = append(wrong, fieldOf(detail))
+	for i, detail := range e.Errors {
+		var at problem.Field
+		if i < problem.MaxFields { // the others are counted alone
+			at = fieldOf(detail)
 		}
+		wrong.Add(at.Name, "%s", at.Message)
 	}
-	slices.SortStableFunc(wrong, func(a, b problem.Field) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(wrong[:min(len(wrong), problem.MaxFields)], func(a, b problem.Field) int { return strings.Compare(a.Name, b.Name) })
 	if len(wrong) == 0 {
 		p.Detail = "The request's body is missing. Send JSON."
 		return p, nil
@@ -99,7 +103,7 @@ func fieldOf(d *huma.ErrorDetail) problem.Field {
 // hold what was sent, and is left out.
 func plainly(message string) string {
 	switch message {
-	case notUTF8, notJSON, wrongType, twice, nullList, nullMap, nullBody, emptyList:
+	case notUTF8, notJSON, tooMany, wrongType, twice, nullList, nullMap, nullBody, emptyList:
 		return message
 	case validation.MsgUnexpectedProperty:
 		return "No such field is taken here. Check its spelling, or leave it out; /docs shows the fields."

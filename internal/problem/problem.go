@@ -56,11 +56,17 @@ const (
 	CodeKeyReused           = "idempotency_key_reused"
 )
 
-// Field is one wrong field of a request.
+// Field is one wrong field of a request, or stands for those beyond [MaxFields].
 type Field struct {
 	Name    string // path in the request, such as "schedule.cron" or "content[0].view"
 	Message string // what is wrong and what would be right; never the value
+	More    int    // how many fields it stands for, without a name; 0 for one field
 }
+
+// MaxFields is how many wrong fields a request is told. The next says how many
+// more there are: nobody reads thousands, and an answer must not be many times
+// as long as the request.
+const MaxFields = 50
 
 // Cause is one explanation of what went wrong, with its remedy.
 type Cause struct {
@@ -160,13 +166,30 @@ func From(err error) (*Error, bool) {
 		Message: "Something went wrong inside vizpost. The log has the details.", Err: err}, false
 }
 
-// Fields collects wrong fields, so that a request is told all of them at once.
-// The zero value is ready to use.
+// Fields collects wrong fields, so that a request is told all of them at once,
+// up to [MaxFields]. The zero value is ready to use.
 type Fields []Field
 
 // Add notes a wrong field.
 func (f *Fields) Add(name, format string, args ...any) {
+	if len(*f) >= MaxFields {
+		f.more(1)
+		return
+	}
 	*f = append(*f, Field{Name: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// more counts fields beyond those that are told, which there are [MaxFields] of.
+func (f *Fields) more(n int) {
+	if len(*f) == MaxFields {
+		*f = append(*f, Field{})
+	}
+	last := &(*f)[MaxFields]
+	last.More += n
+	last.Message = fmt.Sprintf("There are %d more fields that cannot be used.", last.More)
+	if last.More == 1 {
+		last.Message = "There is one more field that cannot be used."
+	}
 }
 
 // AddErr notes the fields of an [Invalid] problem under a prefix such as
@@ -175,19 +198,33 @@ func (f *Fields) AddErr(prefix string, err error) {
 	var p *Error
 	if errors.As(err, &p) && len(p.Fields) > 0 {
 		for _, field := range p.Fields {
+			if field.More > 0 {
+				f.more(field.More)
+				continue
+			}
 			name := prefix + field.Name // also of an item of a list: notify[0]
 			if prefix != "" && field.Name != "" && field.Name[0] != '[' {
 				name = prefix + "." + field.Name
 			}
-			*f = append(*f, Field{Name: name, Message: field.Message})
+			f.Add(name, "%s", field.Message)
 		}
 		return
 	}
 	if errors.As(err, &p) {
-		*f = append(*f, Field{Name: prefix, Message: p.Message})
+		f.Add(prefix, "%s", p.Message)
 		return
 	}
-	*f = append(*f, Field{Name: prefix, Message: err.Error()})
+	f.Add(prefix, "%s", err.Error())
+}
+
+// Len returns how many fields are wrong, with those beyond the ones that are
+// told.
+func (f Fields) Len() int {
+	n := len(f)
+	if n > 0 && f[n-1].More > 0 {
+		n += f[n-1].More - 1
+	}
+	return n
 }
 
 // Err gives the problem of all noted fields, or nil if there are none.
@@ -196,8 +233,8 @@ func (f Fields) Err() error {
 		return nil
 	}
 	message := "The request has a field that cannot be used."
-	if len(f) > 1 {
-		message = fmt.Sprintf("The request has %d fields that cannot be used.", len(f))
+	if n := f.Len(); n > 1 {
+		message = fmt.Sprintf("The request has %d fields that cannot be used.", n)
 	}
 	return &Error{Kind: Invalid, Code: CodeInvalid, Message: message, Fields: f}
 }

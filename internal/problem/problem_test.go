@@ -97,3 +97,50 @@ func TestMissingTellsOnlyOurIDs(t *testing.T) {
 		}
 	}
 }
+
+// Of many wrong fields some are told and the others counted, however they were
+// put together.
+func TestManyFields(t *testing.T) {
+	t.Parallel()
+	add := func(f *problem.Fields, n int) {
+		for range n {
+			f.Add("a", "b")
+		}
+	}
+	var nested problem.Fields
+	add(&nested, 130)
+	tests := map[string]struct {
+		collect func(*problem.Fields)
+		told    int
+		message string // of the last
+		whole   string
+	}{
+		"one":         {func(f *problem.Fields) { add(f, 1) }, 1, "b", "The request has a field that cannot be used."},
+		"as many":     {func(f *problem.Fields) { add(f, 50) }, 50, "b", "The request has 50 fields that cannot be used."},
+		"one more":    {func(f *problem.Fields) { add(f, 51) }, 51, "There is one more field that cannot be used.", "The request has 51 fields that cannot be used."},
+		"many more":   {func(f *problem.Fields) { add(f, 95_000) }, 51, "There are 94950 more fields that cannot be used.", "The request has 95000 fields that cannot be used."},
+		"nested ones": {func(f *problem.Fields) { f.AddErr("x", nested.Err()) }, 51, "There are 80 more fields that cannot be used.", "The request has 130 fields that cannot be used."},
+		"nested ones between others": {func(f *problem.Fields) { add(f, 20); f.AddErr("x", nested.Err()); add(f, 5) }, 51,
+			"There are 105 more fields that cannot be used.", "The request has 155 fields that cannot be used."},
+		"other errors": {func(f *problem.Fields) {
+			for range 60 {
+				f.AddErr("x", errors.New("100% wrong"))
+			}
+		}, 51, "There are 10 more fields that cannot be used.", "The request has 60 fields that cannot be used."},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var f problem.Fields
+			test.collect(&f)
+			p, _ := problem.From(f.Err())
+			last := p.Fields[len(p.Fields)-1]
+			if len(p.Fields) != test.told || last.Message != test.message || p.Message != test.whole {
+				t.Errorf("%d fields, the last %q, in all %q; want %d, %q, %q", len(p.Fields), last.Message, p.Message, test.told, test.message, test.whole)
+			}
+			if more := last.More > 0; more && last.Name != "" || more != (test.told > problem.MaxFields) {
+				t.Errorf("the last field is %+v", last)
+			}
+		})
+	}
+}
