@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -456,5 +458,27 @@ func TestMFA(t *testing.T) {
 			object{"MfaConfiguration": users["MfaConfiguration"], "EnabledMfas": users["EnabledMfas"]}); diff != "" {
 			t.Errorf("with %v (-want +got):\n%s", parameters, diff)
 		}
+	}
+}
+
+// The temporary files of exports have room on the function's disk, with some left
+// for whatever else lies there.
+func TestExportsHaveRoom(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("export/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`scratchBytes = (\d+) << 20`).FindSubmatch(source)
+	if m == nil {
+		t.Fatal("functions/export does not say how much its temporary files may take")
+	}
+	taken, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, ok := newStack(t, nil).at("Resources", "ExportFunction", "Properties", "EphemeralStorage", "Size").(float64)
+	if !ok || taken > size-100 {
+		t.Errorf("temporary files may take %g MB of %g MB, want 100 MB left", taken, size)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vizpost/vizpost/internal/assembly"
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/standalone"
@@ -56,6 +57,10 @@ Settings in the environment:
   VIZPOST_RETENTION_DAYS    for how many days runs, deliveries, exported files and mails in
                             the outbox are kept after they are finished (default 90); 0
                             keeps everything
+  VIZPOST_MEMORY_MB         the memory that vizpost tries to keep to (default 1024); it is
+                            exceeded rather than failing. GOMEMLIMIT goes before it
+  VIZPOST_TEMP_MB           what exports that are not stored yet may take at once of the
+                            system's folder for temporary files (default 4096)
   VIZPOST_LOG_LEVEL         debug, info (default), warn or error
 `
 
@@ -74,6 +79,7 @@ func serve(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
+	assembly.KeepToMemory(c.getenv, set.memory)
 	if err := makeDataFolder(*data); err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func serve(ctx context.Context, c command) error {
 		DataDir: *data, SMTPURL: set.smtpURL, MailFrom: set.mailFrom,
 		Administrators: set.admins, PublicURL: set.public(),
 		WebhookOrigins: set.webhookOrigins, PrivateNetworks: set.privateNetworks,
-		RootCAs: set.roots, Proxy: set.proxy, ExportTimeout: set.exportTimeout, MaxEmail: set.maxEmail, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
+		RootCAs: set.roots, Proxy: set.proxy, ExportTimeout: set.exportTimeout, MaxEmail: set.maxEmail, MaxTemporary: set.maxTemporary, Retention: set.retention, TimeZone: local.TimeZone(c.getenv("TZ"), "/etc/localtime"),
 		Random: rand.Reader, Log: c.log,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/secret"
+	"github.com/vizpost/vizpost/internal/standalone"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
@@ -33,6 +34,8 @@ type settings struct {
 	exportTimeout   time.Duration
 	maxEmail        int64         // bytes of an email; 0: the default
 	retention       time.Duration // how long what is finished is kept; negative: for ever
+	memory          int64         // bytes that the process keeps to
+	maxTemporary    int64         // bytes of the exports' temporary files at once
 }
 
 // readSettings reads the environment. The error tells of all that is wrong,
@@ -58,10 +61,13 @@ func readSettings(getenv func(string) string) (settings, error) {
 	read(&r, "VIZPOST_CA_BUNDLE", &s.roots, outbound.LoadRoots)
 	read(&r, "VIZPOST_PROXY_URL", &s.proxy, outbound.ParseProxy)
 	s.retention = local.DefaultRetention
+	s.memory, s.maxTemporary = defaultMemory, standalone.DefaultMaxTemporary
 	s.exportTimeout = tableau.DefaultExportTimeout
 	read(&r, "VIZPOST_EXPORT_TIMEOUT", &s.exportTimeout, parseExportTimeout)
 	read(&r, "VIZPOST_RETENTION_DAYS", &s.retention, parseRetention)
 	read(&r, "VIZPOST_MAX_EMAIL_BYTES", &s.maxEmail, parseMaxEmail)
+	read(&r, "VIZPOST_MEMORY_MB", &s.memory, parseMegabytes)
+	read(&r, "VIZPOST_TEMP_MB", &s.maxTemporary, parseMegabytes)
 	return s, errors.Join(r.wrong...)
 }
 
@@ -112,6 +118,18 @@ func parseMaxEmail(s string) (int64, error) {
 		return 0, errors.New("give a number of bytes from 100000 to 50000000, such as 20000000")
 	}
 	return bytes, nil
+}
+
+// defaultMemory is what the process keeps to: many times what it usually takes.
+const defaultMemory = 1 << 30
+
+// parseMegabytes reads an amount of memory or disk, in bytes.
+func parseMegabytes(s string) (int64, error) {
+	mb, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || mb < 256 || mb > 1<<20 {
+		return 0, errors.New("give a number of megabytes from 256 to 1048576, such as 2048")
+	}
+	return mb << 20, nil
 }
 
 // parseRetention reads for how many days what is finished is kept.

@@ -29,6 +29,7 @@ import (
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/outbound"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/verify"
 )
 
@@ -40,6 +41,10 @@ const (
 	// reserve is what a run is given at least when it is begun. It is cut off
 	// when the time is over, and goes on with the next bell.
 	reserve = 2 * time.Minute
+
+	// scratchBytes is what the temporary files of exports may take at once. The
+	// function has somewhat more (EphemeralStorage in template.yaml).
+	scratchBytes = 1900 << 20
 )
 
 func main() { function.Main(build) }
@@ -56,6 +61,10 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 	server := assembly.Tableau{Policy: policy, Transport: transport, Now: now, ExportTimeout: s.ExportTimeout()}
 	slack := deliver.NewSlackPoster(&http.Client{Transport: transport}, now)
 	sender, address := s.MailFrom()
+	files := scratch.New("", scratchBytes)
+	if n, err := files.Sweep(); n > 0 || err != nil {
+		log.Warn("a process before this one left temporary files", "removed", n, "error", err)
+	}
 
 	drain := &run.Drain{
 		Store: store, Reports: store, Bell: bell,
@@ -72,7 +81,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 		Emails:         &deliver.EmailBuilder{MaxBytes: s.MaxEmail(), Budget: deliver.NewBudget(int64(s.MemoryMB()) << 20 / 4), Now: now},
 		Slack:          slack,
 		Administrators: s.Administrators(), PublicURL: s.PublicURL(),
-		Exports: s.Exports(), TempDir: "/tmp", Reserve: reserve, LongestExport: s.ExportTimeout(),
+		Exports: s.Exports(), Scratch: files, Reserve: reserve, LongestExport: s.ExportTimeout(),
 		Now: now, NewID: newID, Jitter: assembly.Jitter, Log: log,
 	}
 	return func(ctx context.Context, event events.SQSEvent) error { return heard(ctx, drain, event) }, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/verify"
@@ -78,8 +79,8 @@ type Drain struct {
 	Administrators []string // who is told where a report and its connection name nobody
 	PublicURL      string   // where the page is, that notices link to; "": they have no links
 
-	Exports int    // at once on a site; 0 means DefaultExports
-	TempDir string // for exports before they are checked; "" means the system's
+	Exports int            // at once on a site; 0 means DefaultExports
+	Scratch *scratch.Space // for exports before they are stored
 
 	// Reserve is what must be left until the context's deadline for a run to
 	// be begun.

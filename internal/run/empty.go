@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/vizpost/vizpost/internal/content"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/tableau"
 )
 
@@ -45,7 +45,10 @@ func (d *drain) rows(ctx context.Context, connectionID string, e *exported, err 
 		return &none, nil
 	case errors.As(err, &failed) && failed.Cause == tableau.NoData:
 		empty, askErr := d.noRows(ctx, connectionID, e, failed)
-		if askErr != nil {
+		switch {
+		case errors.Is(askErr, scratch.ErrFull): // nothing is known yet
+			return nil, noRoom(askErr)
+		case askErr != nil:
 			return nil, errors.Join(err, askErr)
 		}
 		if !empty {
@@ -53,8 +56,8 @@ func (d *drain) rows(ctx context.Context, connectionID string, e *exported, err 
 				", although it has data. Choose another format.", err: failed}
 		}
 		e.size, e.sum = 0, emptySum()
-		if err := e.file.Truncate(0); err != nil {
-			return nil, fmt.Errorf("emptying the temporary file: %w", err)
+		if err := e.file.Reset(); err != nil {
+			return nil, err
 		}
 		return &none, nil
 	}
@@ -72,11 +75,10 @@ func (d *drain) noRows(ctx context.Context, connectionID string, e *exported, fa
 	if failed.Code != emptyOrUnsupported {
 		return true, nil
 	}
-	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
+	tmp, err := d.Scratch.Create(ctx)
 	if err != nil {
-		return false, fmt.Errorf("making a temporary file: %w", err)
+		return false, err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
 	defer discard(tmp)
 	data := exported{request: e.request, file: tmp, what: e.what}
 	data.request.Format = tableau.CSV

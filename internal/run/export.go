@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/vizpost/vizpost/internal/connection"
@@ -16,6 +15,7 @@ import (
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/verify"
 )
@@ -53,11 +53,10 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 		}
 	}
 	empty := filters.Rows != nil && *filters.Rows == 0 && what.IfEmpty != "" && what.IfEmpty != report.SendEmpty
-	tmp, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
+	tmp, err := d.Scratch.Create(ctx)
 	if err != nil {
-		return File{}, fmt.Errorf("making a temporary file: %w", err)
+		return File{}, noRoom(err)
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
 	defer discard(tmp)
 
 	e := exported{request: exportRequest(what), file: tmp, what: what}
@@ -79,11 +78,10 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 		}
 	}
 	if what.EscapeFormulas { // after the check, which looks at what Tableau exported
-		escaped, err := d.escape(&e)
+		escaped, err := d.escape(ctx, &e)
 		if err != nil {
-			return File{}, err
+			return File{}, noRoom(err)
 		}
-		defer func() { _ = os.Remove(escaped.Name()) }()
 		defer discard(escaped)
 		tmp = escaped
 	}
@@ -99,10 +97,7 @@ func (d *drain) export(ctx context.Context, r Run, what report.Content, c connec
 	if file.Name, err = fileName(r, c, what, file); err != nil {
 		return File{}, err
 	}
-	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
-		return File{}, fmt.Errorf("reading the export back: %w", err)
-	}
-	if err := d.Files.Put(ctx, file.Object, file.ContentType, tmp, file.Size); err != nil {
+	if err := d.Files.Put(ctx, file.Object, file.ContentType, tmp.Reader(), file.Size); err != nil {
 		return File{}, fmt.Errorf("storing the export: %w", err)
 	}
 	return file, nil
@@ -180,7 +175,7 @@ func openAt(c connection.Connection, what report.Content) string {
 // exported is an export on its way into a temporary file.
 type exported struct {
 	request tableau.ExportRequest
-	file    *os.File
+	file    *scratch.File
 	what    report.Content
 	size    int64
 	sum     string // SHA-256 in hex
@@ -251,11 +246,8 @@ func found(ctx context.Context, client *tableau.Client, session tableau.Session,
 // fetch exports into the file, from its beginning, and checks it. What the check
 // finds is kept: it is no error of the connection.
 func (e *exported) fetch(ctx context.Context, client *tableau.Client, session tableau.Session) error {
-	if err := e.file.Truncate(0); err != nil {
-		return fmt.Errorf("emptying the temporary file: %w", err)
-	}
-	if _, err := e.file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("emptying the temporary file: %w", err)
+	if err := e.file.Reset(); err != nil {
+		return err
 	}
 	sum := sha256.New()
 	var size counter
@@ -272,11 +264,11 @@ func (e *exported) fetch(ctx context.Context, client *tableau.Client, session ta
 }
 
 // escape writes the export to another temporary file, with an apostrophe before
-// what a spreadsheet would run. The caller removes it.
-func (d *drain) escape(e *exported) (*os.File, error) {
-	to, err := os.CreateTemp(d.TempDir, "vizpost-export-*")
+// what a spreadsheet would run. The caller closes it.
+func (d *drain) escape(ctx context.Context, e *exported) (*scratch.File, error) {
+	to, err := d.Scratch.Create(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("making a temporary file: %w", err)
+		return nil, err
 	}
 	sum := sha256.New()
 	var size counter
@@ -284,11 +276,21 @@ func (d *drain) escape(e *exported) (*os.File, error) {
 	_, err = io.Copy(escaper, io.NewSectionReader(e.file, 0, e.size))
 	if err = errors.Join(err, escaper.Close()); err != nil {
 		discard(to)
-		_ = os.Remove(to.Name())
 		return nil, fmt.Errorf("escaping the export: %w", err)
 	}
 	e.size, e.sum = int64(size), hex.EncodeToString(sum.Sum(nil))
 	return to, nil
+}
+
+// noRoom says of an export for which there is no room among the temporary files
+// that it is made later: the others end, and what fills a disk can be removed.
+// Any other error is as it was.
+func noRoom(err error) error {
+	if !errors.Is(err, scratch.ErrFull) {
+		return err
+	}
+	return &laterError{message: "There is not enough room for this export among the temporary files, beside those of other exports or on the disk.",
+		after: time.Minute, err: err}
 }
 
 // blankAllowed returns the option of a check with which the content is exported.
@@ -334,6 +336,8 @@ func (d *drain) judge(ctx context.Context, c connection.Connection, err error, t
 	switch {
 	case ctx.Err() != nil, errors.As(err, &broken):
 		return 0, err
+	case errors.Is(err, scratch.ErrFull):
+		return 0, noRoom(err)
 	case errors.As(err, &busy):
 		return 0, &laterError{message: busy.Message, after: busy.After, wide: true, err: err}
 	case errors.As(err, &refused):

@@ -26,6 +26,7 @@ import (
 	"github.com/vizpost/vizpost/internal/local"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/tableau"
 	"github.com/vizpost/vizpost/internal/tableau/tableautest"
@@ -140,7 +141,7 @@ func (w *world) wire(s store) {
 		Store: s, Reports: s, Connections: w.connections, Filters: filters, Destinations: w.destinations, Files: w.files, Bell: w.bell,
 		Mail: w.mail, Slack: w.slack, MailFrom: "vizpost <vizpost@example.com>",
 		Emails: &deliver.EmailBuilder{Budget: deliver.NewBudget(16 << 20), Now: time.Now},
-		Now:    time.Now, NewID: w.newID, Jitter: func(time.Duration) time.Duration { return 0 }, Log: log, TempDir: w.TempDir(),
+		Now:    time.Now, NewID: w.newID, Jitter: func(time.Duration) time.Duration { return 0 }, Log: log, Scratch: scratch.New(w.TempDir(), 0),
 	}
 }
 

@@ -33,6 +33,7 @@ import (
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/scratch"
 	"github.com/vizpost/vizpost/internal/secret"
 	"github.com/vizpost/vizpost/internal/verify"
 )
@@ -53,6 +54,7 @@ type Config struct {
 	TickEvery       time.Duration  // 0: DefaultTick
 	ExportTimeout   time.Duration  // that Tableau may take; 0: the client's
 	MaxEmail        int64          // bytes of an email as it is sent; 0: what the mail server takes, of the outbox [deliver.DefaultMaxEmail]
+	MaxTemporary    int64          // bytes of the exports' temporary files at once; 0: DefaultMaxTemporary
 	Retention       time.Duration  // how long what is finished is kept; 0: local.DefaultRetention, negative: for ever
 
 	Now    func() time.Time // nil: time.Now
@@ -69,6 +71,10 @@ const (
 
 	// attachmentMemory bounds what emails in flight hold together.
 	attachmentMemory = 64 << 20
+
+	// DefaultMaxTemporary is what the temporary files of exports take at once at
+	// most: eight exports of the largest that a Tableau server may send.
+	DefaultMaxTemporary = 4 << 30
 
 	outboxSender = "vizpost <vizpost@localhost.localdomain>"
 )
@@ -150,6 +156,10 @@ func (v *Vizpost) wire(c Config) error {
 	v.retention = &local.Retention{Store: v.Store, Files: files, Outbox: v.Outbox, Keep: cmp.Or(c.Retention, local.DefaultRetention),
 		Now: v.now, Log: v.log}
 	slack := deliver.NewSlackPoster(&http.Client{Transport: v.transport}, v.now)
+	temporary := scratch.New("", cmp.Or(c.MaxTemporary, DefaultMaxTemporary))
+	if n, err := temporary.Sweep(); n > 0 || err != nil {
+		v.log.Warn("a process before this one left temporary files", "removed", n, "error", err)
+	}
 
 	v.Connections = &connection.Service{
 		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
@@ -173,7 +183,7 @@ func (v *Vizpost) wire(c Config) error {
 		Mail: &health.Mailer{Mailer: mail, Registry: v.Health}, MailRepeats: v.Outbox != nil, MailFrom: from, Slack: slack,
 		Administrators: c.Administrators, PublicURL: c.PublicURL,
 		Emails:  &deliver.EmailBuilder{MaxBytes: c.MaxEmail, Budget: deliver.NewBudget(attachmentMemory), Now: v.now},
-		Exports: c.Exports, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
+		Exports: c.Exports, Scratch: temporary, Now: v.now, NewID: v.newID, Jitter: assembly.Jitter, Log: v.log,
 	}
 	if smtp, ok := mail.(*local.SMTP); ok {
 		v.Drain.MailTimeout, v.Drain.Emails.Limit = local.SMTPTimeout, smtp.Limit
