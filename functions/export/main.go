@@ -62,8 +62,8 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, events
 	slack := deliver.NewSlackPoster(&http.Client{Transport: transport}, now)
 	sender, address := s.MailFrom()
 	files := scratch.New("", scratchBytes)
-	if n, err := files.Sweep(); n > 0 || err != nil {
-		log.Warn("a process before this one left temporary files", "removed", n, "error", err)
+	if _, err := files.Sweep(); err != nil {
+		log.Warn("temporary files that a process before this one left could not be removed", "error", err)
 	}
 
 	drain := &run.Drain{

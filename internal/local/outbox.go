@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/problem"
@@ -52,7 +53,7 @@ func (o Outbox) write(ctx context.Context, name string, e deliver.Envelope) erro
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(o.Dir, ".mail-*")
+	temp, err := os.CreateTemp(o.Dir, unfinished+"*")
 	if err != nil {
 		return err
 	}
@@ -91,6 +92,32 @@ func outboxName(key string) string {
 	digest := sha256.Sum256([]byte(key))
 	safe = strings.TrimLeft(safe[:min(len(safe), longest)], ".-")
 	return safe + "~" + hex.EncodeToString(digest[:8]) + outboxExtension
+}
+
+// unfinished begins the name of a message that is being written.
+const unfinished = ".mail-"
+
+// Sweep removes messages that a process left which ended while it wrote them:
+// those of before a time at which nobody still writes one.
+func (o Outbox) Sweep(before time.Time) error {
+	entries, err := os.ReadDir(o.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking for unfinished messages: %w", err)
+	}
+	var failures []error
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), unfinished) || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && info.ModTime().Before(before) {
+			err = os.Remove(filepath.Join(o.Dir, e.Name()))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failures = append(failures, fmt.Errorf("removing an unfinished message: %w", err))
+		}
+	}
+	return errors.Join(failures...)
 }
 
 // List gives the messages that there are: their names, sizes and times. A

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -191,6 +192,44 @@ func TestOutboxList(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int64{"ka.eml": 1, "kbcd.eml": 3}, got); diff != "" {
 		t.Errorf("List (-want +got):\n%s", diff)
+	}
+}
+
+// What a crash left of a message is removed, once nobody can be writing it.
+func TestOutboxSweep(t *testing.T) {
+	t.Parallel()
+	o := local.Outbox{Dir: filepath.Join(t.TempDir(), "outbox")}
+	if err := o.Sweep(time.Now()); err != nil {
+		t.Errorf("without a folder: %v", err)
+	}
+	if _, err := o.Send(t.Context(), deliver.Envelope{Key: "k", Message: mailText("a")}); err != nil {
+		t.Fatalf("Send: %v", err)
+	}
+	now := time.Now()
+	for name, age := range map[string]time.Duration{".mail-old": 2 * time.Hour, ".mail-new": time.Minute, ".other": 2 * time.Hour, "k.eml": 2 * time.Hour} {
+		path := filepath.Join(o.Dir, name)
+		if _, err := os.Stat(path); err != nil {
+			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chtimes(path, now.Add(-age), now.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Sweep(now.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff([]string{".mail-new", ".other", "k.eml"}, got); diff != "" {
+		t.Errorf("after Sweep (-want +got):\n%s", diff)
 	}
 }
 

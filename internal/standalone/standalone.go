@@ -157,9 +157,7 @@ func (v *Vizpost) wire(c Config) error {
 		Now: v.now, Log: v.log}
 	slack := deliver.NewSlackPoster(&http.Client{Transport: v.transport}, v.now)
 	temporary := scratch.New("", cmp.Or(c.MaxTemporary, DefaultMaxTemporary))
-	if n, err := temporary.Sweep(); n > 0 || err != nil {
-		v.log.Warn("a process before this one left temporary files", "removed", n, "error", err)
-	}
+	v.sweep(temporary)
 
 	v.Connections = &connection.Service{
 		Store: v.Store, Vault: v.Store, Holds: &run.Holds{Store: v.Store, Bell: v.bell, Now: v.now},
@@ -190,6 +188,21 @@ func (v *Vizpost) wire(c Config) error {
 	}
 	_, v.Drain.Unsubscribe, err = address.ParseNamed(from)
 	return err
+}
+
+// sweep removes what a process left that ended before it could. Where that fails,
+// vizpost works all the same.
+func (v *Vizpost) sweep(temporary *scratch.Space) {
+	n, err := temporary.Sweep()
+	if n > 0 {
+		v.log.Warn("temporary files of exports were removed, which a process before this one left", "files", n)
+	}
+	if v.Outbox != nil {
+		err = errors.Join(err, v.Outbox.Sweep(v.now().Add(-time.Hour)))
+	}
+	if err != nil {
+		v.log.Warn("not all temporary files could be removed that processes before this one left", "error", err)
+	}
 }
 
 func (v *Vizpost) mailer(c Config) (deliver.Mailer, string, error) {
