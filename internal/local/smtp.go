@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -355,14 +356,51 @@ func (s *SMTP) connect(ctx context.Context, line *smtpLine, signIn bool) (*smtp.
 }
 
 func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if s.plain != nil {
-		return s.plain(ctx, network, address)
+	dial := s.plain
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	var dialer net.Dialer
-	if s.implicit {
-		return (&tls.Dialer{NetDialer: &dialer, Config: s.tls()}).DialContext(ctx, network, address)
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
-	return dialer.DialContext(ctx, network, address)
+	conn = &briefConn{Conn: conn}
+	if !s.implicit || s.plain != nil {
+		return conn, nil
+	}
+	encrypted := tls.Client(conn, s.tls())
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return encrypted, nil
+}
+
+// maxSMTPAnswer is what a server may send without being asked anew, in bytes: its
+// answer to a command, or its certificates.
+const maxSMTPAnswer = 256 << 10
+
+var errSMTPAnswer = errors.New("the mail server's answer is too long")
+
+// briefConn is a connection whose other end is to be brief: the library keeps all
+// lines of an answer in memory.
+type briefConn struct {
+	net.Conn
+	read atomic.Int64 // since the last write
+}
+
+func (c *briefConn) Read(p []byte) (int, error) {
+	if c.read.Load() > maxSMTPAnswer {
+		return 0, errSMTPAnswer
+	}
+	n, err := c.Conn.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+func (c *briefConn) Write(p []byte) (int, error) {
+	c.read.Store(0)
+	return c.Conn.Write(p)
 }
 
 func (s *SMTP) tls() *tls.Config {
@@ -397,6 +435,8 @@ func (s *SMTP) notConnected(ctx context.Context, err error) *deliver.SendError {
 	reply, replied := smtpReply(err)
 	var network net.Error
 	switch {
+	case errors.Is(err, errSMTPAnswer):
+		e.Code, e.Message = "smtp_answer", "What answers at the mail server's address sends more than a mail server does. Check the SMTP address."
 	case ctx.Err() != nil || errors.Is(err, io.EOF) || errors.As(err, &network):
 		e.Code = "smtp_unreachable"
 		e.Message = fmt.Sprintf("The mail server %s could not be reached. The message will be tried again.", net.JoinHostPort(s.host, strconv.Itoa(s.port)))

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"slices"
@@ -493,6 +494,66 @@ func TestSMTPUnreachable(t *testing.T) {
 	_, err := m.Send(t.Context(), smtpEnvelope())
 	if e := smtpError(t, err); e.Outcome != deliver.Deferred || e.Code != "smtp_unreachable" {
 		t.Errorf("Send gives %v, want Deferred", e)
+	}
+}
+
+// A server that never comes to the end of an answer is left, whatever it answers.
+func TestSMTPEndlessAnswers(t *testing.T) {
+	t.Parallel()
+	const much = 64 << 20
+	for name, script := range map[string]struct {
+		greeting, ehlo, rest string
+		endless              string
+		want                 string
+	}{
+		"greeting":         {"", "", "", "220-mail.test\r\n", "smtp_answer"},
+		"greeting, a line": {"", "", "", "220 mail.test ", "smtp_answer"},
+		"hello":            {"220 mail.test\r\n", "", "", "250-X\r\n", "smtp_answer"},
+		"sender":           {"220 mail.test\r\n", "250 mail.test\r\n", "", "250-X\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Close() }()
+			sent := make(chan int, 1)
+			go func() {
+				n := 0
+				defer func() { sent <- n }()
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer func() { _ = conn.Close() }()
+				in := bufio.NewReader(conn)
+				for _, answer := range []string{script.greeting, script.ehlo} {
+					if answer == "" {
+						break
+					}
+					_, _ = io.WriteString(conn, answer)
+					_, _ = in.ReadString('\n')
+				}
+				for block := strings.Repeat(script.endless, 1000); n < much; n += len(block) {
+					if _, err := io.WriteString(conn, block); err != nil {
+						return
+					}
+				}
+			}()
+			s, err := local.NewSMTP(secret.New("smtp://" + l.Addr().String()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Send(t.Context(), deliver.Envelope{From: "a@example.com", Recipients: []string{"b@example.com"}, Message: mailText("x")})
+			var failed *deliver.SendError
+			if !errors.As(err, &failed) || failed.Outcome != deliver.Deferred || script.want != "" && failed.Code != script.want {
+				t.Errorf("Send: %v, want a failure that is tried again", err)
+			}
+			if n := <-sent; n >= much {
+				t.Errorf("all of %d bytes were read", n)
+			}
+		})
 	}
 }
 
