@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -125,20 +126,32 @@ func (p *productVersion) UnmarshalJSON(data []byte) error {
 }
 
 // scalar is a string, number or boolean of an answer, as text. Tableau writes
-// all of them as strings in most places and unquoted in others.
+// all of them as strings in most places and unquoted in others. One that is longer
+// than any name, address or token is cut: it would be stored and shown.
 type scalar string
 
+// maxScalar is in bytes.
+const maxScalar = 4 << 10
+
 func (s *scalar) UnmarshalJSON(data []byte) error {
+	text := ""
 	switch {
 	case bytes.HasPrefix(data, []byte(`"`)) && !bytes.ContainsRune(data, '\\') && utf8.Valid(data):
-		*s = scalar(data[1 : len(data)-1]) // as most are, without the means of a whole document
+		data = data[1 : len(data)-1] // as most are, without the means of a whole document
+		text = string(data[:min(len(data), maxScalar+1)])
 	case bytes.HasPrefix(data, []byte(`"`)):
-		return json.Unmarshal(data, (*string)(s))
+		if err := json.Unmarshal(data, &text); err != nil {
+			return err
+		}
 	case bytes.Equal(data, []byte("null")), bytes.HasPrefix(data, []byte("{")), bytes.HasPrefix(data, []byte("[")):
-		*s = "" // not a scalar: as good as missing
+		// not a scalar: as good as missing
 	default:
-		*s = scalar(data)
+		text = string(data[:min(len(data), maxScalar+1)])
 	}
+	if len(text) > maxScalar {
+		text = strings.Clone(strings.ToValidUTF8(text[:maxScalar], ""))
+	}
+	*s = scalar(text)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vizpost/vizpost/internal/tableau"
 )
@@ -193,6 +194,37 @@ func TestWholeListsAreBounded(t *testing.T) {
 			}
 			if e := asError(t, last); e.Cause != tableau.TooLarge || !strings.Contains(e.Message(), tt.says) {
 				t.Errorf("error = %v, message %q; want one that says %q", e, e.Message(), tt.says)
+			}
+		})
+	}
+}
+
+// What names something is never longer than it can be stored and shown, and a
+// session's token is whole.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"plain": strings.Repeat("x", 100_000), "umlauts": "x" + strings.Repeat("ü", 50_000), "escaped": strings.Repeat(`\n\u00fc`, 10_000)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := `{"views":[{"id":"v","name":"` + text + `","contentUrl":"` + text + `"}],"user":{"id":"u","fullName":"` + text + `"}}`
+			served := tableauServer().on(viewsRoute, answerJSON(200, body)).on("GET /api/3.27/sites/site-1/users/u", answerJSON(200, body)).
+				on("POST /api/3.27/auth/signin", answerJSON(200, strings.Replace(signInBody, sessionToken, text, 1)))
+			c := client(t, base, tableau.Options{Transport: served})
+			page, err := c.Views(t.Context(), session(base), 1)
+			if err != nil || len(page.Views) != 1 {
+				t.Fatalf("Views = %+v, %v", page, err)
+			}
+			user, err := c.User(t.Context(), session(base), "u")
+			if err != nil {
+				t.Fatalf("User: %v", err)
+			}
+			for _, got := range []string{page.Views[0].Name, page.Views[0].ContentURL, user.FullName} {
+				if len(got) > 4096 || len(got) < 4000 || !utf8.ValidString(got) {
+					t.Errorf("a text of %d bytes, valid %t; want one that is cut to 4096", len(got), utf8.ValidString(got))
+				}
+			}
+			if s, err := c.SignIn(t.Context(), token, "acme"); asError(t, err).Cause != tableau.Unknown {
+				t.Errorf("SignIn = %d bytes of a token, %v; want an error", len(s.Token.Reveal()), err)
 			}
 		})
 	}

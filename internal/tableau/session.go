@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vizpost/vizpost/internal/problem"
 	"github.com/vizpost/vizpost/internal/secret"
@@ -236,7 +237,7 @@ func (c *Client) SignIn(ctx context.Context, credential Credential, site string)
 		Token:          secret.New(string(a.Credentials.Token)),
 		TokenExpiresIn: parseTokenLife(string(a.Credentials.Expiration)),
 	}
-	if session.Token.IsZero() || session.SiteID == "" {
+	if session.Token.IsZero() || session.SiteID == "" || len(a.Credentials.Token) >= maxScalar-utf8.UTFMax { // it may have been cut
 		return Session{}, &Error{Op: opSignIn, Status: http.StatusOK, Cause: Unknown}
 	}
 	if session.SiteContentURL == "" {

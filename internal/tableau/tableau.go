@@ -89,8 +89,9 @@
 // Of the client: 4 MiB of an answer after unpacking, 64 KiB of an error, 16 MiB
 // of a thumbnail, [Options].MaxExportBytes of an export, which streams through
 // 128 KB; pages of 1000 items, and of a whole list 2000 pages, 200,000 items and
-// 64 MiB of their text; 5 redirects in a row; 50 fields, 100
-// combinations of values and 6000 bytes of filters; 10,000 pixels a side.
+// 64 MiB of their text; 4096 bytes of one text, the rest of which is cut; 5
+// redirects in a row; 50 fields, 100 combinations of values and 6000 bytes of
+// filters; 10,000 pixels a side.
 //
 // Of Tableau, for the caller to keep: 20 exports at once on a site of Tableau
 // Cloud, where the next is answered with 429; one session of a personal access
