@@ -114,6 +114,36 @@ func wrongClock(w *world, at, by time.Duration, policy report.CatchUp) {
 	}
 }
 
+// What is due by a clock that is a year ahead for a minute is not sent. Where
+// vizpost was off for as long, it is two minutes later.
+func TestFarAheadForAMinute(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		for _, policy := range []report.CatchUp{report.CatchUpLatest, report.CatchUpAll, report.CatchUpNone} {
+			w.makeReport(string(policy), each("0 * * * *", policy))
+		}
+		w.live(90 * time.Minute)
+		w.skewed(366 * day)
+		w.liveEach(10*time.Second, 50*time.Second)
+		w.skewed(0)
+		w.live(time.Hour)
+		for _, policy := range []string{"latest", "all", "none"} {
+			if runs := w.runsOf(policy); len(runs) != 2 || runs[1].ScheduledFor.After(time.Now()) {
+				w.Errorf("got %d runs of %s in two and a half hours, want two", len(runs), policy)
+			}
+		}
+		w.wantMail("ana@example.com", 6)
+
+		time.Sleep(3 * day)
+		w.live(time.Minute)
+		w.wantMail("ana@example.com", 6)
+		w.live(time.Minute)
+		if runs := w.runsOf("latest"); len(runs) != 3 || runs[2].StandsFor != 72 {
+			w.Errorf("got %d runs, the last of which stands for %d occurrences, want the third for 72", len(runs), runs[len(runs)-1].StandsFor)
+		}
+	})
+}
+
 // A process dies under a clock that is a year ahead, with a message in hand and a
 // run that waits: both are gone on with.
 func TestKilledUnderAWrongClock(t *testing.T) {

@@ -38,6 +38,10 @@ const (
 	// nothing points to one that jumped.
 	healEvery = time.Hour
 
+	// longestOff is how long vizpost may have been off before it is as likely that
+	// the clock is wrong.
+	longestOff = 24 * time.Hour
+
 	// longestWait is the longest that anything waits to be looked at again. A time
 	// further ahead was written by a clock that was wrong, or at the wish of a
 	// server that does no harm to ask earlier.
@@ -67,6 +71,13 @@ func (p Pulse) jumped(now time.Time) bool {
 	return p.At.After(now.Add(longestBeat)) || now.Sub(p.At) > longestBeat
 }
 
+// doubtful reports whether the clock has just gone on by so much that it may be
+// wrong, and not yet steadily for a little since. What is due by it may be due in
+// a year.
+func (p Pulse) doubtful(now time.Time) bool {
+	return !p.Before.IsZero() && p.Since.Sub(p.Before) > longestOff && now.Sub(p.Since) < longestBeat
+}
+
 // next is the pulse of a beat after p.
 func (p Pulse) next(now time.Time) Pulse {
 	n := p
@@ -94,13 +105,13 @@ func (p Pulse) healDue(now time.Time) bool {
 
 // pulse notes that the scheduler is alive, and has the stored times looked at
 // when that is due.
-func (t *Tick) pulse(ctx context.Context, now time.Time) error {
+func (t *Tick) pulse(ctx context.Context, now time.Time) (Pulse, error) {
 	p, err := t.Store.Pulse(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the scheduler's pulse: %w", err)
+		return p, fmt.Errorf("reading the scheduler's pulse: %w", err)
 	}
 	if !p.jumped(now) && now.Sub(p.At) < beat {
-		return nil
+		return p, nil
 	}
 	if p.Rev > 0 && p.jumped(now) {
 		t.Log.Warn("the clock jumped, or vizpost was not running", "before", p.At, "now", now)
@@ -122,7 +133,7 @@ func (t *Tick) pulse(ctx context.Context, now time.Time) error {
 	if err := t.Store.PutPulse(ctx, next); err != nil && !problem.Is(err, problem.Stale) {
 		failures = append(failures, fmt.Errorf("writing the scheduler's pulse: %w", err))
 	}
-	return errors.Join(failures...)
+	return next, errors.Join(failures...)
 }
 
 // heal compares what is stored of times to come with what they can be.

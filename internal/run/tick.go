@@ -64,10 +64,11 @@ func (t *Tick) Run(ctx context.Context) (Tally, error) {
 	}
 
 	// First of all: what a wrong clock wrote is put right before it is gone by.
-	if err := t.pulse(ctx, now); err != nil {
+	pulse, err := t.pulse(ctx, now)
+	if err != nil {
 		failures = append(failures, err)
 	}
-	for {
+	for !pulse.doubtful(now) {
 		due, err := t.Store.DueReports(ctx, now, duePage)
 		if err != nil {
 			return tally, errors.Join(append(failures, fmt.Errorf("reading due reports: %w", err))...)

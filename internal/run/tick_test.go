@@ -147,8 +147,7 @@ func TestManyMissedOccurrences(t *testing.T) {
 
 		// More than are counted: the latest is the latest all the same.
 		time.Sleep(9 * day)
-		_, err = w.tick.Run(w.Context())
-		w.succeed(err)
+		w.idle(2 * time.Minute) // until the clock is believed
 		latest := w.runsOf("latest")
 		if last := latest[len(latest)-1]; !last.ScheduledFor.Equal(time.Now()) || last.StandsFor < report.OccurrenceCountLimit {
 			w.Errorf("got a run for %v that stands for %d, want one for now that stands for all", last.ScheduledFor, last.StandsFor)
