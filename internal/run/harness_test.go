@@ -402,7 +402,8 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 type mailbox struct {
 	mu      sync.Mutex
 	arrived []letter
-	tries   map[string]int // by key
+	tries   map[string]int  // by key
+	unsure  map[string]bool // keys that a try went unanswered for
 	// answer says what becomes of the n-th try of a message; nil is success. An
 	// error with lost set means that it arrives all the same.
 	answer func(to string, n int) (arrives bool, err error)
@@ -410,6 +411,12 @@ type mailbox struct {
 
 type letter struct {
 	key, to, raw string
+	at           time.Time
+}
+
+// marked reports whether a letter says that it may be a repeat.
+func (l letter) marked() bool {
+	return strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(l.raw, "=\r\n", "")), " "), mayBeARepeat)
 }
 
 func (m *mailbox) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt, error) {
@@ -437,15 +444,27 @@ func (m *mailbox) Send(ctx context.Context, e deliver.Envelope) (deliver.Receipt
 	if answer != nil {
 		arrives, err = answer(to, n)
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if arrives {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.arrived = append(m.arrived, letter{e.Key, to, raw.String()})
+		m.arrived = append(m.arrived, letter{e.Key, to, raw.String(), time.Now()})
 	}
 	if err != nil {
+		var failure *deliver.SendError
+		if errors.As(err, &failure) && failure.Outcome == deliver.Unknown {
+			m.note(e.Key)
+		}
 		return deliver.Receipt{}, err
 	}
 	return deliver.Receipt{ProviderID: fmt.Sprint("mail-", n)}, nil
+}
+
+// note notes that nobody can know whether a message has arrived.
+func (m *mailbox) note(key string) {
+	if m.unsure == nil {
+		m.unsure = map[string]bool{}
+	}
+	m.unsure[key] = true
 }
 
 // to gives what arrived for a recipient, read, but for what says that a
