@@ -49,7 +49,7 @@ type world struct {
 	*testing.T
 	tableau *tableautest.Server
 	network *network
-	store   *local.Store
+	store   store
 	files   local.Files
 	mail    *mailbox
 	slack   *channel
@@ -75,28 +75,36 @@ func inBubble(t *testing.T, test func(w *world)) {
 
 func inBubbleWith(t *testing.T, o tableautest.Options, test func(w *world)) {
 	t.Helper()
+	inBubbleOver(t, o, func(s *local.Store) store { return s }, test)
+}
+
+// inBubbleOver has all that is kept in the store that over gives, which may leave
+// some of it to an embedded database.
+func inBubbleOver(t *testing.T, o tableautest.Options, over func(*local.Store) store, test func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, o)
+		w := newWorld(t, o, over)
 		test(w)
 		w.wantNoSecrets("the log", w.log.String())
 	})
 }
 
-func newWorld(t *testing.T, o tableautest.Options) *world {
+func newWorld(t *testing.T, o tableautest.Options, over func(*local.Store) store) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{T: t, tableau: tableautest.New(o), mail: &mailbox{}, slack: &channel{}, bell: &bell{}, log: &journal{}}
 	w.network = &network{Transport: tableautest.Transport{Handler: w.tableau}}
 	w.files = local.Files{Dir: filepath.Join(dir, "files")}
-	var err error
-	if w.store, err = local.OpenStore(t.Context(), filepath.Join(dir, "vizpost.db")); err != nil {
+	embedded, err := local.OpenStore(t.Context(), filepath.Join(dir, "vizpost.db"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.store.Close(); err != nil {
+		if err := embedded.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	w.store = over(embedded)
 	w.wire(w.store)
 
 	name, value := w.tableau.PAT()
