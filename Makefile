@@ -112,6 +112,10 @@ bench: vizpost .venv/.installed ## the figures that the project holds itself to
 	@$(GO) build -o build/figures ./cmd/figures
 	@build/figures -vizpost build/vizpost
 
+.PHONY: chaos
+chaos: .venv/.installed ## thousands of random cases, for hours; PART=histories runs one part
+	@$(GO) run ./cmd/chaos $(if $(PART),-part $(PART)) $(ARGS)
+
 .PHONY: ci
 ci: test lint race e2e ## what CI runs
 

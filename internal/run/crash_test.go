@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/vizpost/vizpost/internal/report"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/tableau"
 )
 
 // killAtEachWrite runs a drain again and again, each time in a new world and
@@ -45,6 +47,45 @@ func killAtEachWrite(t *testing.T, prepare func(w *world), check func(w *world))
 				})
 			}
 		})
+	}
+}
+
+// noteSending is called when a process has died: what is being sent has arrived or
+// has not, and nobody can know.
+func (w *world) noteSending() {
+	w.Helper()
+	open, _, err := w.runs.List(w.Context(), run.Filter{States: []run.State{run.Queued, run.Running, run.Held}}, "", 1000)
+	w.succeed(err)
+	for _, r := range open {
+		_, deliveries := w.get(r.ID)
+		for _, d := range deliveries {
+			if d.State == run.Sending {
+				w.mail.note(d.Key)
+			}
+		}
+	}
+}
+
+// wantEachOnce checks that each report's mail arrived once and unmarked, or, where
+// nobody could know whether it has, again and marked.
+func (w *world) wantEachOnce() {
+	w.Helper()
+	arrived := map[string][]letter{}
+	for _, l := range w.mail.arrived {
+		arrived[l.key] = append(arrived[l.key], l)
+	}
+	for key, letters := range arrived {
+		unsure := w.mail.unsure[key] || strings.HasPrefix(key, "notice.")
+		for i, l := range letters {
+			switch {
+			case !unsure && i > 0:
+				w.Errorf("message %s to %s arrived %d times, the last at %v", key, l.to, i+1, l.at)
+			case !unsure && l.marked():
+				w.Errorf("message %s to %s says that it may be a repeat", key, l.to)
+			case i > 0 && !l.marked():
+				w.Errorf("message %s to %s arrived again at %v, unmarked", key, l.to, l.at)
+			}
+		}
 	}
 }
 
@@ -254,6 +295,62 @@ func TestPoisonousRun(t *testing.T) {
 		}
 		w.wantMail(owner, 1)
 		w.wantIdle()
+	})
+}
+
+// Processes die one after the other, each at some write, while mail is answered or
+// not: all that was asked for arrives, once where that can be known.
+func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	forSeeds(t, fewer(60, 6), func(t *testing.T, seed uint64) {
+		inBubble(t, func(w *world) {
+			random := rand.New(rand.NewPCG(seed, 3))
+			pick := random.IntN
+			people := []string{"ana@example.com", "rui@example.com", "kim@example.com"}
+			for i := range 1 + pick(3) {
+				w.makeReport(fmt.Sprint("r", i), to(email("mail", people[:1+pick(3)]...)), func(r *report.Report) {
+					if pick(2) == 0 {
+						slackToo(r)
+					}
+					if pick(2) == 0 {
+						r.Content = append(r.Content, report.Content{View: overview, Format: tableau.PDF})
+					}
+				})
+				w.start(fmt.Sprint("r", i))
+			}
+			silent := uint64(pick(3)) // what goes unanswered at first
+			w.mail.answer = func(to string, n int) (bool, error) {
+				if n == 1 && silent > 0 && uint64(to[0])%3 == silent {
+					return seed%2 == 0, unknown()
+				}
+				return true, nil
+			}
+			for range 2 + pick(6) {
+				s := &failing{store: w.store, after: pick(2) == 0, forever: pick(4) > 0}
+				s.left.Store(int64(1 + pick(30)))
+				w.wire(s)
+				_, _ = w.tick.Run(w.Context())
+				_ = w.drain.Site(w.Context(), site)
+				w.wire(w.store)
+				w.noteSending()
+				time.Sleep(time.Duration(pick(20)) * time.Minute)
+			}
+			w.live(90 * time.Minute)
+			runs, _, err := w.runs.List(w.Context(), run.Filter{}, "", 10)
+			w.succeed(err)
+			for _, r := range runs {
+				w.wantRun(r.ID, run.Delivered, "")
+				_, deliveries := w.get(r.ID)
+				for _, d := range deliveries {
+					if d.State != run.Sent {
+						w.Errorf("got delivery %s %s, want it sent", d.Key, d.State)
+					}
+				}
+			}
+			w.wantEachOnce()
+			w.wantMail(owner, 0)
+			w.wantIdle()
+		})
 	})
 }
 

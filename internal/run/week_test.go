@@ -165,18 +165,7 @@ func (k *week) die() {
 	}
 	k.note("the process dies, after: %v, %d writes early", s.after, -s.left.Load())
 	k.wire(k.store)
-	// What is being sent now has arrived or has not.
-	open, _, err := k.runs.List(k.Context(), run.Filter{States: []run.State{run.Queued, run.Running, run.Held}}, "", 1000)
-	k.succeed(err)
-	for _, r := range open {
-		_, deliveries := k.get(r.ID)
-		for _, d := range deliveries {
-			if d.State == run.Sending {
-				k.note("%s is being sent", d.Key)
-				k.mail.note(d.Key)
-			}
-		}
-	}
+	k.noteSending()
 }
 
 // skewedMinute has the clock a year ahead for a minute, and put right again.
@@ -271,6 +260,7 @@ func (k *week) check() {
 	for _, a := range agendas() {
 		k.checkReport(a, arrived)
 	}
+	k.wantEachOnce()
 	k.checkChat()
 	k.wantIdle()
 }
@@ -366,23 +356,12 @@ func (k *week) waitedForMail(at time.Time) bool {
 // pauses is the longest time between two tries of a run.
 const pauses = 35 * time.Minute
 
-// checkMessage checks that a message arrived once, or again where nobody could
-// know, and in time where nothing was in its way.
+// checkMessage checks that a message arrived, and in time where nothing was in its
+// way.
 func (k *week) checkMessage(a agenda, at time.Time, d run.Delivery, letters []letter) {
 	if len(letters) == 0 {
 		k.Errorf("%s of %v did not arrive at %v", a.id, at, d.To)
 		return
-	}
-	unsure := k.mail.unsure[d.Key]
-	for i, l := range letters {
-		switch {
-		case !unsure && i > 0:
-			k.Errorf("%s of %v arrived at %v %d times, the last at %v", a.id, at, d.To, i+1, l.at)
-		case !unsure && l.marked():
-			k.Errorf("%s of %v to %v says that it may be a repeat", a.id, at, d.To)
-		case i > 0 && !l.marked():
-			k.Errorf("%s of %v arrived at %v again, unmarked", a.id, at, d.To)
-		}
 	}
 	most := 3 * time.Minute
 	possible := k.possible(at)
