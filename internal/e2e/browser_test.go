@@ -135,6 +135,11 @@ func says(text string) action {
 	return chromedp.WaitVisible(`//body//*[not(self::script)][` + has + `][not(*[` + has + `])]`)
 }
 
+// sendToAll confirms that a report is sent to everybody.
+func sendToAll() action {
+	return chromedp.Click(`//dialog//button[starts-with(normalize-space(.), "Send to ")]`)
+}
+
 func press(name string) action { return chromedp.Click(named(name)) }
 
 // fill replaces what is in a field, as somebody types.

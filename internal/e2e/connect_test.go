@@ -37,7 +37,7 @@ func TestSwitchToToken(t *testing.T) {
 		t.Errorf("the connection signs in with %v, want the token %q", auth, name)
 	}
 
-	do(ctx, t, "a7-run", press("Reports"), press("Morning numbers"), says("It has not run yet"), press("Run now"), says("Delivered"), chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
+	do(ctx, t, "a7-run", press("Reports"), press("Morning numbers"), says("It has not run yet"), press("Send now"), sendToAll(), says("Delivered"), chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
 	if got := len(s.mails()); got != 1 {
 		t.Errorf("%d mails in the outbox, want 1", got)
 	}

@@ -84,7 +84,7 @@ func TestKeyboardOnly(t *testing.T) {
 		}
 		inside[focused(ctx, t)] = true
 	}
-	for _, name := range []string{"Close", "Name", "Server", "Site", "Personal Access Token", "Token name", "Token secret", "Tell of problems", "Cancel", "Connect"} {
+	for _, name := range []string{"Close", "Name", "Server", "Site", "Personal Access Token", "Token name", "Token secret", "Send alerts to", "Cancel", "Connect"} {
 		if !inside[name] {
 			t.Errorf("Tab never comes to %q in the dialog", name)
 		}

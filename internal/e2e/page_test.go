@@ -26,7 +26,7 @@ func TestStartPage(t *testing.T) {
 	connection := s.connect()
 	s.report(connection, "Morning numbers", "png", "pdf")
 	do(ctx, t, "report-run", chromedp.Click(`//nav//a[. = "Reports"]`), chromedp.Click(`//main//a[. = "Morning numbers"]`),
-		chromedp.WaitVisible(`//h1[. = "Morning numbers"]`), chromedp.Click(`//button[. = "Run now"]`), chromedp.WaitVisible(`//*[contains(@class, "state") and . = "Delivered"]`),
+		chromedp.WaitVisible(`//h1[. = "Morning numbers"]`), press("Send now"), sendToAll(), chromedp.WaitVisible(`//*[contains(@class, "state") and . = "Delivered"]`),
 		chromedp.WaitVisible(chromedp.CSS(`img.exported`)))
 	do(ctx, t, "report-mail", chromedp.Click(`//a[. = "See the mail"]`), chromedp.WaitVisible(chromedp.CSS(`iframe.mail`)), chromedp.Sleep(time.Second))
 }

@@ -71,7 +71,7 @@ func TestWhatAddressesLeadTo(t *testing.T) {
 	if diff := cmp.Diff(want, contents(s.call(http.StatusOK, "GET", "/v1/reports/"+id, nil))); diff != "" {
 		t.Errorf("the edited content (-want +got):\n%s", diff)
 	}
-	do(ctx, t, "reports-67-delivered", press("Run now"), says("Delivered"))
+	do(ctx, t, "reports-67-delivered", press("Send now"), sendToAll(), says("Delivered"))
 	c.check("reports-67-delivered")
 }
 

@@ -182,14 +182,14 @@ func TestFailedRun(t *testing.T) {
 	ctx := c.ctx
 	noExceptions(ctx, t)
 	do(ctx, t, "reports-40-failed", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id),
-		chromedp.Click(button("Run now")), chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Failed")]`), chromedp.WaitVisible(button("Retry what failed")))
+		press("Send now"), sendToAll(), chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Failed")]`), chromedp.WaitVisible(button("Try again")))
 	c.check("reports-40-failed")
 	if why := ask(ctx, t, chromedp.Text(chromedp.CSS(`.notice.bad`))); !strings.Contains(why, "This kind of export is switched off") {
 		t.Errorf("the page says %q, want why the export failed", why)
 	}
 	do(ctx, t, "reports-41-history", at("/reports/"+id), chromedp.WaitVisible(chromedp.CSS(`.run-row .why`)))
 	c.check("reports-41-history")
-	do(ctx, t, "reports-42-retried", chromedp.Click(chromedp.CSS(`.run-row a`)), chromedp.Click(button("Retry what failed")),
+	do(ctx, t, "reports-42-retried", chromedp.Click(chromedp.CSS(`.run-row a`)), chromedp.Click(button("Try again")),
 		chromedp.WaitVisible(`//header//*[contains(@class, "state") and contains(., "Delivered")]`))
 	if got := len(s.mails()); got != 1 {
 		t.Errorf("%d mails in the outbox, want 1", got)
@@ -206,7 +206,7 @@ func TestHeldRun(t *testing.T) {
 	c := newChecker(t)
 	ctx := c.ctx
 	noExceptions(ctx, t)
-	do(ctx, t, "reports-80-held", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id), press("Run now"),
+	do(ctx, t, "reports-80-held", chromedp.Navigate(s.serve.facts["vizpost"]), seen("Start"), at("/reports/"+id), press("Send now"), sendToAll(),
 		chromedp.WaitVisible(`//*[@aria-label="Progress"]//*[. = "Held"]`), says("delivered once the connection works"))
 	c.check("reports-80-held")
 	do(ctx, t, "reports-81-report", at("/reports/"+id), seen("Its runs wait until it works again."), chromedp.WaitVisible(chromedp.CSS(`.run-row .state.held`)))

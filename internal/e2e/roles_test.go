@@ -115,16 +115,16 @@ func TestRoles(t *testing.T) {
 
 	c.enters(ctx, "roles-20-editor", "edi@example.com", "editor")
 	sees("roles-22-editor-settings", "/settings", "Settings", "with the token vizpost", "Add Slack channel", "Send a test message to #sales", "Edit #sales", "Delete #sales")
-	sees("roles-21-editor-start", "/", "Start", "See it delivered", "Run it now")
+	sees("roles-21-editor-start", "/", "Start", "See it delivered", "Send it now")
 	sees("roles-23-editor-connection", "/settings/connections/"+connection, "Sales", "History")
-	sees("roles-24-editor-report", "/reports/"+report, "Morning numbers", "It has not run yet", "Pause", "Edit", "Send to me now", "Run now", "Send to me now", "Delete")
-	sees("roles-25-editor-reports", "/reports", "Reports", "Morning numbers", "New report", "Run now: Morning numbers", "Pause Morning numbers")
+	sees("roles-24-editor-report", "/reports/"+report, "Morning numbers", "It has not run yet", "Pause", "Edit", "Send to me now", "Send now", "Send to me now", "Delete")
+	sees("roles-25-editor-reports", "/reports", "Reports", "Morning numbers", "New report", "Send now: Morning numbers", "Pause Morning numbers")
 
 	// The role is taken away while the page is open: the user pool's next token
 	// says so, and the API refuses.
 	c.pool.does(behaviour{user: "edi@example.com", groups: []string{"viewer"}})
 	evaluate(ctx, t, `import("/signin.js").then((signIn) => signIn.renew()).then(String)`)
-	do(ctx, t, "roles-30-taken-away", chromedp.Click(named("Run now: Morning numbers")), chromedp.WaitVisible(`//li//*[@role="alert"][contains(., "This needs the role editor; you have the role viewer. Ask an administrator.")]`))
+	do(ctx, t, "roles-30-taken-away", chromedp.Click(named("Send now: Morning numbers")), sendToAll(), chromedp.WaitVisible(`//dialog//*[@role="alert"][contains(., "This needs the role editor; you have the role viewer. Ask an administrator.")]`))
 	look.check("roles-30-taken-away")
 	do(ctx, t, "roles-31-reload", chromedp.Reload(), says("Morning numbers"), offers(nil))
 }

@@ -53,9 +53,11 @@ func TestTokenAddressInAnOpenTab(t *testing.T) {
 		settles(`sessionStorage.getItem("vizpost.token") === "`+token+`" && location.hash === "#/settings"`), clean,
 		press("Save"), says("Sales EU is saved."), says("Sales EU"))
 
-	// A token that is wrong says so, and the right one helps again.
-	do(ctx, t, "paste-03-wrong", paste("a-token-of-another-machine"), says("Sign in to vizpost"), says("The token is not the right one."), clean)
-	do(ctx, t, "paste-04-right", paste(token), chromedp.WaitVisible(`//h1[. = "Settings"]`), clean)
+	// A token that is wrong changes nothing and says so, and helps nobody in.
+	do(ctx, t, "paste-03-wrong", paste("a-token-of-another-machine"), says("is not valid. You are still signed in as before."), clean,
+		settles(`sessionStorage.getItem("vizpost.token") === "`+token+`" && document.querySelector("h1").textContent === "Settings"`))
+	do(ctx, t, "paste-04-signed-out", press("Sign out"), says("Sign in to vizpost"), paste("a-token-of-another-machine"), says("The token is not the right one."), clean)
+	do(ctx, t, "paste-05-right", paste(token), chromedp.WaitVisible(`//h1[. = "Start"] | //h1[. = "Settings"]`), clean)
 	if got := visited(ctx, t); strings.Contains(got, "token=") {
 		t.Errorf("the history has an address with a token:\n%s", got)
 	}

@@ -56,7 +56,7 @@ func TestTokenUsedElsewhere(t *testing.T) {
 		chromedp.WaitVisible(named("Enter a new token")))
 	do(ctx, t, "n2-settings", press("Settings"), says("Token used elsewhere"), says("Its runs come late"))
 	c.check("n2-settings")
-	do(ctx, t, "n3-report", at("/reports/"+report), says("something else signs in with it"), says("Its runs come late"), press("Mend the connection"), says("History"))
+	do(ctx, t, "n3-report", at("/reports/"+report), says("something else signs in with it"), says("Its runs come late"), press("Fix the connection"), says("History"))
 	// The test says it once, and leads on.
 	do(ctx, t, "n4-test", press("Test"), says("Another program, or another vizpost, uses the same token."))
 	c.check("n4-test")

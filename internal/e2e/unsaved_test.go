@@ -108,10 +108,10 @@ func TestTwoTabs(t *testing.T) {
 	c := newChecker(t)
 	ctx := c.ctx
 	noExceptions(ctx, t)
-	do(ctx, t, "w1-typed", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"), fill("Tell of problems", "me@example.com"),
+	do(ctx, t, "w1-typed", chromedp.Navigate(s.serve.facts["vizpost"]), press("Settings"), press("Edit Sales"), fill("Send alerts to", "me@example.com"),
 		fill("Token name", name), fill("Token secret", secret))
 	s.call(http.StatusOK, "PATCH", "/v1/connections/"+connection, object{"name": "Sales EU", "notify": []string{"zoe@example.com"}})
-	do(ctx, t, "w2-stale", press("Connect"), says("Somebody changed this connection in between"), seen("Name is now Sales EU"), seen("Tell of problems is now zoe@example.com"),
+	do(ctx, t, "w2-stale", press("Connect"), says("Somebody changed this connection in between"), seen("Name is now Sales EU"), seen("Send alerts to is now zoe@example.com"),
 		settles(`document.querySelector("#c-name")?.value === "Sales EU" && document.querySelector("#c-notify")?.value === "me@example.com" && document.querySelector("#c-token-secret").value !== ""`))
 	c.check("w2-stale")
 	if got := s.call(http.StatusOK, "GET", "/v1/connections/"+connection, nil); got["version"] != 2.0 {

@@ -371,11 +371,11 @@ func because(n Notice) string {
 		return "You receive this message because your address is entered for alerts in this report."
 	case OfConnection:
 		if about == "report" {
-			return "You receive this message because your address is entered in the report's Tableau connection, and nobody else could be told."
+			return "You receive this message because your address gets the alerts of the report's Tableau connection, and the report names nobody who could be told."
 		}
 		return "You receive this message because your address is entered in this Tableau connection."
 	case OfAdministrators:
-		return "You receive this message because you are an administrator of vizpost, and nobody else could be told for this " + about + "."
+		return "You receive this message because you are an administrator of vizpost, and this " + about + " names nobody who could be told."
 	}
 	return ""
 }

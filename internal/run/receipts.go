@@ -271,7 +271,11 @@ func count(deliveries []Delivery) tally {
 func (t tally) outcome(r Run, deliveries int) (State, string) {
 	switch {
 	case t.failed == 0 && t.partial > 0:
-		return PartlyDelivered, fmt.Sprintf("%d of %d messages went without files that are too large for an email.", t.partial, deliveries)
+		which := fmt.Sprintf("%d of %d messages", t.partial, deliveries)
+		if deliveries == 1 {
+			which = "The message"
+		}
+		return PartlyDelivered, which + " went without files that are too large for an email."
 	case t.failed == 0:
 		return Delivered, standsForReason(r)
 	case t.arrived > 0:

@@ -3,8 +3,8 @@
 import { render } from "/vendor/preact.mjs";
 import { signedOut } from "/drafts.js";
 import { ResumedConnection } from "/connection-resumed.js";
-import { SignIn, begin, forget, leave as signOut, takeToken, tokenInAddress } from "/signin.js";
-import { Live, Page, html, toast, useEffect, useState } from "/ui.js";
+import { SignIn, begin, forget, leave as signOut, refusedToken, takeToken, tokenInAddress } from "/signin.js";
+import { Live, Page, html, toast, useEffect, useRef, useState } from "/ui.js";
 import { Keeps, Paused } from "/paused.js";
 import { Start } from "/start.js";
 import { Troubles } from "/trouble.js";
@@ -55,6 +55,8 @@ function App({ signedInAtFirst }) {
   const [signedIn, setSignedIn] = useState(signedInAtFirst);
   const [why, setWhy] = useState("");
   const [at, setAt] = useState(place);
+  const inside = useRef(signedInAtFirst);
+  inside.current = signedIn;
 
   useEffect(() => {
     let here = location.hash;
@@ -63,7 +65,10 @@ function App({ signedInAtFirst }) {
       // is stays as it is, with what was typed there.
       if (tokenInAddress()) {
         takeToken(here);
-        if (await begin()) {
+        const refused = await refusedToken();
+        if (refused && inside.current) toast("The token of that address is not valid. You are still signed in as before.", "bad");
+        else if (refused) setWhy(refused);
+        else if (await begin()) {
           setWhy("");
           setSignedIn(true);
           toast("You are signed in with the token of that address.");
@@ -90,7 +95,7 @@ function App({ signedInAtFirst }) {
   }, []);
 
   if (!signedIn) {
-    return html`<${SignIn} why=${why} done=${() => { setWhy(""); setSignedIn(true); }} /><${Live} />`;
+    return html`<${SignIn} key=${why} why=${why} done=${() => { setWhy(""); setSignedIn(true); }} /><${Live} />`;
   }
   const leave = async () => {
     await signOut();

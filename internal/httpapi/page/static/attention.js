@@ -76,8 +76,8 @@ function Failed({ run, can, reload }) {
     setBusy(false);
   };
   const part = run.state === "partly_delivered";
-  return html`<${Notice} tone="bad" title=${part ? `${run.report_name} did not reach everybody` : `${run.report_name} failed`} actions=${html`
-      ${can("editor") && html`<${Button} small kind="primary" busy=${busy} onClick=${retry} aria-label=${`Try ${run.report_name} again`}>Try again<//>`}
+  return html`<${Notice} tone="bad" title=${part ? `${run.report_name} was not delivered in full` : `${run.report_name} failed`} actions=${html`
+      ${can("editor") && !part && html`<${Button} small kind="primary" busy=${busy} onClick=${retry} aria-label=${`Try ${run.report_name} again`}>Try again<//>`}
       <${Button} small href=${`#/runs/${run.id}`}>Details<//>`}>
     <p>${run.reason || "The run says why."} <span class="quiet"><${When} at=${run.finished_at || run.scheduled_for} />.</span></p>
     ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}

@@ -140,7 +140,7 @@ export function ConnectionDialog({ connection: given, typed, close }) {
         ${token ? html`<${TokenFields} form=${form} set=${set} dated=${dated} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`
           : html`<${PasswordFields} form=${form} set=${set} wrong=${wrong} connection=${connection} signsIn=${signsIn} />`}
       <//>
-      <${Field} id="c-notify" label="Tell of problems" optional value=${form.notify} error=${wrong.notify} onInput=${set("notify")} inputmode="email" placeholder="ops@example.com"
+      <${Field} id="c-notify" label="Send alerts to" optional value=${form.notify} error=${wrong.notify} onInput=${set("notify")} inputmode="email" placeholder="ops@example.com"
         hint="Who gets a mail when it breaks or its token nears its end; several with commas." />
     </form>
   <//>`;

@@ -81,7 +81,7 @@ export function toRequest(draft, start, dated, signsIn) {
   return sent;
 }
 
-const labels = { name: "Name", server_url: "Server", site: "Site", token_name: "Token name", username: "Username", expires_on: "Token ends on", notify: "Tell of problems" };
+const labels = { name: "Name", server_url: "Server", site: "Site", token_name: "Token name", username: "Username", expires_on: "Token ends on", notify: "Send alerts to" };
 
 // rebased puts a draft on what the connection is by now: what was typed stays,
 // the rest becomes as others left it. A secret that was typed keeps the name that

@@ -87,7 +87,7 @@ export function Causes({ causes, shown, make }) {
 export function Ailing({ connection: c, can, children }) {
   if (!c?.problem) return null;
   return html`<${Notice} tone=${disturbed(c) ? "held" : "bad"} title=${c.problem.message}
-    actions=${html`<${Button} small href=${`#/settings/connections/${c.id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
+    actions=${html`<${Button} small href=${`#/settings/connections/${c.id}`}>${can("admin") ? "Fix the connection" : "See the connection"}<//>`}>
     ${disturbed(c) ? late : children}<//>`;
 }
 

@@ -84,7 +84,7 @@ export function DestinationDialog({ destination: d, reload, close }) {
       if (!tries) toast(`${done}.`);
       else {
         await post(`/v1/destinations/${saved.id}/test`).then((tested) => { saved = tested; toast(`${done}, and a test message was sent there.`); },
-          (failed) => { refused = failed; toast(`${done}. The test failed: ${failed.message}`); });
+          (failed) => { refused = failed; toast(`${done}. The test failed: ${failed.message}`, "bad"); });
       }
       close(saved, refused);
     } catch (failed) {

@@ -1,28 +1,14 @@
 // The way from nothing to a delivered report, as three steps.
-import { post } from "/api.js";
-import { Button, Icon, State, announce, html, toast, useState } from "/ui.js";
+import { SendAllDialog } from "/send-dialog.js";
+import { Button, Icon, State, html, useState } from "/ui.js";
 import { runStates } from "/words.js";
 
 export function FirstSteps({ data: { connections, reports, runs }, can, lacks, connect }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
+  const [sending, setSending] = useState(false);
   const report = reports[0];
   const run = runs.at(-1);
   const now = connections.length === 0 ? 1 : reports.length === 0 ? 2 : 3;
 
-  const start = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      const started = await post(`/v1/reports/${report.id}/runs`);
-      toast(`${report.name} runs.`);
-      location.hash = `#/runs/${started.id}`;
-    } catch (failed) {
-      setProblem(failed);
-      announce(failed.message);
-    }
-    setBusy(false);
-  };
   return html`<ol class="first-steps card" aria-label="First steps">
     <${Step} n=${1} now=${now} title="Connect to Tableau" done=${connections[0] && `Connected as ${connections[0].identity.user_name}.`}
       action=${can("admin") && html`<${Button} kind="primary" onClick=${connect}>Connect<//>`}>
@@ -32,9 +18,9 @@ export function FirstSteps({ data: { connections, reports, runs }, can, lacks, c
       ${lacks("editor") ? "An editor has to do this." : "Pick a view, a format, a time, and who gets it."}<//>
     <${Step} n=${3} now=${now} title="See it delivered"
       action=${run && ["queued", "running", "held"].includes(run.state) ? html`<a href=${`#/runs/${run.id}`}><${State} states=${runStates} state=${run.state} /></a>`
-        : report && can("editor") && html`<${Button} kind="primary" icon="play" busy=${busy} onClick=${start}>Run it now<//>`}>
-      Run it once now, look at what it sent, and let the schedule do the rest.
-      ${problem && html`<span class="bad-text" role="alert"> ${problem.message}</span>`}<//>
+        : report && can("editor") && html`<${Button} kind="primary" icon="play" onClick=${() => setSending(true)}>Send it now<//>`}>
+      Send it once now, look at what arrives, and let the schedule do the rest.<//>
+    ${sending && html`<${SendAllDialog} report=${report} close=${() => setSending(false)} started=${(sent) => { location.hash = `#/runs/${sent.id}`; }} />`}
   </ol>`;
 }
 

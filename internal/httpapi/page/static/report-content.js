@@ -69,12 +69,12 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
       hint="Puts an apostrophe before values that a spreadsheet would run as a formula. Numbers stay as they are." />`}
     <${Filters} path=${`${path}.filters`} value=${c.filters} change=${(filters) => change({ filters })} />
     ${able?.verifies && c.filters.length > 0 && html`<${Check} path=${`${path}.verify_filters`} label="Verify filters" value=${c.verify_filters}
-      hint=${c.verify_filters ? "Before it is sent, vizpost checks that Tableau applied the filters. If it did not, nothing is sent, and you are told why."
-        : "Nobody checks the filters: if a name is misspelled, Tableau ignores it, and everybody gets everything. Messages do not name the filters."}
+      hint=${c.verify_filters ? "Before anything is sent, vizpost checks that Tableau applied the filters. If it did not, nothing is sent, and the alert recipients are told why."
+        : "Nothing checks the filters: Tableau ignores a misspelled name, and every recipient gets all of the data. Messages do not name the filters."}
       change=${(verify_filters) => change({ verify_filters })} />`}
-    ${able?.verifies && c.verify_filters && c.filters.length > 0 && !whole && !data && html`<${Text} path=${`${path}.check_view`} label="Worksheet to verify a dashboard on" optional value=${c.check_view}
+    ${able?.verifies && c.verify_filters && c.filters.length > 0 && !whole && !data && html`<${Text} path=${`${path}.check_view`} label="Worksheet to verify on" optional value=${c.check_view}
       change=${(check_view) => change({ check_view })} placeholder="Its address in Tableau" autocomplete="off"
-      hint="One of the dashboard's worksheets that is published as a view of its own. Left empty, vizpost compares pictures of the dashboard, which shows less." />`}
+      hint="For a dashboard: one of its worksheets that is published as a view of its own. Without one, vizpost compares pictures of the dashboard, which proves less." />`}
     <${Disclosure} title="More options">
       <div class="stack">
         <${Template} path=${`${path}.file_name`} label="File name" value=${c.file_name} change=${(file_name) => change({ file_name })}
@@ -88,7 +88,7 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
             change=${(max_age_minutes) => change({ max_age_minutes })} hint="In minutes, 1 to 240. More is faster, and spares the server." />
         </div>
         ${!tellsRows(c.format) && html`<${Check} path=${`${path}.allow_blank`} label="Send it even if it is blank" value=${c.allow_blank} change=${(allow_blank) => change({ allow_blank })}
-          hint="People may then get an empty picture or page. Left off, the run fails, and those who get alerts are told." />`}
+          hint="Recipients may then get an empty picture or page. If this is off, a blank view fails the run, and the alert recipients are told." />`}
       </div>
     <//>
   </article>`;
@@ -96,8 +96,8 @@ function Content({ path, connection, pictures, able, value: c, change, replace, 
 
 const emptyHints = {
   skip: "The message says so. If nothing else is left, nothing is sent.",
-  send: "People get a file without rows.",
-  fail: "Nothing is sent, and those who get alerts are told.",
+  send: "Recipients get a file without rows.",
+  fail: "Nothing is sent, and the alert recipients are told.",
 };
 
 const order = ["pdf", "png", "svg", "csv", "xlsx", "pptx"];
@@ -117,7 +117,7 @@ function Filters({ path, value, change }) {
         split=${splitLines} commas=${false} placeholder=${row.kind === "parameter" ? "One value" : "West, then Enter"} />
       <button type="button" class="icon-button" aria-label=${`Remove the filter ${row.field || ""}`} onClick=${() => { change(value.filter((old) => old.key !== row.key)); focusField(path); }}><${Icon} name="trash" /></button>
     </div>`)}
-    ${value.length > 0 && html`<p class="hint">Write field and values exactly as the view shows them, upper and lower case included. Press Enter after each value.</p>`}
+    ${value.length > 0 && html`<p class="hint">Write the field and its values exactly as the view shows them, including upper and lower case. Press Enter after each value.</p>`}
     <div class="actions">
       <${Button} small icon="plus" onClick=${() => add("field")} data-field=${path} aria-invalid=${wrong ? "true" : undefined}>Add filter<//>
       <${Button} small kind="quiet" icon="plus" onClick=${() => add("parameter")}>Set parameter<//>

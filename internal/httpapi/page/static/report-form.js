@@ -138,8 +138,8 @@ function Form({ id, report: read, connections, destinations, can, query, reload 
         <${DestinationsEditor} value=${draft.destinations} kept=${kept} change=${(next) => set({ destinations: next })}
           add=${(made) => setKept((before) => [...before, made])} reload=${() => keptDestinations().then(setKept, setProblem)} />
       <//>
-      <${Part} title="If it fails" lead="They hear of it when a run fails, and why. Without an address, the connection's people are told, else the administrators.">
-        <${Chips} path="notify" label="Tell" optional type="email" values=${draft.notify} change=${(notify) => set({ notify })} placeholder="name@example.com" />
+      <${Part} title="If it fails" lead="Who is told why when a run fails or does not reach everybody. If you leave this empty, the connection's alert recipients are told, or else the administrators.">
+        <${Chips} path="notify" label="Send alerts to" optional type="email" values=${draft.notify} change=${(notify) => set({ notify })} placeholder="name@example.com" />
       <//>
       <footer class="save-bar">
         ${problem && html`<div class="form-problem" tabindex="-1"><${Failure} problem=${stale ? { message: "Somebody else changed this report since you opened it." } : problem} />

@@ -1,5 +1,5 @@
 // One report: its runs, what it sends, and what can be done with it.
-import { all, get, patch, post, remove } from "/api.js";
+import { all, get, patch, remove } from "/api.js";
 import { Ailing } from "/connection-parts.js";
 import { ReportForm } from "/report-form.js";
 import { Format, Next, capital, whom } from "/report-words.js";
@@ -9,7 +9,7 @@ import { useMore } from "/some.js";
 import { browserZone, nameOf, tellsRows } from "/report-draft.js";
 import { Runs } from "/run-list.js";
 import { takeSaved } from "/saved-warnings.js";
-import { SendDialog } from "/send-dialog.js";
+import { SendAllDialog, SendDialog } from "/send-dialog.js";
 import { Button, Dialog, Facts, Failure, Loading, Notice, Page, Section, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 import { offsetIn } from "/zones.js";
@@ -58,10 +58,6 @@ function Shown({ id }) {
     }
     setBusy("");
   };
-  const run = doing("run", async () => {
-    const started = await post(`/v1/reports/${id}/runs`);
-    location.hash = `#/runs/${started.id}`;
-  });
   const turn = doing("turn", async () => {
     await patch(`/v1/reports/${id}`, { enabled: !report.enabled }, report.version);
     toast(report.enabled ? "Paused. Nothing is sent on its own until it is resumed." : "It runs on its schedule again.");
@@ -77,7 +73,7 @@ function Shown({ id }) {
       <${Button} onClick=${turn} busy=${busy === "turn"} icon=${report.enabled ? "pause" : "play"}>${report.enabled ? "Pause" : "Resume"}<//>
       <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
       <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
-      <${Button} kind="primary" icon="play" onClick=${run} busy=${busy === "run"}>Run now<//>`}>
+      <${Button} kind="primary" icon="play" onClick=${() => setDialog("all")}>Send now<//>`}>
     ${warnings.length > 0 && html`<${Notice} tone="held" title="It is saved. There is something to know."><ul>${warnings.map((text) => html`<li key=${text}>${text}</li>`)}</ul><//>`}
     <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
@@ -104,6 +100,7 @@ function Shown({ id }) {
       <//>
     </div>`}
     ${dialog === "send" && html`<${SendDialog} report=${report} close=${() => setDialog("")} />`}
+    ${dialog === "all" && html`<${SendAllDialog} report=${report} close=${() => setDialog("")} started=${(run) => { location.hash = `#/runs/${run.id}`; }} />`}
     ${dialog === "delete" && html`<${DeleteDialog} report=${report} runs=${runs} reload=${read.reload} close=${() => setDialog("")} />`}
   <//>`;
 }

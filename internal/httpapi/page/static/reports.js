@@ -1,8 +1,9 @@
 // The list of reports.
-import { all, get, patch, post } from "/api.js";
+import { all, get, patch } from "/api.js";
 import { useMe } from "/me.js";
 import { useMore } from "/some.js";
 import { Next, What, capital, recipients } from "/report-words.js";
+import { SendAllDialog } from "/send-dialog.js";
 import { Button, Empty, Failure, Icon, Loading, Page, State, html, toast, useLoad, useState, useTick } from "/ui.js";
 import { away, many, open, runStates } from "/words.js";
 
@@ -66,6 +67,7 @@ export function Reports() {
 }
 
 function Row({ report, can, destinations, reload }) {
+  const [sending, setSending] = useState(false);
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(null);
   const doing = async (what, act) => {
@@ -80,10 +82,10 @@ function Row({ report, can, destinations, reload }) {
     }
     setBusy("");
   };
-  const run = () => doing("run", async () => {
-    await post(`/v1/reports/${report.id}/runs`);
-    toast(`${report.name} runs.`);
-  });
+  const started = () => {
+    toast(`${report.name} is being sent.`);
+    reload();
+  };
   const turn = () => doing("turn", async () => {
     await patch(`/v1/reports/${report.id}`, { enabled: !report.enabled }, report.version);
     toast(`${report.name} ${report.enabled ? "is paused" : "runs on its schedule again"}.`);
@@ -97,9 +99,10 @@ function Row({ report, can, destinations, reload }) {
     <div class="last">${last ? html`<a href=${`#/runs/${last.id}`}><span class="visually-hidden">Last run: </span><${State} states=${runStates} state=${last.state} />
       <span class="quiet">${away(last.finished_at || last.scheduled_for)}</span></a>` : html`<span class="quiet">Never run</span>`}</div>
     ${can("editor") && html`<div class="actions">
-      <${Button} small busy=${busy === "run"} onClick=${run} aria-label=${`Run now: ${report.name}`}>Run now<//>
+      <${Button} small onClick=${() => setSending(true)} aria-label=${`Send now: ${report.name}`}>Send now<//>
       <button type="button" class="icon-button" disabled=${busy === "turn"} aria-label=${`${report.enabled ? "Pause" : "Resume"} ${report.name}`} title=${report.enabled ? "Pause" : "Resume"} onClick=${turn}><${Icon} name=${report.enabled ? "pause" : "play"} /></button>
     </div>`}
+    ${sending && html`<${SendAllDialog} report=${report} close=${() => setSending(false)} started=${started} />`}
     ${problem && html`<p class="bad-text row-problem" role="alert">${[problem.message, ...problem.fields.map((f) => f.message)].join(" ")}</p>`}
   </li>`;
 }

@@ -33,8 +33,8 @@ function File({ run, file }) {
       <div class="run-file-head"><span class="kind"><${Icon} name="file" /></span>
         <div class="grow"><h3>${file.name}</h3><p class="quiet small">${[file.size > 0 && size(file.size), file.rows !== null && many(file.rows, "row"), file.width > 0 && `${file.width} × ${file.height}`].filter(Boolean).join(" · ")} · <${When} at=${file.exported_at} /></p></div>
         ${file.size > 0 && html`<${Button} small busy=${busy} onClick=${save} aria-label=${`Download ${file.name}`}>Download<//>`}</div>
-      ${file.left_out === "no_data" && html`<p class="small">Left out of the message: there is no data.</p>`}
-      ${file.formulas_escaped && html`<p class="small">Values that a spreadsheet would run have an apostrophe before them.</p>`}
+      ${file.left_out === "no_data" && html`<p class="small">Left out of the message because it has no data.</p>`}
+      ${file.formulas_escaped && html`<p class="small">Values that a spreadsheet would run as formulas have an apostrophe in front.</p>`}
       ${filters && html`<p class="small">Filters: ${filters}${verdicts[file.filter_verdict]?.(file)}</p>`}
       ${file.filter_evidence && html`<p class="quiet small">${file.filter_evidence}</p>`}
       <${Failure} problem=${problem} />

@@ -28,7 +28,7 @@ export function RunPage({ id }) {
     setProblem(null);
     try {
       await post(`/v1/runs/${id}/retry`);
-      toast("What failed is tried again.", "busy");
+      toast("What was not delivered is tried again.", "busy");
       await read.reload();
     } catch (failure) {
       setProblem(failure);
@@ -37,10 +37,10 @@ export function RunPage({ id }) {
   };
   if (read.problem?.status === 404) return html`<${Page} title="There is no such run" back=${{ href: "#/reports", label: "Reports" }}><p>Its address may be mistyped.</p><//>`;
   const gone = around.data && around.data.report === null;
-  const failed = run && (run.state === "failed" || run.state === "partly_delivered");
+  const failed = run && (run.state === "failed" || (run.state === "partly_delivered" && run.deliveries.some(amiss))); // else there is nothing to send again
   return html`<${Page} title=${run?.report_name} back=${run && (gone ? { href: "#/reports", label: "Reports" } : { href: `#/reports/${run.report_id}`, label: run.report_name })}
     lead=${run && html`<span class="run-lead"><${State} states=${runStates} state=${stateOf(run)} /> ${triggers(run)}</span>`}
-    actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Retry what failed<//>`}>
+    actions=${failed && can("editor") && html`<${Button} kind="primary" icon="retry" busy=${busy} onClick=${retry}>Try again<//>`}>
     <${Failure} problem=${problem || read.problem} retry=${problem ? undefined : read.reload} />
     ${!run && !read.problem && html`<${Loading} />`}
     ${run && html`<${Told} run=${run} can=${can} />
@@ -67,7 +67,7 @@ function Told({ run, can }) {
   if (exportedOnly(run)) return html`<${Notice} tone="good" title="Everything was exported, and nothing was sent, as asked." />`;
   const tone = { failed: "bad", partly_delivered: "bad", held: "held", skipped: "held", queued: "held", delivered: "good" }[run.state] || "busy";
   return html`<${Notice} tone=${tone} title=${run.reason}
-    actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>${can("admin") ? "Mend the connection" : "See the connection"}<//>`}>
+    actions=${run.state === "held" && html`<${Button} small href=${`#/settings/connections/${run.connection_id}`}>${can("admin") ? "Fix the connection" : "See the connection"}<//>`}>
     ${run.state === "queued" && run.not_before && html`<p>It is tried again <${When} at=${run.not_before} far />.</p>`}<//>`;
 }
 

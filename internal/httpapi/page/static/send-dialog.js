@@ -1,6 +1,38 @@
-// Sending a report to oneself, to see what others will get.
-import { get, newKey, post } from "/api.js";
-import { Button, Dialog, Failure, Field, byField, focusWrong, html, useEffect, useRef, useState } from "/ui.js";
+// Sending a report now: to oneself, to see what others will get, or to all.
+import { all, get, newKey, post } from "/api.js";
+import { whom } from "/report-words.js";
+import { Button, Dialog, Failure, Field, byField, focusWrong, html, useEffect, useLoad, useRef, useState } from "/ui.js";
+import { many } from "/words.js";
+
+// SendAllDialog asks before a report goes to everybody. started gets the run.
+export function SendAllDialog({ report, close, started }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const key = useRef(newKey());
+  const kept = useLoad(() => all("/v1/destinations", "destinations"), []);
+  const { people, places } = whom(report, kept.data || []);
+  const count = [people.length > 0 && many(people.length, "person", "people"), places.length > 0 && many(places.length, "channel")].filter(Boolean).join(" and ");
+  const named = [...people, ...places];
+  const go = async () => {
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      const run = await post(`/v1/reports/${report.id}/runs`, undefined, { key: key.current });
+      close();
+      started(run);
+    } catch (failed) {
+      key.current = newKey();
+      setProblem(failed);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${`Send ${report.name} now?`} lead="It is exported and sent at once. This cannot be undone." close=${close} locked=${busy}
+    footer=${(leave) => html`<${Button} onClick=${leave}>Cancel<//><${Button} kind="primary" busy=${busy} onClick=${go} data-first>Send to ${count || "all"}<//>`}>
+    <ul class="bullets">${named.slice(0, 6).map((one) => html`<li key=${one}>${one}</li>`)}${named.length > 6 && html`<li>and ${named.length - 6} more</li>`}</ul>
+    <${Failure} problem=${problem} />
+  <//>`;
+}
 
 const kept = "vizpost.send-to";
 

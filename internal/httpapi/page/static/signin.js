@@ -75,6 +75,20 @@ export async function begin() {
   return !problem;
 }
 
+// refusedToken tells why the API does not take the token that an address brought
+// into an open tab, and drops it then; "" where it may do.
+export async function refusedToken() {
+  try {
+    if ((await settings()).type !== "token") return "";
+    const answer = await fetch("/v1/me", { cache: "no-store", headers: { Authorization: `Bearer ${given}` } });
+    if (answer.status !== 401) return "";
+    given = "";
+    return (await answer.json()).detail;
+  } catch {
+    return ""; // begin says what is in the way
+  }
+}
+
 function keepToken(token) {
   sessionStorage.setItem(kept, token);
   worked = false;

@@ -8,7 +8,7 @@ import { useMe } from "/me.js";
 import { SlackRole } from "/slack-role.js";
 import { Mails } from "/outbox.js";
 import { Timeline } from "/timeline.js";
-import { Button, Failure, Icon, Loading, Page, Section, html, refocus, useLoad, useRef, useState, useTick } from "/ui.js";
+import { Button, Failure, Icon, Loading, Notice, Page, Section, html, refocus, useLoad, useRef, useState, useTick } from "/ui.js";
 import { many, open } from "/words.js";
 
 const pages = 5; // of 100 runs, read back into the day
@@ -78,6 +78,8 @@ export function Start() {
   return html`<${Page} title="Start" lead=${data && html`<${Summary} data=${data} troubles=${found} begun=${begun} />`}
     actions=${begun && can("editor") && html`<${Button} href="#/reports/new" icon="plus">New report<//>`}>
     <${SlackRole} me=${me} />
+    ${me?.installation.mail === "outbox" && data?.reports.length > 0 && html`<${Notice} tone="held" title="Email is not being sent"><p>No mail server is configured, so vizpost only writes messages to its outbox folder.
+      To send them, set <code>VIZPOST_SMTP_URL</code> and restart vizpost.</p><//>`}
     <${Failure} problem=${problem} retry=${reload} />
     ${!data && !problem && html`<${Loading} />`}
     ${data && html`
@@ -102,7 +104,7 @@ function Summary({ data, troubles: found, begun }) {
 
 function Outbox({ runs }) {
   const { data } = useLoad(() => get("/v1/outbox?limit=4"), [runs.length], { every: 12_000 });
-  return html`<${Section} title="Outbox" lead="No mail server is configured: mail is written here, and not sent." actions=${data?.mails.length > 0 && html`<${Button} small href="#/outbox">All mails<//>`}>
+  return html`<${Section} title="Outbox" lead="What would have been sent." actions=${data?.mails.length > 0 && html`<${Button} small href="#/outbox">All mails<//>`}>
     ${data?.mails.length === 0 && html`<p class="quiet">There is no mail yet.</p>`}
     ${data?.mails.length > 0 && html`<${Mails} mails=${data.mails} />`}
   <//>`;

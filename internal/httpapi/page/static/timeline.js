@@ -77,7 +77,7 @@ function briefly(run) {
     case "queued": return run.reason || (new Date(run.not_before) - Date.now() > 60_000 ? `Next try ${away(run.not_before)}` : "Waits for its turn");
     case "running": return `${run.progress.files_done} of ${many(run.progress.files_total, "file")} exported`;
     case "exported": return "Nothing was sent";
-    case "delivered": return run.only_to.length > 0 ? `A test, to ${run.only_to.join(", ")}` : run.reason || run.files.map((f) => f.name).join(", ");
+    case "delivered": return run.only_to.length > 0 ? `A test, to ${run.only_to.join(", ")}` : run.reason || run.files.filter((f) => !f.left_out).map((f) => f.name).join(", ");
     default: return run.reason;
   }
 }
