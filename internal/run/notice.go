@@ -214,8 +214,8 @@ func (d *drain) lateWords(ctx context.Context, n Notice) string {
 	case r.State == Delivered:
 		return "It has been delivered since: " + timeWords(r.FinishedAt, r.TimeZone) + ". There is nothing to do."
 	default:
-		return "They are tried again until they are taken, or until about " + timeWords(r.Deadline, r.TimeZone) +
-			". You are told if they are not delivered by then. Unless you know that something has to be mended, there is nothing to do."
+		return "vizpost keeps trying until about " + timeWords(r.Deadline, r.TimeZone) +
+			". You will be told if they are not delivered by then. Unless you know of something that has to be fixed, there is nothing to do."
 	}
 }
 

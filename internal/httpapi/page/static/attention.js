@@ -79,7 +79,7 @@ function Failed({ run, can, reload }) {
   return html`<${Notice} tone="bad" title=${part ? `${run.report_name} was not delivered in full` : `${run.report_name} failed`} actions=${html`
       ${can("editor") && !part && html`<${Button} small kind="primary" busy=${busy} onClick=${retry} aria-label=${`Try ${run.report_name} again`}>Try again<//>`}
       <${Button} small href=${`#/runs/${run.id}`}>Details<//>`}>
-    <p>${run.reason || "The run says why."} <span class="quiet"><${When} at=${run.finished_at || run.scheduled_for} />.</span></p>
+    <p>${run.reason || "The run says why."} <span class="quiet">(<${When} at=${run.finished_at || run.scheduled_for} />)</span></p>
     ${problem && html`<p class="bad-text" role="alert">${problem.message}</p>`}
   <//>`;
 }
@@ -88,5 +88,5 @@ function Failed({ run, can, reload }) {
 function Untold({ notice: n }) {
   const where = n.run_id ? `#/runs/${n.run_id}` : n.report_id ? `#/reports/${n.report_id}` : n.destination_id ? "#/settings" : `#/settings/connections/${n.connection_id}`;
   return html`<${Notice} tone="bad" title=${`Nobody was told: ${n.subject}`} actions=${html`<${Button} small href=${where}>Details<//>`}>
-    <p>${n.to.length > 0 ? `Mail to ${n.to.join(", ")} is refused. ` : ""}${n.problem} <span class="quiet"><${When} at=${n.created_at} />.</span></p><//>`;
+    <p>${n.to.length > 0 ? `Mail to ${n.to.join(", ")} was refused. ` : ""}${n.problem} <span class="quiet">(<${When} at=${n.created_at} />)</span></p><//>`;
 }

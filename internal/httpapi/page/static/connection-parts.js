@@ -77,7 +77,7 @@ export function Causes({ causes, shown, make }) {
   shown = Math.max(shown, first(causes).length);
   const rest = items.length - shown;
   return html`
-    <p class="causes-title">${items.length > 1 ? "Likely causes, the likeliest first" : "The likely cause"}</p>
+    <p class="causes-title">${items.length > 1 ? "Likely causes, most likely first" : "The likely cause"}</p>
     <ol class="causes">${items.slice(0, shown)}</ol>
     ${rest > 0 && html`<${Disclosure} title=${many(rest, "other possible cause")}><ol class="causes" start=${shown + 1}>${items.slice(shown)}</ol><//>`}`;
 }

@@ -92,7 +92,7 @@ function Shown({ id }) {
               ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],
-            ["Alerts go to", report.alerts && html`<${AlertsTo} alerts=${report.alerts} none="if it fails: add an address to the report, or to its connection" />`],
+            ["Alerts go to", report.alerts && html`<${AlertsTo} alerts=${report.alerts} none="(add an address to the report or to its connection)" />`],
             ["Connection", connection && html`<a href=${`#/settings/connections/${connection.id}`}>${connection.name}</a>`],
           ]} />
           ${can("editor") && html`<div class="card-foot"><${Button} small kind="danger" icon="trash" onClick=${() => setDialog("delete")}>Delete<//></div>`}

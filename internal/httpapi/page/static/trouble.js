@@ -6,7 +6,7 @@ import { moment } from "/words.js";
 export function Troubles() {
   const { data } = useLoad(() => get("/v1/health"), [], { every: 20_000 });
   if (!data?.troubles.length) return null;
-  return html`<div class="page paused" role="alert">${data.troubles.map((t) => html`
+  return html`<div class="page installation" role="alert">${data.troubles.map((t) => html`
     <${Notice} tone="bad" key=${t.code} title=${t.message}><p>${t.to_do} <span class="quiet">Since ${moment(t.since)}.</span></p><//>`)}</div>`;
 }
 
