@@ -87,7 +87,7 @@ func (s *Store) DeleteDestination(ctx context.Context, id string, rev int64) err
 }
 
 func putDestination(ctx context.Context, tx *sql.Tx, d deliver.Destination) error {
-	d.CreatedAt, d.UpdatedAt = utc(d.CreatedAt), utc(d.UpdatedAt)
+	d.BrokenAt, d.CreatedAt, d.UpdatedAt = utc(d.BrokenAt), utc(d.CreatedAt), utc(d.UpdatedAt)
 	doc, err := encode(d)
 	if err != nil {
 		return err

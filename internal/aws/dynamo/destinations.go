@@ -26,7 +26,7 @@ func (s *Store) CreateDestination(ctx context.Context, d deliver.Destination) er
 // keptDestination gives a destination as its doc has it. Its Rev stands beside.
 func keptDestination(d deliver.Destination) deliver.Destination {
 	d.Rev = 0
-	d.CreatedAt, d.UpdatedAt = utc(d.CreatedAt), utc(d.UpdatedAt)
+	d.BrokenAt, d.CreatedAt, d.UpdatedAt = utc(d.BrokenAt), utc(d.CreatedAt), utc(d.UpdatedAt)
 	return d
 }
 
