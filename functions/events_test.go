@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -241,6 +242,39 @@ func TestRequestsWithoutClaims(t *testing.T) {
 	a.call("api", a.request("GET", "/v1/runs", nil, groups("[viewer]")), http.StatusOK)
 	a.call("api", a.request("DELETE", "/v1/connections/x", nil, groups("[viewer]")), http.StatusForbidden)
 	a.call("api", a.request("GET", "/v1/runs", nil, groups("[others]")), http.StatusForbidden)
+}
+
+// Whoever is not signed in learns whether vizpost can do its work, and no more.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	anybody := func(e object) { delete(e["requestContext"].(object), "authorizer") }
+	want := func(status int, body string, codes ...string) {
+		t.Helper()
+		a.restart("api") // which keeps its answer for half a minute
+		got := a.call("api", a.request("GET", "/healthz", nil, anybody), status)
+		if fmt.Sprint(got.body) != body {
+			t.Errorf("got %v, want %s", got.body, body)
+		}
+		a.call("api", a.request("GET", "/v1/health", nil, anybody), http.StatusUnauthorized)
+		said := fmt.Sprint(a.api("GET", "/v1/health", nil, http.StatusOK).body)
+		for _, code := range codes {
+			if !strings.Contains(said, "code:"+code) {
+				t.Errorf("got %s, want %s in it", said, code)
+			}
+		}
+		if n := strings.Count(said, "code:"); n != len(codes) {
+			t.Errorf("got %s, want %d troubles", said, len(codes))
+		}
+	}
+	want(http.StatusServiceUnavailable, "map[status:trouble]", "scheduler")
+	a.invoke("tick", []byte("{}"))
+	want(http.StatusOK, "map[status:ok]")
+	p, err := a.store.Pulse(t.Context())
+	a.must(p, err)
+	p.At = time.Now().Add(-time.Hour)
+	a.must(nil, a.store.PutPulse(t.Context(), p))
+	want(http.StatusServiceUnavailable, "map[status:trouble]", "scheduler")
 }
 
 // A function refuses to start with a setting that is missing, and says which.

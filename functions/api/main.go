@@ -22,6 +22,7 @@ import (
 	"github.com/vizpost/vizpost/internal/aws/links"
 	"github.com/vizpost/vizpost/internal/aws/queue"
 	"github.com/vizpost/vizpost/internal/aws/secrets"
+	"github.com/vizpost/vizpost/internal/aws/watch"
 	"github.com/vizpost/vizpost/internal/connection"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/httpapi"
@@ -61,6 +62,7 @@ func build(s *function.Settings, log *slog.Logger) (func(context.Context, json.R
 	}
 	return gateway.Handler(httpapi.New(httpapi.Deps{
 		Connections: connections, Reports: reports, Runs: runs, Destinations: destinations, Requests: store,
+		Health:       watch.New(store, vault, now, log),
 		FileLinks:    &links.Links{Config: cfg, Bucket: s.FilesBucket(), Now: now},
 		Authenticate: gateway.Pool{Issuer: s.SignInIssuer(), Client: s.SignInClient()}.Authenticate,
 		Installation: httpapi.Installation{Mode: "aws", Mail: "ses", TimeZone: "UTC", Administrators: s.Administrators(), SlackRole: slackRole},

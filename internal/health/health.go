@@ -21,6 +21,8 @@ const (
 	DatabaseDamaged = "database_damaged"
 	Database        = "database"
 	Mail            = "mail"
+	Secrets         = "secrets"
+	Scheduler       = "scheduler"
 )
 
 // Trouble is one thing that is wrong with all of vizpost.
@@ -63,7 +65,7 @@ func (r *Registry) Set(part string, t *Trouble) {
 }
 
 // Troubles returns all that is wrong, the oldest first.
-func (r *Registry) Troubles() []Trouble {
+func (r *Registry) Troubles(context.Context) []Trouble {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Trouble, 0, len(r.troubles))

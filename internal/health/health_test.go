@@ -16,7 +16,7 @@ func (c *clock) Now() time.Time { return c.now }
 
 func codes(r *health.Registry) string {
 	all := ""
-	for _, t := range r.Troubles() {
+	for _, t := range r.Troubles(context.Background()) {
 		all += t.Code + " "
 	}
 	return all
@@ -34,13 +34,13 @@ func TestRegistry(t *testing.T) {
 	c.now = c.now.Add(time.Minute)
 	r.Set("store", &health.Trouble{Code: health.DiskFull, Message: "still"})
 	r.Set("mail", &health.Trouble{Code: health.Mail})
-	all := r.Troubles()
+	all := r.Troubles(context.Background())
 	if codes(r) != "disk_full mail " || !all[0].Since.Equal(began) || all[0].Message != "still" {
 		t.Errorf("got %+v, want the disk since the beginning, then mail", all)
 	}
 	c.now = c.now.Add(time.Minute)
 	r.Set("store", &health.Trouble{Code: health.DatabaseLocked})
-	if got := r.Troubles()[1]; got.Code != health.DatabaseLocked || !got.Since.Equal(c.now) {
+	if got := r.Troubles(context.Background())[1]; got.Code != health.DatabaseLocked || !got.Since.Equal(c.now) {
 		t.Errorf("got %+v, want another trouble since now", got)
 	}
 	r.Set("store", nil)

@@ -50,7 +50,7 @@ func (a *api) registerNotices() {
 		detail:  "A notice tells people that a connection or a Slack destination is broken, that a token ends, that a run failed, or that a report did not run. It is tried until it is delivered or its reason is gone; then it leaves this list."},
 		a.listNotices)
 	register(a, operation{id: "read-health", method: http.MethodGet, path: "/v1/health", tag: tagHealth, role: Viewer,
-		summary: "See what keeps all of vizpost from its work", detail: "Such as a full disk, or a mail server that takes nothing. On AWS, where no function knows of the others, the list is empty."},
+		summary: "See what keeps all of vizpost from its work", detail: "Such as a full disk, or a mail server that takes nothing. On AWS it is whether the tables and the secrets can be read, and whether the scheduler is alive."},
 		a.readHealth)
 }
 
@@ -130,7 +130,7 @@ func (a *api) addAlerts(ctx context.Context, reports []reportJSON) error {
 
 // Health knows what keeps all of vizpost from its work.
 type Health interface {
-	Troubles() []health.Trouble
+	Troubles(ctx context.Context) []health.Trouble
 }
 
 type troublesJSON struct {
@@ -144,17 +144,17 @@ type troubleJSON struct {
 	Since   time.Time `json:"since"`
 }
 
-func (a *api) readHealth(context.Context, *struct{}) (*plain[troublesJSON], error) {
+func (a *api) readHealth(ctx context.Context, _ *struct{}) (*plain[troublesJSON], error) {
 	out := troublesJSON{Troubles: []troubleJSON{}}
-	for _, t := range a.troubles() {
+	for _, t := range a.troubles(ctx) {
 		out.Troubles = append(out.Troubles, troubleJSON{Code: t.Code, Message: t.Message, ToDo: t.ToDo, Since: t.Since.UTC()})
 	}
 	return &plain[troublesJSON]{out}, nil
 }
 
-func (a *api) troubles() []health.Trouble {
+func (a *api) troubles(ctx context.Context) []health.Trouble {
 	if a.deps.Health == nil {
 		return nil
 	}
-	return a.deps.Health.Troubles()
+	return a.deps.Health.Troubles(ctx)
 }

@@ -66,8 +66,7 @@ var failureTexts = map[int]string{
 }
 
 type healthJSON struct {
-	Status string   `json:"status" enum:"ok,trouble" example:"ok"`
-	Codes  []string `json:"codes,omitempty" nullable:"false" doc:"What is wrong; /v1/health says it in words." example:"[\"disk_full\"]"`
+	Status string `json:"status" enum:"ok,trouble" doc:"/v1/health says what is wrong." example:"ok"`
 }
 
 // healthOutput is an answer whose status says whether vizpost can do its work.
@@ -83,18 +82,17 @@ type liveJSON struct {
 func (a *api) registerHealth() {
 	register(a, operation{id: "health", method: http.MethodGet, path: "/healthz", tag: tagHealth, troubled: healthJSON{},
 		summary: "Say whether vizpost can do its work",
-		detail:  "200 with the status ok, or 503 with the status trouble and what is wrong. Needs no sign-in. What decides whether to restart vizpost or to send it requests asks /livez instead: neither makes room on a disk."},
+		detail:  "200 with the status ok, or 503 with the status trouble; what is wrong is told to those who sign in. Needs no sign-in. What decides whether to restart vizpost or to send it requests asks /livez instead: neither makes room on a disk."},
 		a.health)
 	register(a, operation{id: "live", method: http.MethodGet, path: "/livez", tag: tagHealth,
 		summary: "Say that vizpost answers", detail: "Always 200. Needs no sign-in."},
 		a.live)
 }
 
-func (a *api) health(context.Context, *struct{}) (*healthOutput, error) {
+func (a *api) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	out := &healthOutput{Status: http.StatusOK, Body: healthJSON{Status: "ok"}}
-	for _, t := range a.troubles() {
+	if len(a.troubles(ctx)) > 0 {
 		out.Status, out.Body.Status = http.StatusServiceUnavailable, "trouble"
-		out.Body.Codes = append(out.Body.Codes, t.Code)
 	}
 	return out, nil
 }

@@ -96,7 +96,7 @@ func (v *Vizpost) tellTroubles(ctx context.Context) {
 	before, _ := json.Marshal(v.sortedNotes()) // plain data
 	now := v.now()
 	there := map[string]bool{}
-	for _, t := range v.Health.Troubles() {
+	for _, t := range v.Health.Troubles(ctx) {
 		there[t.Code] = true
 		if !v.logged[t.Code] {
 			v.logged[t.Code] = true

@@ -43,7 +43,7 @@ func TestLockedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.vizpost.Check(t.Context())
-	if status, body := m.health(); status != http.StatusServiceUnavailable || body != `{"status":"trouble","codes":["database_locked"]}` {
+	if status, body := m.health(); status != http.StatusServiceUnavailable || body != `{"status":"trouble"}` {
 		t.Errorf("got %d %s, want a locked database", status, body)
 	}
 	troubles, err := json.Marshal(m.must(http.StatusOK, "GET", "/v1/health", nil))
@@ -177,9 +177,6 @@ func (m *machine) health() (status int, body string) {
 	text, err := json.Marshal(answer)
 	if err != nil {
 		m.t.Fatal(err)
-	}
-	if s := string(text); strings.HasPrefix(s, `{"codes":["database_locked"]`) { // the keys of an object are sorted
-		return status, `{"status":"trouble","codes":["database_locked"]}`
 	}
 	return status, string(text)
 }
