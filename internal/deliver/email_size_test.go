@@ -173,3 +173,46 @@ func TestBudget(t *testing.T) {
 		alone.Release()
 	})
 }
+
+// The limit of a message is the least of what is set, what its carrier takes and
+// what the post itself says; where none of them says anything, there is none.
+func TestLimitOfAnEmail(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		set, carrier, post int64
+		asked              bool // whether the carrier is
+		fits               bool // 12 MB
+	}{
+		"nothing set, not asked":        {0, 0, 0, false, false},
+		"nothing set, no limit":         {0, 0, 0, true, true},
+		"nothing set, a high limit":     {0, 50_000_000, 0, true, true},
+		"nothing set, a low limit":      {0, 10_000_000, 0, true, false},
+		"set below the carrier's":       {10_000_000, 50_000_000, 0, true, false},
+		"set above the carrier's":       {50_000_000, 10_000_000, 0, true, false},
+		"set, and the carrier has none": {10_000_000, 0, 0, true, false},
+		"set, not asked":                {50_000_000, 0, 0, false, true},
+		"said by the post":              {50_000_000, 50_000_000, 10_000_000, true, false},
+		"more said by the post":         {10_000_000, 0, 50_000_000, false, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := builder()
+			b.MaxBytes = test.set
+			if test.asked {
+				b.Limit = func(context.Context) int64 { return test.carrier }
+			}
+			p := morning(t)
+			p.MaxBytes = test.post
+			p.Files = []deliver.File{fileOf("large.csv", "csv", "text/csv", bytes.Repeat([]byte("1"), 12_000_000))}
+			e, err := b.Build(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Release()
+			if got := e.Carried == 1 && len(e.LeftOut) == 0; got != test.fits {
+				t.Errorf("got %d files carried and %q left out, want the file carried: %v", e.Carried, e.LeftOut, test.fits)
+			}
+		})
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/vizpost/vizpost/internal/aws/mail"
 	"github.com/vizpost/vizpost/internal/deliver"
 	"github.com/vizpost/vizpost/internal/run"
+	"github.com/vizpost/vizpost/internal/tableau/tableautest"
 )
 
 // outage is how a channel fails: with an answer, or without one after it has
@@ -389,6 +390,88 @@ func TestNoSendIsBegunThatCannotEnd(t *testing.T) {
 		}
 		w.work()
 		w.wantRun(id, run.Delivered, "")
+	})
+}
+
+// Neither is a notice, nor a message that waits to be tried again.
+func TestNothingIsSentThatCannotEnd(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.makeReport("r", twoPeople)
+		w.mail.answer = func(to string, n int) (bool, error) {
+			switch {
+			case to == "ana@example.com":
+				return false, refused()
+			case to == "rui@example.com" && n == 1:
+				return false, deferred(0)
+			}
+			return true, nil
+		}
+		first := w.start("r")
+		w.work()
+		time.Sleep(time.Minute)
+		tries := func() int {
+			w.mail.mu.Lock()
+			defer w.mail.mu.Unlock()
+			n := 0
+			for _, of := range w.mail.tries {
+				n += of
+			}
+			return n
+		}
+		before := tries()
+		briefly := func() {
+			w.Helper()
+			ctx, cancel := context.WithTimeout(w.Context(), 50*time.Second)
+			defer cancel()
+			w.bell.take()
+			w.succeed(w.drain.Site(ctx, site))
+			if got := w.bell.take(); len(got) != 1 {
+				w.Errorf("got bells for %q, want the site", got)
+			}
+		}
+		briefly()
+		if got := tries(); got != before {
+			w.Errorf("got %d messages begun with less than a minute left", got-before)
+		}
+		w.mail.answer = func(to string, _ int) (bool, error) {
+			if to == "ana@example.com" {
+				return false, refused()
+			}
+			return true, nil
+		}
+		ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)
+		defer cancel()
+		w.succeed(w.drain.Site(ctx, site)) // the run ends, and its notice is made
+		w.wantRun(first, run.PartlyDelivered, "")
+		w.wantMail("rui@example.com", 1)
+		w.wantMail(owner, 1)
+		if text := textOf(w.T, w.mail.arrived[len(w.mail.arrived)-1].raw); strings.Contains(text, mayBeARepeat) {
+			w.Errorf("got %q, want a notice without the mark", text)
+		}
+	})
+	inBubble(t, func(w *world) { // a notice alone
+		w.makeReport("r")
+		w.mail.answer = func(to string, n int) (bool, error) {
+			if to == owner && n == 1 {
+				return false, deferred(0)
+			}
+			return true, nil
+		}
+		w.fault(tableautest.Fault{Kind: tableautest.FaultBlank, Route: "data", Times: -1})
+		w.start("r")
+		w.work()
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(w.Context(), 50*time.Second)
+		defer cancel()
+		w.bell.take()
+		w.succeed(w.drain.Site(ctx, site))
+		w.wantMail(owner, 0)
+		if got := w.bell.take(); len(got) != 1 {
+			w.Errorf("got bells for %q, want the site", got)
+		}
+		w.work()
+		w.wantMail(owner, 1)
 	})
 }
 
