@@ -40,7 +40,7 @@ func (d *pdfData) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := d.r.Read(p[:min(int64(len(p)), d.file.unpackLeft)])
-	d.file.unpackLeft -= int64(n) + 1 // a reader that gives nothing ends too
+	d.file.unpackLeft -= int64(n) + 1 // so that one that never ends does
 	return n, err
 }
 

@@ -236,7 +236,7 @@ func (f *pdfFile) alphaOf(d pdfDict) (*pdfAlpha, bool) {
 		colors: make([]pdfColor, p.width), opaque: make([]byte, p.width), row: make([]byte, p.width)}, true
 }
 
-// at gives the mask of a row of an image: of several that fall on a pixel, what
+// at returns the mask of a row of an image in alpha: of several that fall on a pixel, what
 // lets most show.
 func (a *pdfAlpha) at(y, height int, alpha []byte) error {
 	from := y * a.picture.height / height
@@ -292,12 +292,12 @@ func (p *pdfPainter) paintImage(d pdfDict, data *pdfData, now *pdfState) {
 	}
 	picture, ok := p.file.picture(d, data, p.resources, painting)
 	if !ok || now.odd || !known && picture.stencil {
-		p.raster.box(place, now.clip, pdfShade{distance: 255})
+		p.raster.box(place, now.clip, pngShade{distance: 255})
 		return
 	}
 	mask, ok := p.file.alphaOf(d)
 	if !ok {
-		p.raster.box(place, now.clip, pdfShade{distance: 255})
+		p.raster.box(place, now.clip, pngShade{distance: 255})
 		return
 	}
 	if mask != nil {
@@ -315,7 +315,7 @@ func (p *pdfPainter) paintImage(d pdfDict, data *pdfData, now *pdfState) {
 			err = mask.at(y, picture.height, alpha)
 		}
 		if err != nil {
-			p.raster.box(place, now.clip, pdfShade{distance: 255})
+			p.raster.box(place, now.clip, pngShade{distance: 255})
 			return
 		}
 		for x, c := range colors {
@@ -336,6 +336,6 @@ func (p *pdfPainter) paintImage(d pdfDict, data *pdfData, now *pdfState) {
 	}
 	if whole && (look.decided() || look.shows()) {
 		// As much of it as is seen, which may be too little.
-		p.raster.box(seen, now.clip, pdfShade{distance: 255})
+		p.raster.box(seen, now.clip, pngShade{distance: 255})
 	}
 }

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	pdfWindow = 64 << 10
-	pdfWord0  = len("endstream") // the longest word that is looked for
+	pdfWindow      = 64 << 10
+	pdfLongestWord = len("endstream") // the longest word that is looked for
 
 	// The most that is unpacked of a file's object streams, and again of what its
 	// pages paint. They bound the time of a check.
 	pdfMaxUnpacked = 256 << 20
 	pdfMaxPacked   = 20_000  // object streams
-	pdfMaxObjects  = 1 << 20 // of which it is known where they are
+	pdfMaxObjects  = 1 << 19 // of which it is known where they are
 	pdfMaxFailed   = 64 << 20
 	pdfOpening     = 2048    // bytes to unpack, as which the opening of a stream counts
 	pdfMaxCached   = 256     // objects
@@ -40,7 +40,7 @@ type pdfFile struct {
 	unreadable bool // an object stream, in whole or in part
 	found      pdfDanger
 
-	// In doubt says that something could not be read that pages may paint.
+	// inDoubt says that something could not be read that pages may paint.
 	inDoubt bool
 	sorted  bool // the objects are, so that they can be found
 
@@ -89,7 +89,7 @@ type pdfSearch struct {
 // of them it is. The offset is negative if there is none.
 func (s *pdfSearch) next(from int64, words ...string) (at int64, word int, err error) {
 	for {
-		if from < s.base || from > s.base+int64(len(s.window)) || !s.last && s.base+int64(len(s.window))-from < int64(pdfWord0) {
+		if from < s.base || from > s.base+int64(len(s.window)) || !s.last && s.base+int64(len(s.window))-from < int64(pdfLongestWord) {
 			if err := s.fill(from); err != nil {
 				return 0, 0, err
 			}
@@ -108,7 +108,7 @@ func (s *pdfSearch) next(from int64, words ...string) (at int64, word int, err e
 		case s.last:
 			return -1, 0, nil
 		}
-		from = s.base + int64(len(s.window)-pdfWord0+1)
+		from = s.base + int64(len(s.window)-pdfLongestWord+1)
 	}
 }
 

@@ -26,9 +26,8 @@ const (
 	pdfMaxAnnots    = 10_000
 )
 
-// paintNothing reports whether all pages are blank. A single blank page among
-// others is none of a blank file: Tableau makes one where a dashboard is longer
-// than its pages.
+// paintNothing reports whether all pages are blank. A blank page among others does
+// not make a file blank: what is longer than a page can leave the last one empty.
 func (f *pdfFile) paintNothing(pages []int) bool {
 	f.unpackLeft, f.pixelsLeft = pdfMaxUnpacked, pdfMaxPixels
 	p := &pdfPainter{file: f, operatorsLeft: pdfMaxOperators, raster: &pdfRaster{workLeft: pdfMaxPainted}}
@@ -224,7 +223,7 @@ func (p *pdfPainter) annotations(page pdfDict, now *pdfState) {
 			continue
 		}
 		// Readers draw it themselves, or choose one of its states.
-		p.raster.box(now.matrix.box(rect), now.clip, pdfShade{distance: 255})
+		p.raster.box(now.matrix.box(rect), now.clip, pngShade{distance: 255})
 	}
 }
 
@@ -281,17 +280,17 @@ func newPDFState(m pdfMatrix, clip pdfBox) *pdfState {
 }
 
 // shade returns how what is painted shows.
-func (s *pdfState) shade(paint *pdfPaint, alpha float64) pdfShade {
+func (s *pdfState) shade(paint *pdfPaint, alpha float64) pngShade {
 	alpha = math.Round(min(max(alpha*s.outer, 0), 1) * 255)
 	color, known := paint.colorOf()
 	if !known || s.odd {
-		return pdfShade{distance: byte(alpha)}
+		return pngShade{distance: byte(alpha)}
 	}
 	return shadeOf(int(color.r), int(color.g), int(color.b), int(alpha))
 }
 
-func (s *pdfState) filled() pdfShade  { return s.shade(&s.fill, s.fillAlpha) }
-func (s *pdfState) stroked() pdfShade { return s.shade(&s.stroke, s.strokeAlpha) }
+func (s *pdfState) filled() pngShade  { return s.shade(&s.fill, s.fillAlpha) }
+func (s *pdfState) stroked() pngShade { return s.shade(&s.stroke, s.strokeAlpha) }
 
 // pdfContent is one content stream while it is painted.
 type pdfContent struct {
@@ -430,7 +429,7 @@ func (c *pdfContent) operate(operator string) error {
 	case "Do":
 		c.place(c.name())
 	case "sh":
-		c.raster.box(c.now.clip, c.now.clip, pdfShade{distance: byteOf(c.now.fillAlpha * c.now.outer)})
+		c.raster.box(c.now.clip, c.now.clip, pngShade{distance: byteOf(c.now.fillAlpha * c.now.outer)})
 	case "BI":
 		return c.inline()
 	case "j", "M", "d", "ri", "i", "d0", "d1", "MP", "DP", "BMC", "BDC", "EMC", "BX", "EX":

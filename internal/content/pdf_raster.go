@@ -138,8 +138,8 @@ func (r *pdfRaster) count(n int) {
 	}
 }
 
-// pack makes a pixel of a shade.
-func (s pdfShade) pack() byte {
+// packed makes a pixel of a shade.
+func packed(s pngShade) byte {
 	v := min(s.distance, pdfFar)
 	if !s.grey {
 		v |= pdfColored
@@ -147,10 +147,8 @@ func (s pdfShade) pack() byte {
 	return v
 }
 
-type pdfShade = pngShade
-
 // sure notes a shape of so many pixels that touch one another.
-func (r *pdfRaster) sure(n float64, shade pdfShade) {
+func (r *pdfRaster) sure(n float64, shade pngShade) {
 	r.shown = r.shown || n >= surePart && shade.distance > paleMark
 }
 
@@ -164,7 +162,7 @@ func (r *pdfRaster) run(y, from, to int, v byte) {
 }
 
 // box paints all pixels that a rectangle touches.
-func (r *pdfRaster) box(b, clip pdfBox, shade pdfShade) {
+func (r *pdfRaster) box(b, clip pdfBox, shade pngShade) {
 	switch {
 	case shade.distance == 0 || clip.empty() || !b.touches(clip):
 		return
@@ -184,7 +182,7 @@ func (r *pdfRaster) box(b, clip pdfBox, shade pdfShade) {
 	if r.shown {
 		return
 	}
-	v := shade.pack()
+	v := packed(shade)
 	for y := y0; y < y1; y++ {
 		r.run(y, x0, x1, v)
 	}
@@ -192,7 +190,7 @@ func (r *pdfRaster) box(b, clip pdfBox, shade pdfShade) {
 }
 
 // line paints the pixels along a line of no width.
-func (r *pdfRaster) line(a, b pdfPoint, clip pdfBox, shade pdfShade) {
+func (r *pdfRaster) line(a, b pdfPoint, clip pdfBox, shade pngShade) {
 	bounds := boundsOf(a, b)
 	if !bounds.known() {
 		r.box(bounds, clip, shade)
@@ -210,7 +208,7 @@ func (r *pdfRaster) line(a, b pdfPoint, clip pdfBox, shade pdfShade) {
 		return
 	}
 	steps := math.Ceil(max(math.Abs(b.x-a.x), math.Abs(b.y-a.y)))
-	v, inner := shade.pack(), 0.0
+	v, inner := packed(shade), 0.0
 	for i := 0.0; i <= steps; i++ {
 		t := 0.0
 		if steps > 0 {
@@ -258,7 +256,7 @@ type pdfCrossing struct {
 }
 
 // fill paints what outlines surround, and the outlines.
-func (r *pdfRaster) fill(paths [][]pdfPoint, evenOdd bool, clip pdfBox, shade pdfShade) {
+func (r *pdfRaster) fill(paths [][]pdfPoint, evenOdd bool, clip pdfBox, shade pngShade) {
 	if shade.distance == 0 || clip.empty() {
 		return
 	}
@@ -284,7 +282,7 @@ func (r *pdfRaster) fill(paths [][]pdfPoint, evenOdd bool, clip pdfBox, shade pd
 	}
 	r.count(4 * len(r.crossings)) // what sorting costs
 	slices.SortFunc(r.crossings, func(a, b pdfCrossing) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x, b.x)) })
-	v := shade.pack()
+	v := packed(shade)
 	winding := int32(0)
 	for i := 0; i+1 < len(r.crossings); i++ {
 		c, next := r.crossings[i], r.crossings[i+1]
@@ -333,7 +331,7 @@ func asBox(path []pdfPoint) (pdfBox, bool) {
 }
 
 // stroke paints a line of a width. Its ends may reach beyond it.
-func (r *pdfRaster) stroke(a, b pdfPoint, width float64, capped bool, clip pdfBox, shade pdfShade) {
+func (r *pdfRaster) stroke(a, b pdfPoint, width float64, capped bool, clip pdfBox, shade pngShade) {
 	length := math.Hypot(b.x-a.x, b.y-a.y)
 	switch {
 	case length == 0 && !capped:

@@ -315,7 +315,7 @@ func (c *pdfContent) showString(text pdfString) {
 	if !font.shows(text) {
 		return
 	}
-	shade := pdfShade{}
+	shade := pngShade{}
 	switch c.now.mode {
 	case 3, 7:
 		return
