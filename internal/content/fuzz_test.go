@@ -25,6 +25,12 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	}
+	files = append(files,
+		svgFile(`<g style="mask:url('#a')" transform="translate(1)"><image href="data:image/png;base64,iVBORw0KGgo="/><a href="mailto:a"/></g>`),
+		[]byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><style>@import "a";</style><text>&#65;</text></svg>`),
+		archive(f, "[Content_Types].xml", types("a"), "xl/workbook.xml", oneSheet, "xl/worksheets/sheet1.xml", threeRows, "a/b.rels", relations("hyperlink", `Target="https://a" TargetMode="External"`)),
+		deck(f, titleSlide, pictureSlide, "ppt/media/image1.png", string(chart(8, 8).encode(f)), "ppt/slides/_rels/slide2.xml.rels", relations("image", "", "image", `Target="../media/image1.png"`)),
+		compoundFile(1, "EncryptedPackage"), []byte("a,b\r\n1,\"big\r\n"), []byte("a,b\n1,2\n<html>\n"))
 	files = append(files, archive(f, "a", "b"), []byte("a,b\n1,\"2\"\n"), []byte("\uFEFFa,b\r\n\"1\n\",2"))
 	for _, bodies := range errorBodies() {
 		for _, body := range bodies {

@@ -162,33 +162,42 @@ func (g *formulaGuard) judge(doc *xmlScanner) error {
 
 // chars implements [xmlWatch].
 func (g *formulaGuard) chars(piece []byte) error {
-	const longest = 16
+	const longest = 16 // more than the longest name and what stands before it
 	for g.in && len(piece) > 0 {
-		n := min(len(piece), 4<<10)
+		n, seen := min(len(piece), 4<<10), len(g.text)
 		for _, b := range piece[:n] {
+			if b >= 'a' && b <= 'z' {
+				b -= 'a' - 'A'
+			}
 			if b > ' ' {
 				g.text = append(g.text, b)
 			}
 		}
 		piece = piece[n:]
-		upper := bytes.ToUpper(g.text)
 		for _, function := range activeFunctions {
-			at := bytes.Index(upper, function)
-			for at > 0 && isNamePart(upper[at-1]) { // the end of another name
-				next := bytes.Index(upper[at+1:], function)
-				if next < 0 {
-					at = -1
-					break
-				}
-				at += 1 + next
-			}
-			if at >= 0 {
+			if calls(g.text, function, seen) {
 				return &Error{Reason: External, Detail: "a formula loads or runs something"}
 			}
 		}
 		g.text = append(g.text[:0], g.text[max(0, len(g.text)-longest):]...)
 	}
 	return nil
+}
+
+// calls reports whether a formula has a function that ends beyond what was seen
+// before.
+func calls(formula, function []byte, seen int) bool {
+	for from := 0; ; {
+		at := bytes.Index(formula[from:], function)
+		if at < 0 {
+			return false
+		}
+		at += from
+		if at+len(function) > seen && (at == 0 || !isNamePart(formula[at-1])) {
+			return true
+		}
+		from = at + 1
+	}
 }
 
 // isNamePart reports whether a byte may stand within a function's name. Before a
