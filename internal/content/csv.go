@@ -164,7 +164,11 @@ func (l *csvLines) suspects(text []byte) bool {
 	}
 	begins := !l.within && (text[0] == '<' || text[0] == '{')
 	l.within = text[len(text)-1] != '\n'
-	return begins || bytes.Contains(text, []byte("\n<")) || bytes.Contains(text, []byte("\n{"))
+	// Most text has no brackets, and looking for one byte is the fastest.
+	has := func(bracket byte) bool {
+		return bytes.IndexByte(text, bracket) >= 0 && bytes.Contains(text, []byte{'\n', bracket})
+	}
+	return begins || has('<') || has('{')
 }
 
 // readOn has a text read to its end, piece by piece.
