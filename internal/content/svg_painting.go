@@ -61,6 +61,7 @@ func (s *svgState) strokes() bool {
 type svgPainting struct {
 	marked bool
 	styled bool // a style sheet may paint anything
+	drew   bool // a shape or a text came before one
 	states []svgState
 
 	rooted     bool
@@ -93,6 +94,7 @@ func (p *svgPainting) see(doc *xmlScanner, guard *svgGuard) {
 		if !p.marked && !p.none && !now.hidden && !now.invisible {
 			p.marked = p.paints(now, doc, guard)
 		}
+		guard.path.reset() // the next one may have no data
 	}
 }
 
@@ -146,6 +148,7 @@ func (p *svgPainting) inherit(now svgState, doc *xmlScanner) svgState {
 		now.hidden = true
 	case "style":
 		now.hidden, p.styled = true, true
+		p.marked = p.marked || p.drew // it may change how that is painted
 	case "text":
 		now.text, now.textPlaced = true, true
 		now.x, now.y = 0, 0
@@ -234,6 +237,7 @@ func (p *svgPainting) place(now *svgState, doc *xmlScanner) {
 
 // writes reports whether a text shows.
 func (p *svgPainting) writes(s svgState, doc *xmlScanner) bool {
+	p.drew = true
 	if p.none || s.hidden || s.invisible || s.fontSize == 0 || !s.fills() && !s.strokes() {
 		return false
 	}
@@ -250,6 +254,7 @@ func (p *svgPainting) writes(s svgState, doc *xmlScanner) bool {
 func (p *svgPainting) paints(s svgState, doc *xmlScanner, guard *svgGuard) bool {
 	switch doc.local() {
 	case "path", "rect", "circle", "ellipse", "polyline", "polygon", "line":
+		p.drew = true
 		return p.shape(s, doc, guard)
 	case "image":
 		_, _, linked := doc.attribute("href")

@@ -313,6 +313,9 @@ func TestBlankSVG(t *testing.T) {
 		"wider than its viewBox":               {`width="200" height="100" viewBox="0 0 100 100"`, `<g transform="translate(100)">` + shape + `</g>`, ""},
 		"an inner document":                    {`viewBox="0 0 100 100"`, `<svg x="-200"><rect x="210" width="50" height="50"/></svg>`, ""},
 		"an inner document of no size":         {"", `<svg width="0" height="9">` + shape + `</svg>`, content.Blank},
+		"a path without data behind another":   {"", `<path d="M1 1h9v9z" fill="white"/><path/>`, content.Blank},
+		"a style sheet at the end":             {"", `<rect class="a" width="9" height="9" fill="white"/><style>.a{fill:red}</style>`, ""},
+		"a style sheet for nothing":            {"", `<style>.a{fill:red}</style>`, content.Blank},
 		"a style sheet":                        {"", `<style>.a{display:none}</style><g class="a">` + shape + `</g>`, ""},
 	} {
 		file := []byte(`<svg xmlns="http://www.w3.org/2000/svg" ` + tt.attributes + `>` + tt.inner + `</svg>`)
