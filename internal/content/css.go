@@ -109,7 +109,7 @@ func (c *cssScanner) named(b byte) {
 }
 
 func (c *cssScanner) keep(b byte) {
-	if len(c.address) < xmlMaxName {
+	if len(c.address) < xmlMaxName && (b > ' ' || len(c.address) > 0) {
 		c.address = append(c.address, b)
 	}
 }

@@ -85,7 +85,10 @@ func judgeContentType(doc *xmlScanner) error {
 	if doc.kind != xmlStartTag {
 		return nil
 	}
-	kind, _, _ := doc.attribute("ContentType")
+	kind, cut, _ := doc.attribute("ContentType")
+	if cut {
+		return damaged("a content type is too long")
+	}
 	kind = strings.ToLower(strings.TrimSpace(kind))
 	for _, scripted := range scriptedTypes {
 		if strings.Contains(kind, scripted) {
@@ -110,7 +113,7 @@ func judgeRelationship(doc *xmlScanner) error {
 		return nil
 	}
 	kind, _, _ := doc.attribute("Type")
-	target, _, _ := doc.attribute("Target")
+	target, cut, _ := doc.attribute("Target")
 	mode, _, _ := doc.attribute("TargetMode")
 	kind = strings.ToLower(path.Base(strings.TrimSpace(kind)))
 	for _, scripted := range scriptedRelations {
@@ -124,6 +127,8 @@ func judgeRelationship(doc *xmlScanner) error {
 		}
 	}
 	switch {
+	case cut && strings.TrimSpace(target) == "":
+		return damaged("a target begins with very many spaces")
 	case mode == "" || mode == "Internal":
 		if strings.HasPrefix(target, "//") || strings.ContainsAny(target, "\\:") {
 			return &Error{Reason: External, Detail: "a part is elsewhere"}

@@ -139,6 +139,7 @@ func TestActiveOffice(t *testing.T) {
 			"relations that break off":   {"a/b.rels": "<Relationships>"},
 			"relations of a type":        {"a/b.rels": `<!DOCTYPE a>` + relations()},
 			"relations with entities":    {"a/b.rels": `<!DOCTYPE a [<!ENTITY b "c">]>` + relations()},
+			"a target after many spaces": {"a/b.rels": relations("hyperlink", `Target="`+strings.Repeat(" ", 1000)+`file:///a"`+external)},
 			"content types that are off": {"[Content_Types].xml": "<Types>"},
 		},
 		content.NotFormat: {

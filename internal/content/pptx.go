@@ -127,7 +127,7 @@ func slideNames(name string) bool {
 func (d *deckSlide) see(doc *xmlScanner) error {
 	switch doc.kind {
 	case xmlStartTag:
-		if action, _, _ := doc.attribute("action"); isActive(action) {
+		if action, cut, _ := doc.attribute("action"); cut || isActive(action) {
 			return &Error{Reason: Scripted, Detail: "a slide runs something or opens a file when it is clicked"}
 		}
 		switch doc.local() {

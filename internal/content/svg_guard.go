@@ -54,13 +54,13 @@ func (g *svgGuard) element() error {
 	case g.html[prefix]:
 		return &Error{Reason: Scripted, Detail: "there is a piece of a web page in it"}
 	case strings.HasPrefix(local, "animate"), local == "set":
-		target, _, _ := g.doc.attribute("attributeName")
+		target, cut, _ := g.doc.attribute("attributeName")
 		_, name, found := strings.Cut(target, ":")
 		if !found {
 			name = target
 		}
 		name = strings.ToLower(strings.TrimSpace(name))
-		if name == "href" || name == "src" || strings.HasPrefix(name, "on") {
+		if cut || name == "href" || name == "src" || strings.HasPrefix(name, "on") {
 			return &Error{Reason: Scripted, Detail: "an animation changes what is run or loaded"}
 		}
 	case local == "style":
@@ -130,9 +130,13 @@ func (g *svgGuard) link(piece []byte, first, last bool) error {
 		g.address = g.address[:0]
 	}
 	before := len(g.address)
-	g.address = append(g.address, piece[:min(len(piece), xmlMaxName-before)]...)
+	begun := piece
+	if before == 0 { // spaces in front do not count, however many there are
+		begun = bytes.TrimLeftFunc(piece, func(c rune) bool { return c <= ' ' })
+	}
+	g.address = append(g.address, begun[:min(len(begun), xmlMaxName-before)]...)
 	if g.doc.local() == "image" {
-		if err := g.image.read(g.address, piece, first, last); err != nil {
+		if err := g.image.read(g.address, begun, first, last); err != nil {
 			return err
 		}
 	}
