@@ -27,7 +27,7 @@ func TestHistoriesOnDynamoDB(t *testing.T) {
 	t.Parallel()
 	cfg := awstest.Start(t)
 	var tables atomic.Int64
-	forSeeds(t, fewer(4, 1), func(t *testing.T, seed uint64) {
+	forSeeds(t, fewer(3, 1), func(t *testing.T, seed uint64) {
 		n := tables.Add(1)
 		app, runs := fmt.Sprint("app-", n), fmt.Sprint("runs-", n)
 		makeTables(t, dynamodb.NewFromConfig(cfg), dynamo.AppTable(app), dynamo.RunsTable(runs))

@@ -34,7 +34,7 @@ type asked struct {
 // filters leave out, and none is stopped that is right.
 func TestRandomFilters(t *testing.T) {
 	t.Parallel()
-	forSeeds(t, 2, func(t *testing.T, seed uint64) {
+	forSeeds(t, fewer(2, 1), func(t *testing.T, seed uint64) {
 		inBubble(t, func(w *world) {
 			const checks = 250 // in one world, which remembers what it has learned
 			var outside, stopped, right, wrong, doubted int

@@ -1,3 +1,8 @@
+//go:build !race
+
+// With the race detector this would take minutes, most of them for what other
+// tests do as well, many times over.
+
 package run_test
 
 import (
