@@ -113,7 +113,7 @@ bench: vizpost .venv/.installed ## the figures that the project holds itself to
 	@build/figures -vizpost build/vizpost
 
 .PHONY: chaos
-chaos: .venv/.installed ## thousands of random cases, for hours; PART=histories runs one part
+chaos: .venv/.installed ## thousands of random cases; PART=histories runs one part
 	@$(GO) run ./cmd/chaos $(if $(PART),-part $(PART)) $(ARGS)
 
 .PHONY: ci
