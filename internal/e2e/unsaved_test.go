@@ -170,8 +170,8 @@ func TestChangedInBetween(t *testing.T) {
 	// Of what was not typed here, theirs stays.
 	do(ctx, t, "i3-address", press("Edit #mine"), fill("Webhook address", "https://hooks.slack.com/services/T0/B0/y"))
 	s.call(http.StatusOK, "PATCH", "/v1/destinations/"+slack, object{"name": "#renamed"})
-	do(ctx, t, "i3-kept", press("Save"), says("save again to have it over theirs"), settles(`document.querySelector("#d-name")?.value === "#renamed"`),
-		press("Save"), says("#renamed is saved."), settles(`!document.querySelector("dialog")`))
+	do(ctx, t, "i3-kept", press("Save and test"), says("save again to have it over theirs"), settles(`document.querySelector("#d-name")?.value === "#renamed"`),
+		press("Save and test"), says("#renamed is saved."), settles(`!document.querySelector("dialog")`))
 
 	do(ctx, t, "i4-list", press("Reports"), chromedp.WaitVisible(named("Pause Morning numbers")))
 	s.call(http.StatusOK, "PATCH", "/v1/reports/"+report, object{"notify": []string{"ops@example.com"}})
