@@ -74,7 +74,7 @@ function Shown({ id }) {
       <${Button} icon="edit" href=${`#/reports/${id}?edit`}>Edit<//>
       <${Button} icon="mail" onClick=${() => setDialog("send")}>Send to me now<//>
       <${Button} kind="primary" icon="play" onClick=${() => setDialog("all")}>Send now<//>`}>
-    ${warnings.length > 0 && html`<${Notice} tone="held" title="It is saved. There is something to know."><ul>${warnings.map((text) => html`<li key=${text}>${text}</li>`)}</ul><//>`}
+    ${warnings.length > 0 && html`<${Notice} tone="held" title="The report is saved. Please note:"><ul>${warnings.map((text) => html`<li key=${text}>${text}</li>`)}</ul><//>`}
     <${Failure} problem=${problem || read.problem || around.problem} retry=${problem ? undefined : () => Promise.all([read.reload(), around.reload()])} />
     ${!report && !read.problem && html`<${Loading} />`}
     <${Ailing} connection=${connection} can=${can}>Its runs wait until it works again.<//>
@@ -89,7 +89,7 @@ function Shown({ id }) {
           <${Facts} of=${[
             ["Views", html`<ul class="sent-views">${report.content.map((c, i) => html`<li key=${i}>${nameOf(c)} <${Format} format=${c.format} />
               ${tellsRows(c.format, Object.keys(c.filters).length > 0 && c.scope !== "workbook") && html`<p class="quiet small">Without data: ${{ skip: "left out", send: "sent anyway", fail: "the run fails" }[c.if_empty]}</p>`}
-              ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}</p>`}</li>`)}</ul>`],
+              ${Object.keys(c.filters).length > 0 && html`<p class="quiet small">${Object.entries(c.filters).map(([field, values]) => `${field}: ${values.join(", ")}`).join("; ")}${!c.verify_filters && " (not verified)"}</p>`}</li>`)}</ul>`],
             ["To", html`<${To} report=${report} destinations=${around.data?.destinations || []} />`],
             ["Missed", report.schedule && missed[report.schedule.catch_up]],
             ["Alerts go to", report.alerts && html`<${AlertsTo} alerts=${report.alerts} none="(add an address to the report or to its connection)" />`],
