@@ -109,8 +109,9 @@ func together(d report.Destination) [][3][]string {
 }
 
 // deliverAll sends what the run still has to send. What becomes of each message
-// is written to its delivery; one that fails does not stop the others.
-func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) (Run, error) {
+// is written to its delivery; one that fails does not stop the others. The last
+// try of a run does not wait for the pauses of its messages.
+func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection, last bool) (Run, error) {
 	if err := d.Store.CreateDeliveries(ctx, &d.lease, plan(r, d.Now())); err != nil {
 		return r, fmt.Errorf("noting the deliveries: %w", err)
 	}
@@ -130,6 +131,9 @@ func (d *drain) deliverAll(ctx context.Context, r Run, c connection.Connection) 
 			if delivery, err = d.Store.UpdateDelivery(ctx, &d.lease, delivery); err != nil {
 				return r, fmt.Errorf("healing the times of a delivery: %w", err)
 			}
+		}
+		if last {
+			delivery.hurry(d.Now())
 		}
 		room <- struct{}{}
 		group.Go(func() {

@@ -265,7 +265,7 @@ func TestUnansweredMessage(t *testing.T) {
 		"it had arrived":      {[]bool{true}, run.Delivered, 2, []bool{false, true}},
 		"it had not":          {[]bool{false}, run.Delivered, 1, []bool{true}},
 		"twice no answer":     {[]bool{true, true}, run.Delivered, 3, []bool{false, true, true}},
-		"never an answer":     {slices.Repeat([]bool{true}, 9), run.Failed, 6, []bool{false, true, true, true, true, true}},
+		"never an answer":     {slices.Repeat([]bool{true}, 9), run.Failed, 7, []bool{false, true, true, true, true, true, true}},
 		"never a trace of it": {make([]bool, 9), run.Failed, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

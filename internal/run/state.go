@@ -343,6 +343,19 @@ func (d *Delivery) giveUp(now time.Time, reason string) (bool, error) {
 	return true, d.fail(onGiveUp)
 }
 
+// hurry has a delivery tried now in the last try of its run, whatever is left of
+// its pause. One that may have been sent keeps the time that its channel has to
+// say so.
+func (d *Delivery) hurry(now time.Time) {
+	switch {
+	case !now.Before(d.NotBefore):
+	case d.State == Waiting:
+		d.NotBefore = now
+	case d.State == Unsure && !now.Before(d.NotBefore.Add(unsureFor-unsureWait(d.Unanswered, false))):
+		d.NotBefore = now
+	}
+}
+
 // mayHaveArrived reports whether an earlier send was left without an answer.
 func (d *Delivery) mayHaveArrived() bool {
 	return d.PossibleRepeat || d.Unanswered > 0 || d.State == Unsure

@@ -93,7 +93,7 @@ func (d *drain) try(ctx context.Context, r Run, now time.Time) error {
 			if r.DryRun {
 				err = d.rehearse(ctx, r, c)
 			} else {
-				r, err = d.deliverAll(ctx, r, c)
+				r, err = d.deliverAll(ctx, r, c, r.left(worked) <= lastTry)
 			}
 		}
 		damaged := (*damagedError)(nil)
@@ -193,15 +193,23 @@ func (d *drain) settle(ctx context.Context, r Run, err error) error {
 	}
 }
 
-// again queues a run for another try, at the latest at its deadline: then its
-// people hear of it.
+// lastTry is how long before its deadline a run is tried for the last time,
+// whatever is left of a pause: what it waits for may work again.
+const lastTry = 5 * time.Minute
+
+// again queues a run for another try, at the latest for its last one, and after
+// that for its deadline: then its people hear of it.
 func (d *drain) again(ctx context.Context, r Run, at time.Time, reason string) error {
 	worked, err := d.worked(ctx)
 	if err != nil {
 		return err
 	}
 	now := d.Now()
-	if last := now.Add(min(max(r.left(worked), 0), longestWait)); at.After(last) {
+	left := max(r.left(worked), 0)
+	if left > lastTry {
+		left -= lastTry
+	}
+	if last := now.Add(min(left, longestWait)); at.After(last) {
 		at = last
 	}
 	if err := r.putBack(at, reason); err != nil {
