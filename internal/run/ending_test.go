@@ -113,3 +113,33 @@ func TestEndsWithoutAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A notice that a deletion ended a run is tried until it is taken, like any
+// other: that its report is gone is no reason to stop.
+func TestNoticeOfADeletedReportIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]error{"deferred": deferred(0), "no answer": unknown()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(w *world) {
+				w.makeReport("r")
+				id := w.start("r")
+				w.mail.answer = func(to string, n int) (bool, error) {
+					if to == owner && n > 1 {
+						return true, nil
+					}
+					if to == owner {
+						return false, fails
+					}
+					return true, unknown()
+				}
+				w.work()
+				w.succeed(w.reports.Delete(w.Context(), "r", 0))
+				w.live(3 * time.Hour)
+				w.wantRun(id, run.Failed, "report was deleted")
+				w.wantMail(owner, 1)
+				w.wantIdle()
+			})
+		})
+	}
+}

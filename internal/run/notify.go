@@ -373,7 +373,7 @@ func (d *drain) standing(ctx context.Context, delivery Delivery) (standing, erro
 	case RunFailed, RunRecovered, RunEmpty, RunLate, ReportOverdue, FiltersUnknown:
 		r, err := d.Reports.Report(ctx, n.ReportID)
 		switch {
-		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && delivery.Attempts == 0:
+		case problem.Is(err, problem.NotFound) && n.Kind == RunFailed && !n.Undeliverable:
 			return d.ofRun(ctx, delivery) // the deletion itself may be what it tells of
 		case problem.Is(err, problem.NotFound):
 			return standing{gone: "The report was deleted."}, nil
