@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,12 +93,19 @@ func pipeline(ctx context.Context, b bench) (_ []figure, err error) {
 // untilDelivered waits until as many runs are delivered, and fails when one
 // ends otherwise.
 func untilDelivered(ctx context.Context, v *standalone.Vizpost, runs int, patience time.Duration) error {
+	return untilEnded(ctx, v, run.Delivered, runs, patience)
+}
+
+// untilEnded waits until as many runs have ended in a state, and fails when one
+// ends otherwise.
+func untilEnded(ctx context.Context, v *standalone.Vizpost, as run.State, runs int, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for {
-		bad, _, err := v.Runs.List(ctx, run.Filter{States: []run.State{run.Failed, run.PartlyDelivered, run.Skipped, run.Held}}, "", 1)
+		others := slices.DeleteFunc([]run.State{run.Delivered, run.Failed, run.PartlyDelivered, run.Skipped, run.Held}, func(s run.State) bool { return s == as })
+		bad, _, err := v.Runs.List(ctx, run.Filter{States: others}, "", 1)
 		if err != nil {
 			return fmt.Errorf("looking at the runs: %w", err)
 		}
@@ -106,7 +114,7 @@ func untilDelivered(ctx context.Context, v *standalone.Vizpost, runs int, patien
 		}
 		done, after := 0, ""
 		for {
-			page, next, err := v.Runs.List(ctx, run.Filter{States: []run.State{run.Delivered}}, after, 200)
+			page, next, err := v.Runs.List(ctx, run.Filter{States: []run.State{as}}, after, 200)
 			if err != nil {
 				return fmt.Errorf("looking at the runs: %w", err)
 			}
@@ -120,7 +128,7 @@ func untilDelivered(ctx context.Context, v *standalone.Vizpost, runs int, patien
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("only %d of %d runs were delivered in %s", done, runs, patience)
+			return fmt.Errorf("only %d of %d runs are %s after %s", done, runs, as, patience)
 		case <-look.C:
 		}
 	}
